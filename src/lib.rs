@@ -1,0 +1,2 @@
+//! Session timelines out of Windows event logs.
+#![forbid(unsafe_code)]
