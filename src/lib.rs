@@ -1,2 +1,22 @@
 //! Session timelines out of Windows event logs.
+//!
+//! Data goes one way; a module imports only from its left:
+//!
+//! ```text
+//! evidence -> log -> event -> session -> analysis -> export
+//! ```
+//!
+//! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top.
 #![forbid(unsafe_code)]
+
+pub mod analysis;
+pub mod damage;
+pub mod error;
+pub mod event;
+pub mod evidence;
+pub mod export;
+pub mod log;
+mod named;
+pub mod session;
+pub mod sid;
+pub mod time;

@@ -1,0 +1,74 @@
+//! Damage: what could not be read, where, and how much of it. Damage is data: it never stops a run.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Where in a log something is. Parts that are not known are `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Location {
+    /// Bytes from the start of the file.
+    pub offset: Option<u64>,
+    /// The chunk, counted from 0 in file order.
+    pub chunk: Option<u64>,
+    /// The record header's identifier.
+    pub record: Option<u64>,
+}
+
+/// Something in a log that could not be read as it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Where it is.
+    pub location: Location,
+    /// What is wrong there.
+    pub kind: DamageKind,
+    /// Details, in words.
+    pub message: String,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DamageKind {
+    /// The file header's checksum or fields are wrong; its chunks were read all the same.
+    FileHeader,
+    /// A chunk does not start with its magic; its records were not read.
+    ChunkMagic,
+    /// A chunk header's checksum or fields are wrong; its records were read all the same.
+    ChunkHeader,
+    /// The checksum over a chunk's records is wrong; what parses was read all the same.
+    ChunkData,
+    /// A record could not be decoded.
+    Record,
+    /// Records that the chunk header claims are not there.
+    MissingRecords,
+    /// The file ends inside a chunk.
+    CutChunk,
+    /// Bytes after the last whole chunk.
+    TrailingBytes,
+    /// The file could not be read to its end.
+    Unreadable,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some(chunk) = self.chunk {
+            write!(f, "chunk {chunk}")?;
+            separator = ", ";
+        }
+        if let Some(record) = self.record {
+            write!(f, "{separator}record {record}")?;
+            separator = ", ";
+        }
+        if let Some(offset) = self.offset {
+            write!(f, "{separator}offset {offset:#x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location, self.message)
+    }
+}

@@ -1,0 +1,40 @@
+//! What stops a run. Everything else is damage and is reported with the results.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A reason to stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing that was named is or holds an event log.
+    #[error("no event log found in {}", list(paths))]
+    NoLog {
+        /// The paths as they were given.
+        paths: Vec<PathBuf>,
+    },
+    /// The output could not be written.
+    #[error("cannot write {}: {source}", path.as_ref().map_or_else(|| "to standard output".to_owned(), |p| p.display().to_string()))]
+    Output {
+        /// The file; `None` is standard output.
+        path: Option<PathBuf>,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start {threads} threads: {message}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// Why not.
+        message: String,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}

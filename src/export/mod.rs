@@ -1,0 +1,1 @@
+//! Formats that see finished results only.

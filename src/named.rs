@@ -1,0 +1,27 @@
+//! Closed lists of words that the outputs use: an enum whose variants have one spelling each.
+
+/// Defines an enum whose variants have one written name, with `name`, `ALL`, `Display` and `FromStr`.
+macro_rules! named {
+    ($(#[$meta:meta])* pub enum $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $enum { $($(#[$doc])* $variant,)* }
+
+        impl $enum {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [$enum] = &[$($enum::$variant,)*];
+
+            /// The word that outputs use.
+            pub const fn name(self) -> &'static str {
+                match self { $($enum::$variant => $name,)* }
+            }
+        }
+
+        impl std::fmt::Display for $enum {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+pub(crate) use named;

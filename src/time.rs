@@ -1,0 +1,200 @@
+//! Times as Windows records them: FILETIME ticks, UTC.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use std::fmt;
+use std::str::FromStr;
+
+/// Ticks (100 ns) in a second.
+pub const TICKS_PER_SECOND: i64 = 10_000_000;
+
+/// Seconds from 1601-01-01 to 1970-01-01.
+const UNIX_EPOCH_SECONDS: i64 = 11_644_473_600;
+
+/// A moment in UTC: 100 ns ticks since 1601-01-01, as in a FILETIME ([MS-DTYP] 2.3.3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(u64);
+
+/// A span in ticks of 100 ns; negative where a clock went back.
+pub type Ticks = i64;
+
+impl Time {
+    /// The moment of a FILETIME.
+    pub const fn from_filetime(ticks: u64) -> Self {
+        Time(ticks)
+    }
+
+    /// Ticks of 100 ns since 1601-01-01.
+    pub const fn filetime(self) -> u64 {
+        self.0
+    }
+
+    /// `self - earlier` in ticks; saturates.
+    pub fn since(self, earlier: Time) -> Ticks {
+        let difference = i128::from(self.0) - i128::from(earlier.0);
+        i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    /// The moment `ticks` later (earlier if negative); saturates.
+    pub fn plus(self, ticks: Ticks) -> Time {
+        Time(self.0.saturating_add_signed(ticks))
+    }
+
+    /// Whether `self` and `other` are at most `ticks` apart.
+    pub fn within(self, other: Time, ticks: Ticks) -> bool {
+        self.since(other).unsigned_abs() <= ticks.unsigned_abs()
+    }
+
+    fn to_chrono(self) -> Option<DateTime<Utc>> {
+        let seconds = i64::try_from(self.0 / TICKS_PER_SECOND as u64).ok()? - UNIX_EPOCH_SECONDS;
+        let nanos = (self.0 % TICKS_PER_SECOND as u64) as u32 * 100;
+        DateTime::from_timestamp(seconds, nanos)
+    }
+
+    fn from_chrono(moment: DateTime<Utc>) -> Option<Self> {
+        let seconds = u64::try_from(moment.timestamp().checked_add(UNIX_EPOCH_SECONDS)?).ok()?;
+        let ticks = seconds.checked_mul(TICKS_PER_SECOND as u64)?;
+        Some(Time(ticks.checked_add(u64::from(
+            moment.timestamp_subsec_nanos() / 100,
+        ))?))
+    }
+}
+
+impl fmt::Display for Time {
+    /// ISO 8601 in UTC with the seven fractional digits of a FILETIME.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_chrono() {
+            Some(moment) => {
+                let fraction = self.0 % TICKS_PER_SECOND as u64;
+                write!(f, "{}.{fraction:07}Z", moment.format("%Y-%m-%dT%H:%M:%S"))
+            }
+            None => write!(f, "filetime:{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no time: write 2020-09-19, 2020-09-19T03:21, 2020-09-19T03:21:46.1234567Z or with an offset, +02:00"
+)]
+pub struct NotATime(String);
+
+impl FromStr for Time {
+    type Err = NotATime;
+
+    /// ISO 8601: a date, or date and time (`T` or blank between) with an optional fraction and an
+    /// optional `Z` or offset; UTC without one. Digits beyond the seventh of the fraction are cut.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let trimmed = text.trim();
+        let parsed = DateTime::parse_from_rfc3339(trimmed)
+            .map(|moment| moment.to_utc())
+            .ok()
+            .or_else(|| {
+                let (local, offset) = split_offset(trimmed)?;
+                let naive = [
+                    "%Y-%m-%dT%H:%M:%S%.f",
+                    "%Y-%m-%d %H:%M:%S%.f",
+                    "%Y-%m-%dT%H:%M",
+                    "%Y-%m-%d %H:%M",
+                ]
+                .iter()
+                .find_map(|format| NaiveDateTime::parse_from_str(local, format).ok())
+                .or_else(|| {
+                    let date = NaiveDate::parse_from_str(local, "%Y-%m-%d").ok()?;
+                    Some(date.and_time(NaiveTime::MIN))
+                })?;
+                Some(naive.and_utc() - chrono::TimeDelta::try_seconds(offset)?)
+            });
+        parsed
+            .and_then(Time::from_chrono)
+            .ok_or_else(|| NotATime(text.to_owned()))
+    }
+}
+
+/// Splits `Z` or `+hh:mm` off the end of a time of day: the rest and the offset in seconds.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(rest) = text.strip_suffix(['Z', 'z']) {
+        return Some((rest, 0));
+    }
+    let Some(at) = text.rfind(['+', '-']).filter(|&at| at > 10) else {
+        return Some((text, 0));
+    };
+    let (rest, offset) = text.split_at(at);
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
+    Some((
+        rest,
+        if offset.starts_with('-') {
+            -seconds
+        } else {
+            seconds
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_keeps_all_seven_digits_through_text() {
+        let text = "2022-02-05T19:18:52.3856181Z";
+        assert_eq!(text.parse::<Time>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn people_may_leave_out_what_is_zero_and_give_an_offset() {
+        let time = |text: &str| text.parse::<Time>().unwrap().to_string();
+        assert_eq!(time("2020-09-19"), "2020-09-19T00:00:00.0000000Z");
+        assert_eq!(time("2020-09-19T03:30"), "2020-09-19T03:30:00.0000000Z");
+        assert_eq!(
+            time("2020-09-19 03:30:01.5"),
+            "2020-09-19T03:30:01.5000000Z"
+        );
+        assert_eq!(
+            time("2020-09-19T03:30+02:00"),
+            "2020-09-19T01:30:00.0000000Z"
+        );
+        assert_eq!(
+            time("2020-09-19T03:30:00-01:30"),
+            "2020-09-19T05:00:00.0000000Z"
+        );
+        assert_eq!(
+            time("2021-05-03T08:58:25.921033600Z"),
+            "2021-05-03T08:58:25.9210336Z"
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "yesterday",
+            "2020-13-01",
+            "2020-09-19T25:00",
+            "1500-01-01",
+            "2020-09-19T03:30+0x:00",
+        ] {
+            assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_whole_range_of_a_filetime_prints_without_panic() {
+        assert_eq!(
+            Time::from_filetime(0).to_string(),
+            "1601-01-01T00:00:00.0000000Z"
+        );
+        let _ = Time::from_filetime(u64::MAX).to_string();
+        assert_eq!(
+            Time::from_filetime(0).since(Time::from_filetime(u64::MAX)),
+            i64::MIN
+        );
+    }
+}
