@@ -6,8 +6,8 @@ use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, LogAccount};
 use crate::session::{self, Kind, Machine, Session, Source, Timeline};
 use rayon::prelude::*;
-use std::fs;
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// An event in its place on the timeline.
@@ -50,7 +50,9 @@ impl Analysis {
 
     /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage).
     pub fn is_partial(&self) -> bool {
-        !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(|log| !log.account.damage.is_empty())
+        !self.skipped.is_empty()
+            || self.conflicts > 0
+            || self.logs.iter().any(|log| !log.account.damage.is_empty())
     }
 }
 
@@ -70,14 +72,20 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|error| Error::Threads { threads, message: error.to_string() })?;
+        .map_err(|error| Error::Threads {
+            threads,
+            message: error.to_string(),
+        })?;
     pool.install(|| run(paths))
 }
 
 fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
     let mut found = evidence::find(paths);
     if found.logs.is_empty() {
-        return Err(Error::NoLog { paths: paths.to_vec(), skipped: found.skipped });
+        return Err(Error::NoLog {
+            paths: paths.to_vec(),
+            skipped: found.skipped,
+        });
     }
     let (logs, sources) = read(&found.logs);
     let machines = session::machines(sources);
@@ -90,19 +98,41 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
         let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
-        a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b))).then_with(|| a.id.cmp(&b.id))
+        a.host
+            .cmp(&b.host)
+            .then_with(|| key(a).cmp(&key(b)))
+            .then_with(|| a.id.cmp(&b.id))
     });
     events.par_sort_by(|a: &TimelineEvent, b: &TimelineEvent| {
-        let key = |e: &TimelineEvent| (e.event.time, e.event.channel.clone(), e.event.record_id, e.event.log);
+        let key = |e: &TimelineEvent| {
+            (
+                e.event.time,
+                e.event.channel.clone(),
+                e.event.record_id,
+                e.event.log,
+            )
+        };
         a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b)))
     });
-    Ok(Analysis { sessions, events, logs, skipped: std::mem::take(&mut found.skipped), other_files: found.other_files, conflicts })
+    Ok(Analysis {
+        sessions,
+        events,
+        logs,
+        skipped: std::mem::take(&mut found.skipped),
+        other_files: found.other_files,
+        conflicts,
+    })
 }
 
 /// Reads all blocks of all logs, each on whichever thread is free.
 fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
-    let sizes = paths.iter().map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
-    let blocks: Vec<(usize, Block)> = sizes.enumerate().flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block))).collect();
+    let sizes = paths
+        .iter()
+        .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
+    let blocks: Vec<(usize, Block)> = sizes
+        .enumerate()
+        .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
+        .collect();
     let read: Vec<(usize, Account, Collector)> = blocks
         .into_par_iter()
         .filter_map(|(log, block)| {
@@ -112,17 +142,29 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
         })
         .collect();
     let mut folders: HashMap<&Path, usize> = HashMap::new();
-    let mut logs: Vec<LogAccount> = paths.iter().map(|path| LogAccount { path: path.clone(), account: Account::default(), span: None }).collect();
+    let mut logs: Vec<LogAccount> = paths
+        .iter()
+        .map(|path| LogAccount {
+            path: path.clone(),
+            account: Account::default(),
+            span: None,
+        })
+        .collect();
     let mut sources: Vec<Source> = paths
         .iter()
         .map(|path| {
             let next = folders.len();
             let folder = *folders.entry(path.parent().unwrap_or(path)).or_insert(next);
-            Source { folder, ..Source::default() }
+            Source {
+                folder,
+                ..Source::default()
+            }
         })
         .collect();
     for (log, account, collector) in read {
-        let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else { continue };
+        let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
+            continue;
+        };
         kept.account.add(account);
         for span in &collector.spans {
             let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
@@ -138,8 +180,18 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
 fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = TimelineEvent> {
     let places = timeline.session_of.iter().zip(&timeline.kind_of);
     let events = machine.events.into_iter().zip(machine.sources).zip(places);
-    events.filter(|((event, _), _)| event.action != Action::StartingUp).map(move |((event, sources), (session, kind))| {
-        let session = session.and_then(|session| timeline.sessions.get(session)).map(|session| session.id.clone());
-        TimelineEvent { event, host: machine.host.clone(), kind: *kind, session, sources }
-    })
+    events
+        .filter(|((event, _), _)| event.action != Action::StartingUp)
+        .map(move |((event, sources), (session, kind))| {
+            let session = session
+                .and_then(|session| timeline.sessions.get(session))
+                .map(|session| session.id.clone());
+            TimelineEvent {
+                event,
+                host: machine.host.clone(),
+                kind: *kind,
+                session,
+                sources,
+            }
+        })
 }

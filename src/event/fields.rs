@@ -309,7 +309,7 @@ fn yes_or_no(value: &Value<'_>) -> Option<bool> {
 
 impl Event {
     /// An event of which nothing is known but what happened.
-    fn of(action: Action) -> Self {
+    pub(crate) fn of(action: Action) -> Self {
         let empty = Text::from("");
         Event {
             log: LogIndex(0),

@@ -34,7 +34,12 @@ pub(super) struct Boot {
 /// Splits `events`, which are in record order, into boots; each event belongs to exactly one.
 pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
     let mut boots = Vec::new();
-    let mut current = Opening { first: 0, boot_record: None, system_logon: None, is_lost: false };
+    let mut current = Opening {
+        first: 0,
+        boot_record: None,
+        system_logon: None,
+        is_lost: false,
+    };
     let mut seen = Seen::default();
     let mut run = None;
     for (index, event) in events.iter().enumerate() {
@@ -42,17 +47,32 @@ pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
             run.get_or_insert(index);
             continue;
         } else if event.action == Action::Boot {
-            Some(Opening { first: run.unwrap_or(index), boot_record: Some(index), system_logon: None, is_lost: false })
+            Some(Opening {
+                first: run.unwrap_or(index),
+                boot_record: Some(index),
+                system_logon: None,
+                is_lost: false,
+            })
         } else if is_system_logon(event) {
             if current.boot_record.is_some() && current.system_logon.is_none() {
                 // The record after 4608.
                 current.system_logon = Some(index);
                 None
             } else {
-                Some(Opening { first: run.unwrap_or(index), boot_record: None, system_logon: Some(index), is_lost: false })
+                Some(Opening {
+                    first: run.unwrap_or(index),
+                    boot_record: None,
+                    system_logon: Some(index),
+                    is_lost: false,
+                })
             }
         } else if seen.is_of_another_boot(event) {
-            Some(Opening { first: run.unwrap_or(index), boot_record: None, system_logon: None, is_lost: true })
+            Some(Opening {
+                first: run.unwrap_or(index),
+                boot_record: None,
+                system_logon: None,
+                is_lost: true,
+            })
         } else {
             None
         };
@@ -67,7 +87,11 @@ pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
         seen.add(event);
     }
     boots.push(current.close(events.len(), events));
-    let firsts: Vec<_> = boots.iter().skip(1).map(|boot| events.get(boot.events.start)).collect();
+    let firsts: Vec<_> = boots
+        .iter()
+        .skip(1)
+        .map(|boot| events.get(boot.events.start))
+        .collect();
     for (boot, next) in boots.iter_mut().zip(firsts.into_iter().chain([None])) {
         boot.last = last_time(boot, next, events, spans);
     }
@@ -91,7 +115,9 @@ impl Opening {
         let range = self.first..end;
         let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
-        let opening = events.get(self.first..=marked.unwrap_or(self.first)).unwrap_or_default();
+        let opening = events
+            .get(self.first..=marked.unwrap_or(self.first))
+            .unwrap_or_default();
         let begins_here = marked.is_some() || self.is_lost;
         let last = own.last().map(|event| event.time);
         let stop = own
@@ -100,12 +126,21 @@ impl Opening {
             .filter(|&stop| {
                 let stopped = own.get(stop).map(|event| event.time);
                 // The service can also be stopped while Windows runs on.
-                last.zip(stopped).is_some_and(|(last, stopped)| last.since(stopped) <= STOP_TAIL)
+                last.zip(stopped)
+                    .is_some_and(|(last, stopped)| last.since(stopped) <= STOP_TAIL)
             });
         Boot {
-            start: marked.and_then(|index| events.get(index)).map(|event| event.time),
-            earliest: opening.iter().map(|event| event.time).min().filter(|_| begins_here),
-            audit_was_lost: opening.iter().any(|event| event.event_id == AUDIT_EVENTS_DROPPED),
+            start: marked
+                .and_then(|index| events.get(index))
+                .map(|event| event.time),
+            earliest: opening
+                .iter()
+                .map(|event| event.time)
+                .min()
+                .filter(|_| begins_here),
+            audit_was_lost: opening
+                .iter()
+                .any(|event| event.event_id == AUDIT_EVENTS_DROPPED),
             is_lost: self.is_lost,
             stop: stop.map(|stop| stop + self.first),
             last,
@@ -132,8 +167,9 @@ impl Seen {
         if lsass.is_some() && self.lsass.is_some() && lsass != self.lsass {
             return true;
         }
-        Self::given(event)
-            .is_some_and(|id| self.given.contains(&id) || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest)
+        Self::given(event).is_some_and(|id| {
+            self.given.contains(&id) || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest
+        })
     }
 
     fn add(&mut self, event: &Event) {
@@ -146,24 +182,35 @@ impl Seen {
 
     /// The process ID of lsass, which writes these records and lives as long as its boot.
     fn lsass(event: &Event) -> Option<u32> {
-        event.writer.filter(|_| matches!(event.event_id, 4624 | 4625 | 4634 | 4647 | 4648 | 4672))
+        event
+            .writer
+            .filter(|_| matches!(event.event_id, 4624 | 4625 | 4634 | 4647 | 4648 | 4672))
     }
 
     /// The Logon ID that a logon was given.
     fn given(event: &Event) -> Option<LogonId> {
-        event.logon_id.filter(|&id| event.action == Action::Logon && super::kind::standing(id).is_none())
+        event
+            .logon_id
+            .filter(|&id| event.action == Action::Logon && super::kind::standing(id).is_none())
     }
 }
 
 /// The time of the last record before `next`, the first event of the next boot, or of all.
 fn last_time(boot: &Boot, next: Option<&Event>, events: &[Event], spans: &[Span]) -> Option<Time> {
-    let last_event = boot.events.end.checked_sub(1).and_then(|index| events.get(index))?;
+    let last_event = boot
+        .events
+        .end
+        .checked_sub(1)
+        .and_then(|index| events.get(index))?;
     if let Some(previous) = next.and_then(|next| next.previous) {
         return Some(previous);
     }
     let last_span = spans
         .iter()
-        .filter(|span| span.channel == last_event.channel && next.is_none_or(|next| span.last_id < next.record_id))
+        .filter(|span| {
+            span.channel == last_event.channel
+                && next.is_none_or(|next| span.last_id < next.record_id)
+        })
         .max_by_key(|span| span.last_id)
         .filter(|span| span.last_id > last_event.record_id);
     Some(last_span.map_or(last_event.time, |span| span.last_time))

@@ -63,7 +63,12 @@ struct Unlogged {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(events: &'a [Event], boot: &'a Boot, drafts: &'a mut Vec<Draft>, places: &'a mut [Option<usize>]) -> Self {
+    pub(super) fn new(
+        events: &'a [Event],
+        boot: &'a Boot,
+        drafts: &'a mut Vec<Draft>,
+        places: &'a mut [Option<usize>],
+    ) -> Self {
         let mut builder = Builder {
             events,
             boot,
@@ -85,14 +90,21 @@ impl<'a> Builder<'a> {
     /// Pairs all events of the boot.
     pub(super) fn run(mut self) {
         for index in self.boot.events.clone() {
-            let Some(event) = self.events.get(index) else { continue };
+            let Some(event) = self.events.get(index) else {
+                continue;
+            };
             self.take(index, event);
         }
     }
 
     /// Notes which Logon IDs have a 4624 in this boot, and what there is of the others.
     fn look_ahead(&mut self) {
-        let own = || self.boot.events.clone().filter_map(|index| Some((index, self.events.get(index)?)));
+        let own = || {
+            self.boot
+                .events
+                .clone()
+                .filter_map(|index| Some((index, self.events.get(index)?)))
+        };
         for (index, event) in own().filter(|(_, event)| event.action == Action::Logon) {
             if let Some(id) = event.logon_id {
                 self.logons.entry(id).or_insert(index);
@@ -110,15 +122,24 @@ impl<'a> Builder<'a> {
             }
         }
         for (_, event) in own() {
-            if let Some(id) = event.subject_logon_id.filter(|id| !self.logons.contains_key(id)) {
-                unlogged.entry(id).or_default().account.fill_from(&event.subject);
+            if let Some(id) = event
+                .subject_logon_id
+                .filter(|id| !self.logons.contains_key(id))
+            {
+                unlogged
+                    .entry(id)
+                    .or_default()
+                    .account
+                    .fill_from(&event.subject);
             }
         }
         self.unlogged = unlogged;
     }
 
     fn take(&mut self, index: usize, event: &Event) {
-        let subject = event.subject_logon_id.and_then(|id| self.used_by(id, index));
+        let subject = event
+            .subject_logon_id
+            .and_then(|id| self.used_by(id, index));
         let own = match event.action {
             Action::Logon => self.logon(index, event),
             Action::Logoff => self.logoff(index, event),
@@ -130,8 +151,14 @@ impl<'a> Builder<'a> {
             Action::Unlock => self.change(index, event, State::Locked, false),
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
-            Action::LogonFailed | Action::ExplicitCredentials | Action::LogCleared | Action::ClockChange
-            | Action::Boot | Action::Shutdown | Action::LogServiceStop | Action::StartingUp => None,
+            Action::LogonFailed
+            | Action::ExplicitCredentials
+            | Action::LogCleared
+            | Action::ClockChange
+            | Action::Boot
+            | Action::Shutdown
+            | Action::LogServiceStop
+            | Action::StartingUp => None,
         };
         if let Some(place) = self.places.get_mut(index) {
             *place = place.or(own).or(subject);
@@ -152,7 +179,10 @@ impl<'a> Builder<'a> {
         if let Some(&number) = self.awaited.get(&id) {
             // The other half of a split logon, whose own 4624 is missing.
             let draft = self.drafts.get_mut(number)?;
-            draft.parts.push(DraftPart { is_paired: true, ..DraftPart::new(id, None, PartReason::UacTwin) });
+            draft.parts.push(DraftPart {
+                is_paired: true,
+                ..DraftPart::new(id, None, PartReason::UacTwin)
+            });
             draft.used(index);
             self.by_id.insert(id, number);
             return Some(number);
@@ -162,7 +192,10 @@ impl<'a> Builder<'a> {
 
     /// A session whose logon is not in the evidence, first seen at `index`.
     fn unlogged_session(&mut self, id: Option<LogonId>, index: usize) -> usize {
-        let known = id.and_then(|id| self.unlogged.get(&id)).cloned().unwrap_or_default();
+        let known = id
+            .and_then(|id| self.unlogged.get(&id))
+            .cloned()
+            .unwrap_or_default();
         let mut draft = Draft::new(index, id);
         draft.account = known.account;
         match id.and_then(|id| Some((id, kind::standing(id)?))) {
@@ -225,13 +258,18 @@ impl<'a> Builder<'a> {
         draft.is_desktop = kind.is_desktop();
         draft.account = event.account.clone();
         draft.logons = 1;
-        let subject = event.subject_logon_id.filter(|&subject| kind::standing(subject).is_none());
+        let subject = event
+            .subject_logon_id
+            .filter(|&subject| kind::standing(subject).is_none());
         draft.parent = subject.and_then(|subject| self.by_id.get(&subject).copied());
         if kind == Kind::Elevation {
             draft.parent = self.only_open_desktop();
         }
         draft.elevated = event.elevated;
-        draft.parts.iter_mut().for_each(|part| part.logon = Some(index));
+        draft
+            .parts
+            .iter_mut()
+            .for_each(|part| part.logon = Some(index));
         draft.prove(index, Role::Start);
         if matches!(kind, Kind::Runas | Kind::RunasNetonly)
             && let Some(credentials) = self.credentials_for(index, event)
@@ -251,12 +289,17 @@ impl<'a> Builder<'a> {
         if let Some(linked) = event.linked_logon_id {
             self.awaited.insert(linked, number);
         }
-        let held = event.logon_id.and_then(|id| self.held.remove(&id)).unwrap_or_default();
+        let held = event
+            .logon_id
+            .and_then(|id| self.held.remove(&id))
+            .unwrap_or_default();
         for earlier in held {
             if let Some(place) = self.places.get_mut(earlier) {
                 *place = place.or(Some(number));
             }
-            if let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(earlier)) {
+            if let (Some(draft), Some(event)) =
+                (self.drafts.get_mut(number), self.events.get(earlier))
+            {
                 draft.privileged(earlier, event);
             }
         }
@@ -284,7 +327,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Makes the logon at `index` the second half of the logon with Logon ID `first`.
-    fn join_half(&mut self, number: usize, first: LogonId, index: usize, event: &Event) -> Option<usize> {
+    fn join_half(
+        &mut self,
+        number: usize,
+        first: LogonId,
+        index: usize,
+        event: &Event,
+    ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
         let half = draft.part(first)?;
         half.is_paired = true;
@@ -294,14 +343,24 @@ impl<'a> Builder<'a> {
         if reason == PartReason::Logon {
             // The first is the elevated one, unless the records themselves say otherwise.
             let swapped = event.elevated == Some(true) && draft.elevated == Some(false);
-            let (filtered, elevated) = if swapped { (Some(first), event.logon_id) } else { (event.logon_id, Some(first)) };
+            let (filtered, elevated) = if swapped {
+                (Some(first), event.logon_id)
+            } else {
+                (event.logon_id, Some(first))
+            };
             draft.id = filtered;
             draft.elevated_id = elevated;
             draft.elevated = Some(true);
-            draft.parts.extend(event.logon_id.map(|id| DraftPart { is_paired: true, ..DraftPart::new(id, Some(index), PartReason::UacTwin) }));
+            draft.parts.extend(event.logon_id.map(|id| DraftPart {
+                is_paired: true,
+                ..DraftPart::new(id, Some(index), PartReason::UacTwin)
+            }));
         } else {
             // The other half of an unlock unlocks as well.
-            draft.parts.extend(event.logon_id.map(|id| DraftPart { is_paired: true, ..DraftPart::new(id, Some(index), reason) }));
+            draft.parts.extend(event.logon_id.map(|id| DraftPart {
+                is_paired: true,
+                ..DraftPart::new(id, Some(index), reason)
+            }));
         }
         if let Some(id) = event.logon_id {
             self.by_id.insert(id, number);
@@ -311,10 +370,20 @@ impl<'a> Builder<'a> {
     }
 
     /// Makes the logon at `index` a part of a session that goes on under its own Logon ID.
-    fn attach(&mut self, number: usize, index: usize, event: &Event, reason: PartReason) -> Option<usize> {
+    fn attach(
+        &mut self,
+        number: usize,
+        index: usize,
+        event: &Event,
+        reason: PartReason,
+    ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
         draft.logons += 1;
-        draft.parts.extend(event.logon_id.map(|id| DraftPart::new(id, Some(index), reason)));
+        draft.parts.extend(
+            event
+                .logon_id
+                .map(|id| DraftPart::new(id, Some(index), reason)),
+        );
         draft.prove(index, Role::Part);
         draft.last_attached = Some(index);
         if let Some(id) = event.logon_id {
@@ -324,9 +393,16 @@ impl<'a> Builder<'a> {
             self.claim_pre_authentication(event, number);
         }
         match reason {
-            PartReason::Unlock if !self.follows(index, event, Action::Unlock) => self.back_in_use(number, index, State::Locked, None),
+            PartReason::Unlock if !self.follows(index, event, Action::Unlock) => {
+                self.back_in_use(number, index, State::Locked, None)
+            }
             PartReason::RdpReconnect if !self.follows(index, event, Action::Reconnect) => {
-                self.back_in_use(number, index, State::Disconnected, event.source_address.clone());
+                self.back_in_use(
+                    number,
+                    index,
+                    State::Disconnected,
+                    event.source_address.clone(),
+                );
             }
             _ => {}
         }
@@ -337,11 +413,22 @@ impl<'a> Builder<'a> {
     /// The session whose other half, split off by User Account Control, this logon is, and that half's Logon ID.
     fn other_half(&self, index: usize, event: &Event) -> Option<(usize, LogonId)> {
         let id = event.logon_id?;
-        let linked = event.linked_logon_id.filter(|linked| self.by_id.contains_key(linked));
+        let linked = event
+            .linked_logon_id
+            .filter(|linked| self.by_id.contains_key(linked));
         let (number, first) = match linked {
             Some(linked) => (*self.by_id.get(&linked)?, linked),
             None => match self.awaited.get(&id) {
-                Some(&number) => (number, self.drafts.get(number)?.parts.iter().rev().find(|part| self.links_to(part, id))?.id),
+                Some(&number) => (
+                    number,
+                    self.drafts
+                        .get(number)?
+                        .parts
+                        .iter()
+                        .rev()
+                        .find(|part| self.links_to(part, id))?
+                        .id,
+                ),
                 None => {
                     let first = self.unlinked_half(index, event)?.logon_id?;
                     (*self.by_id.get(&first)?, first)
@@ -355,17 +442,24 @@ impl<'a> Builder<'a> {
     }
 
     fn links_to(&self, part: &DraftPart, id: LogonId) -> bool {
-        part.logon.and_then(|logon| self.events.get(logon)).is_some_and(|logon| logon.linked_logon_id == Some(id))
+        part.logon
+            .and_then(|logon| self.events.get(logon))
+            .is_some_and(|logon| logon.linked_logon_id == Some(id))
     }
 
     /// The first half of a split logon of a version that does not link the two.
     fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
-        let unsplit = event.logon_type.is_none_or(|logon_type| matches!(logon_type.0, 0 | 3 | 5 | 8));
+        let unsplit = event
+            .logon_type
+            .is_none_or(|logon_type| matches!(logon_type.0, 0 | 3 | 5 | 8));
         if event.version >= FIRST_VERSION_WITH_LINK || unsplit {
             return None;
         }
         let earlier = self.events.get(self.boot.events.start..index)?;
-        let near = earlier.iter().rev().take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
+        let near = earlier
+            .iter()
+            .rev()
+            .take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
         near.into_iter().find(|first| {
             first.action == Action::Logon
                 && event.time.within(first.time, TWIN_TIME)
@@ -385,13 +479,21 @@ impl<'a> Builder<'a> {
                 && kind::of_logon(logon) != Kind::LsaRefresh
         };
         let near = |logon: &Event| event.time.within(logon.time, REFRESH);
-        let earlier = (self.boot.events.start..index).rev().map_while(|index| Some((index, self.events.get(index)?)));
-        if let Some((logon, _)) = earlier.take_while(|(_, logon)| near(logon)).find(|(_, logon)| is_refreshed(logon)) {
+        let earlier = (self.boot.events.start..index)
+            .rev()
+            .map_while(|index| Some((index, self.events.get(index)?)));
+        if let Some((logon, _)) = earlier
+            .take_while(|(_, logon)| near(logon))
+            .find(|(_, logon)| is_refreshed(logon))
+        {
             return *self.places.get(logon)?;
         }
         // The logon itself is often written just after.
-        let later = (index + 1..self.boot.events.end).map_while(|index| Some((index, self.events.get(index)?)));
-        let (logon, event) = later.take_while(|(_, logon)| near(logon)).find(|(_, logon)| is_refreshed(logon))?;
+        let later = (index + 1..self.boot.events.end)
+            .map_while(|index| Some((index, self.events.get(index)?)));
+        let (logon, event) = later
+            .take_while(|(_, logon)| near(logon))
+            .find(|(_, logon)| is_refreshed(logon))?;
         self.take(logon, event);
         *self.places.get(logon)?
     }
@@ -403,27 +505,41 @@ impl<'a> Builder<'a> {
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
         let logon_type = event.logon_type.map(|logon_type| logon_type.0);
-        let number = self.open_desktop_of(event.account.sid.as_ref(), reconnected_id).or_else(|| {
-            let returns = matches!(logon_type, Some(7 | 13)) || reconnected_id.is_some();
-            returns.then(|| {
-                let id = reconnected_id.or_else(|| self.desktop_before_log(event.account.sid.as_ref()));
-                match id.and_then(|id| self.by_id.get(&id)) {
-                    Some(&number) => number,
-                    None => {
-                        let number = self.unlogged_session(id, index);
-                        self.is_at_desktop(number, &event.account);
-                        number
+        let number = self
+            .open_desktop_of(event.account.sid.as_ref(), reconnected_id)
+            .or_else(|| {
+                let returns = matches!(logon_type, Some(7 | 13)) || reconnected_id.is_some();
+                returns.then(|| {
+                    let id = reconnected_id
+                        .or_else(|| self.desktop_before_log(event.account.sid.as_ref()));
+                    match id.and_then(|id| self.by_id.get(&id)) {
+                        Some(&number) => number,
+                        None => {
+                            let number = self.unlogged_session(id, index);
+                            self.is_at_desktop(number, &event.account);
+                            number
+                        }
                     }
-                }
-            })
-        })?;
-        let remote = matches!(logon_type, Some(10 | 12)) || reconnected_id.is_some() || !self.pre_authentications(event).is_empty();
-        Some((number, if remote { PartReason::RdpReconnect } else { PartReason::Unlock }))
+                })
+            })?;
+        let remote = matches!(logon_type, Some(10 | 12))
+            || reconnected_id.is_some()
+            || !self.pre_authentications(event).is_empty();
+        Some((
+            number,
+            if remote {
+                PartReason::RdpReconnect
+            } else {
+                PartReason::Unlock
+            },
+        ))
     }
 
     /// Notes that a session has shown a desktop, and whose.
     fn is_at_desktop(&mut self, number: usize, account: &Account) {
-        let Some(draft) = self.drafts.get_mut(number) else { return };
+        let Some(draft) = self.drafts.get_mut(number) else {
+            return;
+        };
         draft.account.fill_from(account);
         if !draft.is_desktop {
             draft.is_desktop = true;
@@ -433,7 +549,10 @@ impl<'a> Builder<'a> {
 
     /// The open desktop sessions of this boot.
     fn open_desktops(&self) -> impl Iterator<Item = (usize, &Draft)> {
-        let desktops = self.desktops.iter().filter_map(|&number| Some((number, self.drafts.get(number)?)));
+        let desktops = self
+            .desktops
+            .iter()
+            .filter_map(|&number| Some((number, self.drafts.get(number)?)));
         desktops.filter(|(_, draft)| draft.is_open())
     }
 
@@ -441,7 +560,10 @@ impl<'a> Builder<'a> {
     /// one that is locked or disconnected, else the latest.
     fn open_desktop_of(&self, sid: Option<&Sid>, preferred: Option<LogonId>) -> Option<usize> {
         let sid = sid?;
-        let own = || self.open_desktops().filter(|(_, draft)| draft.account.sid.as_ref() == Some(sid));
+        let own = || {
+            self.open_desktops()
+                .filter(|(_, draft)| draft.account.sid.as_ref() == Some(sid))
+        };
         own()
             .filter(|(_, draft)| preferred.is_some_and(|id| draft.holds(id)))
             .chain(own().filter(|(_, draft)| draft.is_away()))
@@ -457,13 +579,29 @@ impl<'a> Builder<'a> {
             .unlogged
             .iter()
             .filter(|(id, known)| {
-                let may_be_desktop = known.had_desktop || known.logoff_type.is_none_or(|t| matches!(t.0, 2 | 10 | 11 | 12));
-                let still_open = self.by_id.get(id).and_then(|&number| self.drafts.get(number)).is_none_or(Draft::is_open);
-                kind::standing(**id).is_none() && known.account.sid.as_ref() == sid && sid.is_some() && may_be_desktop && still_open
+                let may_be_desktop = known.had_desktop
+                    || known
+                        .logoff_type
+                        .is_none_or(|t| matches!(t.0, 2 | 10 | 11 | 12));
+                let still_open = self
+                    .by_id
+                    .get(id)
+                    .and_then(|&number| self.drafts.get(number))
+                    .is_none_or(Draft::is_open);
+                kind::standing(**id).is_none()
+                    && known.account.sid.as_ref() == sid
+                    && sid.is_some()
+                    && may_be_desktop
+                    && still_open
             })
             .map(|(id, _)| *id)
             .collect();
-        ids.sort_by_key(|id| (self.unlogged.get(id).is_some_and(|known| known.had_desktop), *id));
+        ids.sort_by_key(|id| {
+            (
+                self.unlogged.get(id).is_some_and(|known| known.had_desktop),
+                *id,
+            )
+        });
         ids.pop()
     }
 
@@ -475,13 +613,19 @@ impl<'a> Builder<'a> {
     /// The later events of this boot that are near enough to belong to a reconnect.
     fn events_after(&self, index: usize) -> impl Iterator<Item = &'a Event> {
         let at = self.events.get(index).map(|event| event.time);
-        let later = self.events.get(index + 1..self.boot.events.end).unwrap_or_default();
-        later.iter().take_while(move |after| at.is_some_and(|at| after.time.within(at, RECONNECT)))
+        let later = self
+            .events
+            .get(index + 1..self.boot.events.end)
+            .unwrap_or_default();
+        later
+            .iter()
+            .take_while(move |after| at.is_some_and(|at| after.time.within(at, RECONNECT)))
     }
 
     /// Whether a record of its own says soon what this logon brings.
     fn follows(&self, index: usize, event: &Event, action: Action) -> bool {
-        self.events_after(index).any(|after| after.action == action && after.account.same_name(&event.account))
+        self.events_after(index)
+            .any(|after| after.action == action && after.account.same_name(&event.account))
     }
 
     /// Network logons just before a Remote Desktop logon that were its pre-authentication.
@@ -490,9 +634,18 @@ impl<'a> Builder<'a> {
         own.filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
             .take_while(|(_, _, logon)| event.time.since(logon.time) <= RECONNECT)
             .filter(|(_, draft, logon)| {
-                let nobody = logon.subject.sid.as_ref().is_some_and(|sid| sid.as_str() == "S-1-0-0");
-                let address_fits = logon.source_address.is_none() || logon.source_address == event.source_address;
-                draft.kind == Kind::Network && nobody && address_fits && logon.account.sid == event.account.sid && logon.account.sid.is_some()
+                let nobody = logon
+                    .subject
+                    .sid
+                    .as_ref()
+                    .is_some_and(|sid| sid.as_str() == "S-1-0-0");
+                let address_fits =
+                    logon.source_address.is_none() || logon.source_address == event.source_address;
+                draft.kind == Kind::Network
+                    && nobody
+                    && address_fits
+                    && logon.account.sid == event.account.sid
+                    && logon.account.sid.is_some()
             })
             .map(|(number, _, _)| number)
             .collect()
@@ -566,7 +719,11 @@ impl<'a> Builder<'a> {
     /// A prompt that was answered in a session ends with it at the latest.
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for &number in &self.elevations {
-            if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.parent == Some(parent) && draft.is_open()) {
+            if let Some(draft) = self
+                .drafts
+                .get_mut(number)
+                .filter(|draft| draft.parent == Some(parent) && draft.is_open())
+            {
                 draft.parents_end = Some(index);
             }
         }
@@ -580,26 +737,50 @@ impl<'a> Builder<'a> {
         draft.prove(index, Role::State);
         if !begins {
             // The address of a local client is `LOCAL`: no address.
-            let address = event.source_address.clone().filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
+            let address = event
+                .source_address
+                .clone()
+                .filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
             self.back_in_use(number, index, state, address);
         } else if !draft.is_in(state) {
-            draft.intervals.push(DraftInterval { state, from: Some(index), to: None, address: None });
+            draft.intervals.push(DraftInterval {
+                state,
+                from: Some(index),
+                to: None,
+                address: None,
+            });
         }
         Some(number)
     }
 
     /// Ends a state; one whose beginning was not recorded is kept with an open beginning.
     fn back_in_use(&mut self, number: usize, index: usize, state: State, address: Option<Text>) {
-        let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(index)) else { return };
-        let last = draft.intervals.iter_mut().rev().find(|interval| interval.state == state);
+        let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(index))
+        else {
+            return;
+        };
+        let last = draft
+            .intervals
+            .iter_mut()
+            .rev()
+            .find(|interval| interval.state == state);
         match last {
             Some(open) if open.to.is_none() => {
                 open.to = Some(index);
                 open.address = address;
             }
             // A 4801 soon after an unlocking logon is the same unlock.
-            Some(ended) if ended.to.and_then(|to| self.events.get(to)).is_some_and(|to| event.time.within(to.time, RECONNECT)) => {}
-            _ => draft.intervals.push(DraftInterval { state, from: None, to: Some(index), address }),
+            Some(ended)
+                if ended
+                    .to
+                    .and_then(|to| self.events.get(to))
+                    .is_some_and(|to| event.time.within(to.time, RECONNECT)) => {}
+            _ => draft.intervals.push(DraftInterval {
+                state,
+                from: None,
+                to: Some(index),
+                address,
+            }),
         }
     }
 }
@@ -639,5 +820,8 @@ pub(super) fn attached_kind(reason: PartReason) -> Option<Kind> {
 
 fn is_of_a_desktop(action: Action) -> bool {
     use Action::*;
-    matches!(action, UserLogoff | Reconnect | Disconnect | Lock | Unlock | ScreensaverOn | ScreensaverOff)
+    matches!(
+        action,
+        UserLogoff | Reconnect | Disconnect | Lock | Unlock | ScreensaverOn | ScreensaverOff
+    )
 }

@@ -61,7 +61,13 @@ pub(super) struct DraftInterval {
 
 impl DraftPart {
     pub(super) fn new(id: LogonId, logon: Option<usize>, reason: PartReason) -> Self {
-        DraftPart { id, logon, closed: None, reason, is_paired: false }
+        DraftPart {
+            id,
+            logon,
+            closed: None,
+            reason,
+            is_paired: false,
+        }
     }
 
     /// Whether the session lives at least as long as this part.
@@ -86,7 +92,10 @@ impl Draft {
             is_desktop: false,
             logons: 0,
             parent: None,
-            parts: id.map(|id| DraftPart::new(id, None, PartReason::Logon)).into_iter().collect(),
+            parts: id
+                .map(|id| DraftPart::new(id, None, PartReason::Logon))
+                .into_iter()
+                .collect(),
             proofs: Vec::new(),
             last_attached: None,
             user_logoff: None,
@@ -131,18 +140,26 @@ impl Draft {
 
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
-        let mut carriers = self.parts.iter().filter(|part| part.carries()).map(|part| part.closed).peekable();
+        let mut carriers = self
+            .parts
+            .iter()
+            .filter(|part| part.carries())
+            .map(|part| part.closed)
+            .peekable();
         carriers.peek()?;
         carriers.collect::<Option<Vec<usize>>>()?.into_iter().max()
     }
 
     /// Whether nothing has ended it so far.
     pub(super) fn is_open(&self) -> bool {
-        self.standing || (self.user_logoff.is_none() && self.parents_end.is_none() && self.closed().is_none())
+        self.standing
+            || (self.user_logoff.is_none() && self.parents_end.is_none() && self.closed().is_none())
     }
 
     pub(super) fn is_in(&self, state: State) -> bool {
-        self.intervals.iter().any(|interval| interval.state == state && interval.to.is_none())
+        self.intervals
+            .iter()
+            .any(|interval| interval.state == state && interval.to.is_none())
     }
 
     /// Whether nobody is at it now.
@@ -153,6 +170,10 @@ impl Draft {
 
 impl DraftInterval {
     pub(super) fn source(&self) -> EndSource {
-        if self.from.is_some() && self.to.is_some() { EndSource::Recorded } else { EndSource::Inferred }
+        if self.from.is_some() && self.to.is_some() {
+            EndSource::Recorded
+        } else {
+            EndSource::Inferred
+        }
     }
 }

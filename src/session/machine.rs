@@ -57,10 +57,15 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             without_events.push(member);
             continue;
         }
-        let mut candidates: Vec<usize> = member.labels().flat_map(|label| by_name.get(&label).cloned().unwrap_or_default()).collect();
+        let mut candidates: Vec<usize> = member
+            .labels()
+            .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default())
+            .collect();
         candidates.sort_unstable();
         candidates.dedup();
-        let home = candidates.into_iter().find(|&at| groups.get(at).is_some_and(|group| belongs(&member, group)));
+        let home = candidates
+            .into_iter()
+            .find(|&at| groups.get(at).is_some_and(|group| belongs(&member, group)));
         let home = home.unwrap_or_else(|| {
             groups.push(Vec::new());
             groups.len() - 1
@@ -77,8 +82,16 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
     }
     // A log without logon records still tells how long its machine ran.
     for member in without_events {
-        let candidates = member.labels().flat_map(|label| by_name.get(&label).cloned().unwrap_or_default());
-        let mut homes: Vec<usize> = candidates.filter(|&at| groups.get(at).is_some_and(|group| group.iter().any(|m| m.folder == member.folder))).collect();
+        let candidates = member
+            .labels()
+            .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default());
+        let mut homes: Vec<usize> = candidates
+            .filter(|&at| {
+                groups
+                    .get(at)
+                    .is_some_and(|group| group.iter().any(|m| m.folder == member.folder))
+            })
+            .collect();
         homes.sort_unstable();
         homes.dedup();
         if let [home] = homes.as_slice()
@@ -93,7 +106,9 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
         *names.entry(first_label(&machine.host)).or_default() += 1;
     }
     for machine in &mut machines {
-        machine.same_name = names.get(&first_label(&machine.host)).is_some_and(|&count| count > 1);
+        machine.same_name = names
+            .get(&first_label(&machine.host))
+            .is_some_and(|&count| count > 1);
     }
     machines.sort_by(|a, b| a.host.cmp(&b.host).then_with(|| place(a).cmp(&place(b))));
     machines
@@ -101,7 +116,10 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
 
 /// What orders machines of one name: their first record.
 fn place(machine: &Machine) -> Option<(Time, u64)> {
-    machine.events.first().map(|event| (event.time, event.record_id))
+    machine
+        .events
+        .first()
+        .map(|event| (event.time, event.record_id))
 }
 
 /// The lower-case first label of a host name.
@@ -131,25 +149,43 @@ impl Member {
 
 /// Splits a log into the parts of the machines that wrote it.
 fn members(source: Source) -> Vec<Member> {
-    let Source { mut events, mut spans, folder } = source;
+    let Source {
+        mut events,
+        mut spans,
+        folder,
+    } = source;
     events.sort_by(record_order);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
     if let Some(names) = one_machine(&events, &spans) {
-        return vec![Member { names, events, spans, folder }];
+        return vec![Member {
+            names,
+            events,
+            spans,
+            folder,
+        }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
-    let part = |parts: &mut BTreeMap<Text, Member>, name: &Text, take: &mut dyn FnMut(&mut Member)| {
-        take(parts.entry(name.clone()).or_insert_with(|| Member { names: vec![name.clone()], folder, ..Member::default() }));
-    };
+    let part =
+        |parts: &mut BTreeMap<Text, Member>, name: &Text, take: &mut dyn FnMut(&mut Member)| {
+            take(parts.entry(name.clone()).or_insert_with(|| Member {
+                names: vec![name.clone()],
+                folder,
+                ..Member::default()
+            }));
+        };
     for event in events {
         let name = event.computer.clone();
         let mut event = Some(event);
-        part(&mut parts, &name, &mut |member| member.events.extend(event.take()));
+        part(&mut parts, &name, &mut |member| {
+            member.events.extend(event.take())
+        });
     }
     for span in spans {
         let name = span.computer.clone();
         let mut span = Some(span);
-        part(&mut parts, &name, &mut |member| member.spans.extend(span.take()));
+        part(&mut parts, &name, &mut |member| {
+            member.spans.extend(span.take())
+        });
     }
     parts.into_values().collect()
 }
@@ -160,7 +196,8 @@ fn one_machine(events: &[Event], spans: &[Span]) -> Option<Vec<Text>> {
     let mut channels: Vec<&[Span]> = Vec::new();
     let mut rest = spans;
     while let Some(first) = rest.first() {
-        let (channel, next) = rest.split_at(rest.partition_point(|span| span.channel <= first.channel));
+        let (channel, next) =
+            rest.split_at(rest.partition_point(|span| span.channel <= first.channel));
         channels.push(channel);
         rest = next;
     }
@@ -193,11 +230,18 @@ fn one_machine(events: &[Event], spans: &[Span]) -> Option<Vec<Text>> {
 
 /// Whether a boot lies where one run of records ends and the next begins.
 fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
-    let around = before.last_id.saturating_sub(RENAME_RECORDS)..=after.first_id.saturating_add(RENAME_RECORDS);
-    let from = events.partition_point(|event| (&event.channel, event.record_id) < (&before.channel, *around.start()));
-    let near = events.iter().skip(from).take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
+    let around = before.last_id.saturating_sub(RENAME_RECORDS)
+        ..=after.first_id.saturating_add(RENAME_RECORDS);
+    let from = events.partition_point(|event| {
+        (&event.channel, event.record_id) < (&before.channel, *around.start())
+    });
+    let near = events
+        .iter()
+        .skip(from)
+        .take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
     near.into_iter().any(|event| {
-        matches!(event.action, Action::Boot | Action::StartingUp) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
+        matches!(event.action, Action::Boot | Action::StartingUp)
+            || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
     })
 }
 
@@ -209,7 +253,8 @@ fn belongs(member: &Member, group: &[Member]) -> bool {
             || member.labels().any(|label| Some(label) == other.latest())
             || other.labels().any(|label| Some(label) == member.latest())
     });
-    let near = group.iter().any(|other| other.folder == member.folder) || relations.contains(&Relation::SameRecords);
+    let near = group.iter().any(|other| other.folder == member.folder)
+        || relations.contains(&Relation::SameRecords);
     name_fits && near && !relations.contains(&Relation::Contradiction)
 }
 
@@ -226,12 +271,20 @@ enum Relation {
 
 fn relation(a: &Member, b: &Member) -> Relation {
     let key = |event: &Event| (event.channel.clone(), event.record_id);
-    let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) = (a.events.first(), b.events.first(), a.events.last(), b.events.last()) else {
+    let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) = (
+        a.events.first(),
+        b.events.first(),
+        a.events.last(),
+        b.events.last(),
+    ) else {
         return Relation::None;
     };
     let start = a.events.partition_point(|event| key(event) < key(b_first));
     let b_start = b.events.partition_point(|event| key(event) < key(a_first));
-    let (mut left, mut right) = (a.events.iter().skip(start).peekable(), b.events.iter().skip(b_start).peekable());
+    let (mut left, mut right) = (
+        a.events.iter().skip(start).peekable(),
+        b.events.iter().skip(b_start).peekable(),
+    );
     let mut found = Relation::None;
     while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
         match key(one).cmp(&key(other)) {
@@ -245,9 +298,20 @@ fn relation(a: &Member, b: &Member) -> Relation {
             }
         }
     }
-    if found == Relation::None && a_first.channel == b_last.channel && a_last.channel == b_first.channel {
-        let (older, newer) = if a_last.record_id < b_first.record_id { (a, b) } else { (b, a) };
-        let ordered = older.events.last().zip(newer.events.first()).is_some_and(|(end, start)| end.record_id < start.record_id);
+    if found == Relation::None
+        && a_first.channel == b_last.channel
+        && a_last.channel == b_first.channel
+    {
+        let (older, newer) = if a_last.record_id < b_first.record_id {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        let ordered = older
+            .events
+            .last()
+            .zip(newer.events.first())
+            .is_some_and(|(end, start)| end.record_id < start.record_id);
         let earliest = |member: &Member| member.events.iter().map(|event| event.time).min();
         let latest = |member: &Member| member.events.iter().map(|event| event.time).max();
         if ordered && earliest(older) > latest(newer) {
@@ -268,8 +332,20 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut spans = Vec::new();
     for member in group {
         for name in &member.names {
-            let last = member.spans.iter().filter(|span| span.computer.eq_ignore_ascii_case(name)).map(|span| span.last_id).max();
-            names.push((if member.events.is_empty() { 0 } else { last.unwrap_or(0) }, name.clone()));
+            let last = member
+                .spans
+                .iter()
+                .filter(|span| span.computer.eq_ignore_ascii_case(name))
+                .map(|span| span.last_id)
+                .max();
+            names.push((
+                if member.events.is_empty() {
+                    0
+                } else {
+                    last.unwrap_or(0)
+                },
+                name.clone(),
+            ));
         }
         all.extend(member.events);
         spans.extend(member.spans);
@@ -285,8 +361,15 @@ fn merge(group: Vec<Member>) -> Machine {
 
     all.sort_by(record_order);
     let mut own = OwnNames::default();
-    aliases.iter().chain([&host]).for_each(|name| own.add_computer(name));
-    let (mut events, mut sources, mut conflicts) = (Vec::<Event>::with_capacity(all.len()), Vec::<Vec<LogIndex>>::new(), 0);
+    aliases
+        .iter()
+        .chain([&host])
+        .for_each(|name| own.add_computer(name));
+    let (mut events, mut sources, mut conflicts) = (
+        Vec::<Event>::with_capacity(all.len()),
+        Vec::<Vec<LogIndex>>::new(),
+        0,
+    );
     for event in all {
         for account in [&event.account, &event.subject] {
             if let (Some(sid), Some(domain)) = (&account.sid, &account.domain) {
@@ -294,7 +377,11 @@ fn merge(group: Vec<Member>) -> Machine {
             }
         }
         match events.last().zip(sources.last_mut()) {
-            Some((kept, logs)) if kept.channel == event.channel && kept.record_id == event.record_id && kept.time == event.time => {
+            Some((kept, logs))
+                if kept.channel == event.channel
+                    && kept.record_id == event.record_id
+                    && kept.time == event.time =>
+            {
                 if !logs.contains(&event.log) {
                     logs.push(event.log);
                 }
@@ -306,13 +393,30 @@ fn merge(group: Vec<Member>) -> Machine {
             }
         }
     }
-    spans.sort_by(|a, b| (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log)));
-    Machine { host, aliases, same_name: false, events, sources, spans, own, conflicts }
+    spans.sort_by(|a, b| {
+        (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log))
+    });
+    Machine {
+        host,
+        aliases,
+        same_name: false,
+        events,
+        sources,
+        spans,
+        own,
+        conflicts,
+    }
 }
 
 /// Whether two records say the same, wherever they were found.
 fn same_payload(a: &Event, b: &Event) -> bool {
-    let b = Event { log: a.log, number: a.number, previous: a.previous, stored_as_text: a.stored_as_text, ..b.clone() };
+    let b = Event {
+        log: a.log,
+        number: a.number,
+        previous: a.previous,
+        stored_as_text: a.stored_as_text,
+        ..b.clone()
+    };
     // Two logs may hold their own copies of the same record.
     *a == b
 }

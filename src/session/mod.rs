@@ -9,6 +9,8 @@ mod draft;
 mod finish;
 mod kind;
 mod machine;
+#[cfg(test)]
+mod tests;
 
 pub use finish::{Timeline, timeline};
 pub use machine::{Machine, Source, machines};

@@ -1,0 +1,802 @@
+//! Little stories, each named as what it claims.
+
+use super::*;
+use crate::event::{Action, Event, Span};
+use crate::sid::Sid;
+use crate::time::TICKS_PER_SECOND;
+
+const ALICE: &str = "S-1-5-21-1-2-3-1001";
+const BOB: &str = "S-1-5-21-1-2-3-1002";
+
+/// What happened on one machine, record by record.
+struct Story {
+    computer: &'static str,
+    events: Vec<Event>,
+    second: u64,
+    record: u64,
+    lsass: u32,
+}
+
+/// Seconds after the story's day began.
+fn clock(second: f64) -> Time {
+    "2024-03-04"
+        .parse::<Time>()
+        .unwrap()
+        .plus((second * TICKS_PER_SECOND as f64) as i64)
+}
+
+impl Story {
+    fn new() -> Self {
+        Story {
+            computer: "WS01",
+            events: Vec::new(),
+            second: 0,
+            record: 1,
+            lsass: 600,
+        }
+    }
+
+    /// A machine that has just started.
+    fn booted() -> Self {
+        let mut story = Story::new();
+        story.boot();
+        story
+    }
+
+    fn at(&mut self, second: u64) -> &mut Self {
+        self.second = second;
+        self
+    }
+
+    fn write(&mut self, event_id: u16, action: Action) -> &mut Event {
+        let event = Event {
+            record_id: self.record,
+            number: self.record,
+            time: clock(self.second as f64),
+            computer: self.computer.into(),
+            channel: "Security".into(),
+            event_id,
+            version: 2,
+            writer: Some(self.lsass),
+            ..Event::of(action)
+        };
+        self.record += 1;
+        self.events.push(event);
+        self.events.last_mut().unwrap()
+    }
+
+    fn boot(&mut self) -> &mut Self {
+        self.write(4608, Action::Boot);
+        let event = self.write(4624, Action::Logon);
+        (event.logon_type, event.logon_id) = (Some(LogonType(0)), Some(LogonId(0x3e7)));
+        event.account = account("SYSTEM", "NT AUTHORITY", "S-1-5-18");
+        self
+    }
+
+    /// A clean stop.
+    fn stop(&mut self) -> &mut Self {
+        self.write(1100, Action::LogServiceStop);
+        self
+    }
+
+    fn logon(&mut self, logon_type: u32, id: u64, sid: &str) -> &mut Event {
+        let event = self.write(4624, Action::Logon);
+        (event.logon_type, event.logon_id) = (Some(LogonType(logon_type)), Some(LogonId(id)));
+        event.account = account("somebody", "WS01", sid);
+        (event.subject_logon_id, event.subject) = (
+            Some(LogonId(0x3e7)),
+            account("WS01$", "WORKGROUP", "S-1-5-18"),
+        );
+        event
+    }
+
+    /// A logon at the logon screen.
+    fn screen(&mut self, logon_type: u32, id: u64, sid: &str) -> &mut Event {
+        let event = self.logon(logon_type, id, sid);
+        event.logon_process = Some("User32".into());
+        event.process_name = Some("C:\\Windows\\System32\\svchost.exe".into());
+        event.source_address = Some(
+            if logon_type == 10 {
+                "192.0.2.7"
+            } else {
+                "127.0.0.1"
+            }
+            .into(),
+        );
+        event
+    }
+
+    fn about(&mut self, event_id: u16, action: Action, id: u64, sid: &str) -> &mut Event {
+        let event = self.write(event_id, action);
+        (event.logon_id, event.account) = (Some(LogonId(id)), account("somebody", "WS01", sid));
+        event
+    }
+
+    fn logoff(&mut self, id: u64, sid: &str) -> &mut Event {
+        self.about(4634, Action::Logoff, id, sid)
+    }
+
+    fn user_logoff(&mut self, id: u64, sid: &str) -> &mut Event {
+        self.about(4647, Action::UserLogoff, id, sid)
+    }
+
+    fn source(&self) -> Source {
+        let span = |event: &Event| Span {
+            log: event.log,
+            channel: event.channel.clone(),
+            computer: event.computer.clone(),
+            first_id: event.record_id,
+            last_id: event.record_id,
+            first_time: event.time,
+            last_time: event.time,
+            earliest: event.time,
+            latest: event.time,
+            live: true,
+            records: 1,
+        };
+        Source {
+            events: self.events.clone(),
+            spans: self.events.iter().map(span).collect(),
+            folder: 0,
+        }
+    }
+
+    fn sessions(&self) -> Vec<Session> {
+        let machines = machines(vec![self.source()]);
+        assert_eq!(machines.len(), 1);
+        timeline(&machines[0]).sessions
+    }
+
+    /// The sessions of people and programs: all but the standing ones.
+    fn own(&self) -> Vec<Session> {
+        self.sessions()
+            .into_iter()
+            .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+            .collect()
+    }
+}
+
+fn account(name: &str, domain: &str, sid: &str) -> Account {
+    Account {
+        name: Some(name.into()),
+        domain: Some(domain.into()),
+        sid: Sid::parse(sid),
+    }
+}
+
+fn exact(second: f64) -> (Option<Time>, Option<Time>) {
+    (Some(clock(second)), Some(clock(second)))
+}
+
+fn end(session: &Session) -> ((Option<Time>, Option<Time>), EndReason, EndSource) {
+    (
+        (session.end.min, session.end.max),
+        session.end.reason,
+        session.end.source,
+    )
+}
+
+#[test]
+fn a_logon_id_is_a_new_session_after_a_reboot() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story
+        .at(100)
+        .stop()
+        .at(200)
+        .boot()
+        .at(210)
+        .screen(2, 0x5000, BOB);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 2);
+    assert_ne!(sessions[0].id, sessions[1].id);
+    assert_eq!(
+        end(&sessions[0]),
+        (exact(100.0), EndReason::Shutdown, EndSource::Recorded)
+    );
+    assert_eq!(sessions[1].end.reason, EndReason::LogEnds);
+    assert_eq!(
+        (sessions[0].boot, sessions[1].boot),
+        (Some(clock(0.0)), Some(clock(200.0)))
+    );
+}
+
+#[test]
+fn a_boot_without_a_clean_stop_before_it_leaves_a_range_and_says_no_more_than_is_known() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(50).logon(3, 0x6000, BOB);
+    story.at(300).boot();
+    let ended = end(&story.own()[0]);
+    assert_eq!(
+        ended,
+        (
+            (Some(clock(50.0)), Some(clock(300.0))),
+            EndReason::Unclean,
+            EndSource::Inferred
+        )
+    );
+    assert_eq!(story.own()[0].duration, None);
+}
+
+#[test]
+fn audit_events_dropped_at_a_boot_tell_of_a_crash() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(290).write(1101, Action::StartingUp);
+    story.at(300).boot();
+    let ended = end(&story.own()[0]);
+    assert_eq!(
+        ended,
+        (
+            (Some(clock(10.0)), Some(clock(290.0))),
+            EndReason::Crash,
+            EndSource::Inferred
+        )
+    );
+}
+
+#[test]
+fn somebody_leaves_at_4647_and_the_token_closes_whenever_it_does() {
+    for closed in [None, Some(100), Some(9000)] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x5000, ALICE);
+        story.at(100).user_logoff(0x5000, ALICE);
+        if let Some(closed) = closed {
+            story.at(closed).logoff(0x5000, ALICE);
+        }
+        let sessions = story.own();
+        assert_eq!(sessions.len(), 1);
+        assert_eq!(
+            end(&sessions[0]),
+            (exact(100.0), EndReason::UserLogoff, EndSource::Recorded)
+        );
+        assert_eq!(
+            sessions[0].token_closed,
+            closed.map(|second| clock(second as f64))
+        );
+        assert_eq!(sessions[0].duration, Some(90 * TICKS_PER_SECOND));
+    }
+}
+
+#[test]
+fn a_logoff_written_after_the_event_log_stopped_belongs_to_the_old_boot() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(100).stop().at(99).user_logoff(0x5000, ALICE);
+    story.at(200).boot();
+    assert_eq!(
+        end(&story.own()[0]),
+        (exact(99.0), EndReason::UserLogoff, EndSource::Recorded)
+    );
+}
+
+#[test]
+fn two_linked_logon_ids_are_one_session_that_lives_as_long_as_its_last_half() {
+    let mut story = Story::booted();
+    let first = story.at(10).screen(2, 0x5000, ALICE);
+    (first.linked_logon_id, first.elevated) = (Some(LogonId(0x5030)), Some(true));
+    let second = story.screen(2, 0x5030, ALICE);
+    (second.linked_logon_id, second.elevated) = (Some(LogonId(0x5000)), Some(false));
+    story
+        .about(4672, Action::SpecialPrivileges, 0x5000, ALICE)
+        .privileges = Some("SeA SeB".into());
+    story.at(50).logoff(0x5000, ALICE);
+    story.at(60).logoff(0x5030, ALICE);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 1);
+    let session = &sessions[0];
+    assert_eq!(
+        (session.logon_id, session.linked_logon_id),
+        (Some(LogonId(0x5030)), Some(LogonId(0x5000)))
+    );
+    assert_eq!(
+        (
+            session.elevated,
+            session.logons,
+            session.privileges.as_deref()
+        ),
+        (Some(true), 2, Some("SeA SeB"))
+    );
+    assert_eq!(
+        end(session),
+        (exact(60.0), EndReason::Logoff, EndSource::Recorded)
+    );
+    assert_eq!(
+        session
+            .parts
+            .iter()
+            .map(|part| part.reason)
+            .collect::<Vec<_>>(),
+        [PartReason::Logon, PartReason::UacTwin]
+    );
+}
+
+#[test]
+fn old_versions_have_no_link_and_their_halves_are_known_by_being_alike() {
+    for (process, sessions) in [(700, 1), (701, 2)] {
+        let mut story = Story::booted();
+        for (id, process) in [(0x5000, 700), (0x5030, process)] {
+            let event = story.at(10).logon(2, id, ALICE);
+            (event.version, event.process_id, event.logon_process) =
+                (1, Some(process), Some("Advapi".into()));
+        }
+        assert_eq!(story.own().len(), sessions, "process {process}");
+    }
+}
+
+#[test]
+fn one_half_without_its_own_logon_record_still_belongs_to_the_session() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE).linked_logon_id = Some(LogonId(0x5030));
+    story.at(90).user_logoff(0x5030, ALICE);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(
+        (sessions[0].logon_id, sessions[0].linked_logon_id),
+        (Some(LogonId(0x5030)), Some(LogonId(0x5000)))
+    );
+    assert_eq!(sessions[0].end.reason, EndReason::UserLogoff);
+}
+
+#[test]
+fn an_unlock_is_part_of_the_session_and_its_own_logon_id_never_a_session() {
+    for logon_type in [7, 2] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x5000, ALICE);
+        story.at(100).about(4800, Action::Lock, 0x5000, ALICE);
+        story.at(160).screen(logon_type, 0x7000, ALICE);
+        story.logoff(0x7000, ALICE);
+        story.at(161).about(4801, Action::Unlock, 0x5000, ALICE);
+        story.at(200).user_logoff(0x5000, ALICE);
+        let sessions = story.own();
+        assert_eq!(sessions.len(), 1);
+        let session = &sessions[0];
+        assert_eq!((session.kind, session.logons), (Kind::Console, 2));
+        assert_eq!(session.intervals.len(), 1);
+        assert_eq!(
+            (session.locked, session.active),
+            (Some(61 * TICKS_PER_SECOND), Some(129 * TICKS_PER_SECOND))
+        );
+        assert_eq!(session.parts[1].reason, PartReason::Unlock);
+    }
+}
+
+#[test]
+fn an_unlock_whose_lock_was_not_recorded_is_kept_and_not_counted() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(160).screen(7, 0x7000, ALICE);
+    story.at(200).user_logoff(0x5000, ALICE);
+    let sessions = story.own();
+    assert_eq!((sessions.len(), sessions[0].locked), (1, Some(0)));
+    let interval = &sessions[0].intervals[0];
+    assert_eq!(
+        (interval.from, interval.to, interval.source),
+        (None, Some(clock(160.0)), EndSource::Inferred)
+    );
+}
+
+#[test]
+fn a_remote_session_that_was_left_and_taken_up_again_is_one_session() {
+    let mut story = Story::booted();
+    story.at(10).screen(10, 0x5000, ALICE);
+    story.at(100).about(4779, Action::Disconnect, 0x5000, ALICE);
+    let pre = story.at(398).logon(3, 0x6f00, ALICE);
+    (pre.subject, pre.subject_logon_id) = (account("-", "-", "S-1-0-0"), None);
+    story.at(400).screen(7, 0x7000, ALICE);
+    story
+        .at(401)
+        .about(4778, Action::Reconnect, 0x5000, ALICE)
+        .source_address = Some("192.0.2.9".into());
+    story.logoff(0x7000, ALICE);
+    story.at(500).user_logoff(0x5000, ALICE);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 2);
+    let (session, pre) = (&sessions[0], &sessions[1]);
+    assert_eq!(
+        (session.kind, session.disconnected),
+        (Kind::Rdp, Some(301 * TICKS_PER_SECOND))
+    );
+    assert_eq!(session.parts[1].reason, PartReason::RdpReconnect);
+    assert_eq!(session.intervals[0].address.as_deref(), Some("192.0.2.9"));
+    assert_eq!(
+        (pre.kind, &pre.flags[..], &pre.parent),
+        (Kind::Network, &[Flag::Nla][..], &Some(session.id.clone()))
+    );
+}
+
+#[test]
+fn an_unlock_inside_a_remote_session_is_no_reconnect() {
+    let mut story = Story::booted();
+    story.at(10).screen(10, 0x5000, ALICE);
+    story.at(400).screen(7, 0x7000, ALICE).source_address = Some("192.0.2.7".into());
+    assert_eq!(story.own()[0].parts[1].reason, PartReason::Unlock);
+}
+
+#[test]
+fn runas_is_a_child_of_the_session_that_it_was_called_in() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    let credentials = story.at(50).write(4648, Action::ExplicitCredentials);
+    (credentials.subject_logon_id, credentials.process_id) = (Some(LogonId(0x5000)), Some(900));
+    let child = story.logon(2, 0x8000, BOB);
+    (
+        child.logon_process,
+        child.subject_logon_id,
+        child.process_id,
+    ) = (Some("seclogo".into()), Some(LogonId(0x5000)), Some(900));
+    let netonly = story.at(60).logon(9, 0x9000, ALICE);
+    (netonly.logon_process, netonly.subject_logon_id) =
+        (Some("seclogo".into()), Some(LogonId(0x5000)));
+    let sessions = story.own();
+    assert_eq!(
+        sessions.iter().map(|s| s.kind).collect::<Vec<_>>(),
+        [Kind::Console, Kind::Runas, Kind::RunasNetonly]
+    );
+    for child in &sessions[1..] {
+        assert_eq!(child.parent.as_ref(), Some(&sessions[0].id));
+    }
+    let roles: Vec<(u16, Role)> = sessions[1]
+        .records
+        .iter()
+        .map(|record| (record.event_id, record.role))
+        .collect();
+    assert_eq!(roles, [(4648, Role::Credentials), (4624, Role::Start)]);
+}
+
+#[test]
+fn an_answered_prompt_ends_with_the_desktop_that_it_was_shown_on() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(50).logon(11, 0x8000, BOB).process_name =
+        Some("C:\\Windows\\System32\\consent.exe".into());
+    story.at(90).user_logoff(0x5000, ALICE);
+    let sessions = story.own();
+    assert_eq!(
+        (sessions[1].kind, sessions[1].parent.as_ref()),
+        (Kind::Elevation, Some(&sessions[0].id))
+    );
+    assert_eq!(
+        end(&sessions[1]),
+        (exact(90.0), EndReason::UserLogoff, EndSource::Inferred)
+    );
+}
+
+#[test]
+fn service_logons_are_counted_in_one_standing_session_per_account_and_boot() {
+    let mut story = Story::booted();
+    for _ in 0..3 {
+        story.at(5).logon(5, 0x3e7, "S-1-5-18");
+        story.at(6).logon(5, 0x3e4, "S-1-5-20");
+    }
+    story
+        .at(50)
+        .stop()
+        .at(100)
+        .boot()
+        .logon(5, 0x3e4, "S-1-5-20");
+    let sessions = story.sessions();
+    let seen: Vec<_> = sessions
+        .iter()
+        .map(|s| (s.logon_id.unwrap().0, s.kind, s.logons, s.start.source))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (0x3e7, Kind::System, 4, StartSource::Recorded),
+            (0x3e4, Kind::Service, 3, StartSource::Inferred),
+            (0x3e7, Kind::System, 1, StartSource::Recorded),
+            (0x3e4, Kind::Service, 1, StartSource::Inferred),
+        ]
+    );
+    assert!(
+        sessions
+            .iter()
+            .all(|s| s.interactivity == Interactivity::NonInteractive)
+    );
+    assert_eq!(
+        end(&sessions[1]),
+        (exact(50.0), EndReason::Shutdown, EndSource::Recorded)
+    );
+}
+
+#[test]
+fn special_privileges_before_a_network_logon_do_not_make_its_start_unknown() {
+    let mut story = Story::booted();
+    story
+        .at(20)
+        .about(4672, Action::SpecialPrivileges, 0x5000, ALICE)
+        .privileges = Some("SeA".into());
+    story.logon(3, 0x5000, ALICE);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(
+        (sessions[0].start.source, sessions[0].privileges.as_deref()),
+        (StartSource::Recorded, Some("SeA"))
+    );
+}
+
+#[test]
+fn a_session_without_its_logon_has_an_unknown_start_and_what_proves_it() {
+    let mut story = Story::new();
+    story.at(100).logoff(0x5000, ALICE).logon_type = Some(LogonType(3));
+    story.at(200).user_logoff(0x6000, BOB);
+    let sessions = story.own();
+    assert_eq!(
+        sessions.iter().map(|s| s.kind).collect::<Vec<_>>(),
+        [Kind::Network, Kind::Unknown]
+    );
+    for (session, second) in sessions.iter().zip([100.0, 200.0]) {
+        assert_eq!(
+            session.start,
+            Start {
+                time: None,
+                max: Some(clock(second)),
+                source: StartSource::BeforeLog
+            }
+        );
+        assert_eq!(
+            (session.duration, session.start_record, session.end_record),
+            (None, None, Some(0))
+        );
+    }
+}
+
+#[test]
+fn a_clock_set_back_makes_no_negative_duration() {
+    let mut story = Story::booted();
+    story.at(4000).screen(2, 0x5000, ALICE);
+    let change = story.at(500).write(4616, Action::ClockChange);
+    (change.previous_time, change.new_time) = (Some(clock(4100.0)), Some(clock(500.0)));
+    story.at(700).user_logoff(0x5000, ALICE);
+    let session = &story.own()[0];
+    assert_eq!(session.duration, Some(300 * TICKS_PER_SECOND));
+    assert!(session.flags.contains(&Flag::ClockChanged));
+}
+
+#[test]
+fn an_absurd_or_unreadable_clock_change_leaves_the_duration_unknown() {
+    for previous in [None, Some("2296-01-01".parse().unwrap())] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x5000, ALICE);
+        let change = story.at(50).write(4616, Action::ClockChange);
+        (change.previous_time, change.new_time) = (previous, Some(clock(50.0)));
+        story.at(100).user_logoff(0x5000, ALICE);
+        assert_eq!(story.own()[0].duration, None);
+    }
+}
+
+#[test]
+fn boots_that_no_record_shows_are_known_by_lsass_or_by_logon_ids_that_start_again() {
+    for sign in ["lsass", "lower", "again"] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x90000, ALICE);
+        story.at(20).logon(3, 0x90010, BOB);
+        story.lsass = if sign == "lsass" { 604 } else { 600 };
+        let id = match sign {
+            "lsass" => 0x90020,
+            "lower" => 0x5000,
+            _ => 0x90010,
+        };
+        story.at(500).logon(3, id, BOB);
+        let sessions = story.own();
+        assert_eq!(
+            end(&sessions[0]),
+            (
+                (Some(clock(20.0)), Some(clock(500.0))),
+                EndReason::LostBoot,
+                EndSource::Inferred
+            ),
+            "{sign}"
+        );
+        assert_eq!(sessions.last().unwrap().boot, None);
+    }
+}
+
+#[test]
+fn a_renamed_machine_is_one_machine_and_a_collector_holds_many() {
+    let mut renamed = Story {
+        computer: "FACTORY",
+        ..Story::new()
+    };
+    renamed.boot().at(50).stop();
+    renamed.computer = "WS01";
+    renamed.at(100).boot().screen(2, 0x5000, ALICE);
+    let found = machines(vec![renamed.source()]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&*found[0].host, &*found[0].aliases[0]),
+        ("WS01", "FACTORY")
+    );
+
+    let mut collector = Story::new();
+    for computer in ["A", "B", "A", "B"] {
+        collector.computer = computer;
+        let id = 0x5000 + collector.record;
+        collector.at(10).logon(3, id, ALICE);
+    }
+    let found = machines(vec![collector.source()]);
+    assert_eq!(
+        found
+            .iter()
+            .map(|machine| &*machine.host)
+            .collect::<Vec<_>>(),
+        ["A", "B"]
+    );
+}
+
+#[test]
+fn logs_of_one_name_are_one_machine_only_if_something_else_agrees() {
+    let mut live = Story::booted();
+    live.at(10).screen(2, 0x5000, ALICE);
+    let same = live.source();
+    let elsewhere = Source {
+        folder: 1,
+        ..same.clone()
+    };
+    assert_eq!(
+        machines(vec![same.clone(), elsewhere]).len(),
+        1,
+        "the same records in two folders"
+    );
+
+    let mut archive = Story::new();
+    archive.record = 4;
+    archive.at(20).logon(3, 0x6000, BOB);
+    assert_eq!(
+        machines(vec![same.clone(), archive.source()]).len(),
+        1,
+        "the same folder"
+    );
+    let apart = machines(vec![
+        same.clone(),
+        Source {
+            folder: 1,
+            ..archive.source()
+        },
+    ]);
+    assert_eq!(
+        (apart.len(), apart.iter().all(|machine| machine.same_name)),
+        (2, true)
+    );
+
+    let mut other = Story::new();
+    other.at(7777).logon(3, 0x6000, BOB);
+    assert_eq!(
+        machines(vec![same, other.source()]).len(),
+        2,
+        "other records under the same numbers"
+    );
+}
+
+#[test]
+fn a_record_found_twice_counts_once_and_keeps_both_sources() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    let mut copy = story.source();
+    copy.events
+        .iter_mut()
+        .for_each(|event| event.log = LogIndex(1));
+    let found = machines(vec![story.source(), copy]);
+    assert_eq!(
+        (found.len(), found[0].events.len(), found[0].conflicts),
+        (1, 3, 0)
+    );
+    assert!(
+        found[0]
+            .sources
+            .iter()
+            .all(|logs| logs == &[LogIndex(0), LogIndex(1)])
+    );
+    assert_eq!(timeline(&found[0]).sessions.len(), 2);
+}
+
+#[test]
+fn the_order_of_logs_and_their_split_do_not_change_the_sessions() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(30).user_logoff(0x5000, ALICE);
+    story
+        .at(50)
+        .stop()
+        .at(60)
+        .boot()
+        .at(70)
+        .screen(2, 0x5000, BOB);
+    let whole = story.sessions();
+    let source = story.source();
+    for cut in 1..source.events.len() {
+        let part = |range: std::ops::Range<usize>| Source {
+            events: source.events[range.clone()].to_vec(),
+            spans: source.spans[range].to_vec(),
+            folder: 0,
+        };
+        let split = machines(vec![part(cut..source.events.len()), part(0..cut)]);
+        assert_eq!(split.len(), 1);
+        assert_eq!(timeline(&split[0]).sessions, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn missing_record_numbers_inside_a_session_are_flagged() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.record += 5;
+    story.at(30).user_logoff(0x5000, ALICE);
+    story.at(40).screen(2, 0x6000, ALICE);
+    let sessions = story.own();
+    assert_eq!(
+        (&sessions[0].flags[..], &sessions[1].flags[..]),
+        (&[Flag::SpansGap][..], &[][..])
+    );
+}
+
+#[test]
+fn a_cleared_log_does_not_end_a_session() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(20).write(1102, Action::LogCleared);
+    story.at(30).user_logoff(0x5000, ALICE);
+    let session = &story.own()[0];
+    assert_eq!(
+        (session.end.time(), &session.flags[..]),
+        (Some(clock(30.0)), &[Flag::SpansClear][..])
+    );
+}
+
+#[test]
+fn a_microsoft_account_is_one_session_by_its_sid_whatever_it_is_called() {
+    let mut story = Story::booted();
+    story.at(10).screen(11, 0x5000, ALICE).account =
+        account("alice@example.com", "MicrosoftAccount", ALICE);
+    story.at(30).user_logoff(0x5000, ALICE).account = account("alice", "WS01", ALICE);
+    let sessions = story.own();
+    assert_eq!(
+        (sessions.len(), sessions[0].class, sessions[0].kind),
+        (1, AccountClass::LocalUser, Kind::ConsoleCached)
+    );
+}
+
+#[test]
+fn lsass_validating_a_logon_anew_is_a_part_of_it_before_or_after() {
+    for refresh_first in [false, true] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x5000, ALICE);
+        let refresh = |story: &mut Story| {
+            story.logon(7, 0x7001, ALICE).process_name =
+                Some("C:\\Windows\\System32\\lsass.exe".into());
+        };
+        story.at(100);
+        if refresh_first {
+            refresh(&mut story);
+        }
+        story.screen(7, 0x7000, ALICE);
+        if !refresh_first {
+            refresh(&mut story);
+        }
+        let sessions = story.own();
+        assert_eq!(
+            (sessions.len(), sessions[0].logons),
+            (1, 3),
+            "refresh first: {refresh_first}"
+        );
+    }
+}
+
+#[test]
+fn remote_desktop_from_a_loopback_address_is_a_tunnel_and_a_console_logon_is_none() {
+    for (logon_type, address, flags) in [
+        (10, "127.0.0.1", &[Flag::Tunnel][..]),
+        (10, "::ffff:127.0.0.1", &[Flag::Tunnel]),
+        (10, "192.0.2.1", &[]),
+        (2, "127.0.0.1", &[]),
+    ] {
+        let mut story = Story::booted();
+        story
+            .at(10)
+            .screen(logon_type, 0x5000, ALICE)
+            .source_address = Some(address.into());
+        assert_eq!(story.own()[0].flags, flags, "{logon_type} {address}");
+    }
+}
