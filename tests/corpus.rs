@@ -142,11 +142,26 @@ fn the_domain_controller_of_the_szechuan_case_shows_the_brute_force_and_the_logo
             .all(|session| &*session.host == "CITADEL-DC01.C137.local"
                 && session.account.name.as_deref() == Some("Administrator"))
     );
-    let failures = analysis
+    let failures: Vec<_> = analysis
         .events
         .iter()
-        .filter(|event| event.event.event_id == 4625 && event.event.source_address.is_none());
-    assert!(failures.count() > 0);
+        .map(|row| &row.event)
+        .filter(|event| event.event_id == 4625 && event.workstation.as_deref() == Some("kali"))
+        .collect();
+    assert_eq!(failures.len(), 95);
+    assert!(
+        failures
+            .iter()
+            .all(|event| event.sub_status == Some(0xC000_006A))
+    );
+    let span = (failures[0].time.to_string(), failures[94].time.to_string());
+    assert_eq!(
+        span,
+        (
+            "2020-09-19T03:21:25.9558115Z".into(),
+            "2020-09-19T03:21:46.5653915Z".into()
+        )
+    );
 }
 
 #[test]
