@@ -1,0 +1,414 @@
+//! Tables for people on a terminal: the columns that matter first, more of them where there is room.
+//!
+//! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
+//! what a terminal would act on, and cut with `…` where it is too long.
+
+use super::columns::{Row, View, status_text};
+use super::text::{cut, visible, width};
+use crate::analysis::TimelineEvent;
+use crate::event::{Account, Action, Text};
+use crate::filter::state_at;
+use crate::session::{EndReason, EndSource, Flag, Kind, Session, StartSource};
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::io::{self, Write};
+
+/// Tables are never narrower: what matters first needs this much.
+pub const MIN_WIDTH: usize = 100;
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// A column of a table.
+#[derive(Debug)]
+pub struct TableColumn<R: 'static> {
+    /// Its heading.
+    title: &'static str,
+    /// Columns are taken in the order of rank while there is room; those of rank 0 always.
+    rank: u8,
+    /// How far it may be cut.
+    least: usize,
+    /// How wide it may grow.
+    most: usize,
+    /// Its text in a row; may hold anything, is made visible later.
+    text: for<'a> fn(&View<'a>, &'a R) -> String,
+}
+
+/// Rows that have a table.
+pub trait Tabular: Row {
+    /// The columns, in the order they are shown.
+    const TABLE: &'static [TableColumn<Self>];
+
+    /// The machine that a row stands under, with its earlier names.
+    fn host(&self) -> (&Text, &[Text]);
+}
+
+impl Tabular for Session {
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        TableColumn { title: " START (UTC)", rank: 0, least: 20, most: 20, text: |_, s| start(s) },
+        TableColumn { title: "DURATION", rank: 0, least: 8, most: 12, text: |_, s| duration(s) },
+        TableColumn { title: " END (UTC)", rank: 3, least: 20, most: 20, text: |_, s| end_time(s) },
+        TableColumn { title: "ENDED", rank: 0, least: 11, most: 32, text: |_, s| ended(s) },
+        TableColumn { title: "STATE", rank: 0, least: 5, most: 12, text: |v, s| {
+            v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
+        } },
+        TableColumn { title: "ACCOUNT", rank: 0, least: 16, most: 48, text: |_, s| account(&s.account) },
+        TableColumn { title: "KIND", rank: 0, least: 8, most: 20, text: |_, s| s.kind.to_string() },
+        TableColumn { title: "FROM", rank: 0, least: 15, most: 40, text: |_, s| came_from(s) },
+        TableColumn { title: "FLAGS", rank: 2, least: 8, most: 40, text: |_, s| {
+            s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
+        } },
+        TableColumn { title: "LOGON ID", rank: 4, least: 10, most: 18, text: |_, s| s.logon_id.to_string() },
+        TableColumn { title: "SESSION", rank: 5, least: 16, most: 16, text: |_, s| s.id.to_string() },
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &self.host_aliases)
+    }
+}
+
+impl Tabular for TimelineEvent {
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        TableColumn { title: "TIME (UTC)", rank: 0, least: 19, most: 19, text: |_, e| day_and_time(e.event.time) },
+        TableColumn { title: "EVENT", rank: 0, least: 14, most: 24, text: |_, e| e.event.action.to_string() },
+        TableColumn { title: "ACCOUNT", rank: 0, least: 16, most: 48, text: |_, e| account(&e.event.account) },
+        TableColumn { title: "KIND", rank: 0, least: 8, most: 20, text: |_, e| {
+            e.kind.map(|kind| kind.to_string()).unwrap_or_default()
+        } },
+        TableColumn { title: "FROM", rank: 0, least: 15, most: 40, text: |_, e| {
+            place(e.event.source_address.as_deref(), e.event.workstation.as_deref(), &e.event.computer)
+        } },
+        TableColumn { title: "DETAIL", rank: 1, least: 12, most: 60, text: |_, e| detail(e) },
+        TableColumn { title: "LOGON ID", rank: 3, least: 10, most: 18, text: |_, e| {
+            e.event.logon_id.map(|id| id.to_string()).unwrap_or_default()
+        } },
+        TableColumn { title: "RECORD", rank: 2, least: 11, most: 24, text: |_, e| {
+            format!("{}/{}", e.event.event_id, e.event.record_id)
+        } },
+        TableColumn { title: "SESSION", rank: 4, least: 16, most: 16, text: |_, e| {
+            e.session.as_deref().unwrap_or_default().to_owned()
+        } },
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &[])
+    }
+}
+
+/// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<R: Tabular>(
+    view: &View<'_>,
+    rows: &[&R],
+    columns: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let layout = layout(view, rows, columns.max(MIN_WIDTH));
+    let mut machine = None;
+    for row in rows {
+        if machine != Some(row.host()) {
+            let gap = if machine.is_some() { "\n" } else { "" };
+            writeln!(
+                out,
+                "{gap}{}",
+                cut(&heading(row.host()), columns.max(MIN_WIDTH))
+            )?;
+            line(out, &layout, |column| column.title.to_owned())?;
+            machine = Some(row.host());
+        }
+        line(out, &layout, |column| shown(column, view, row))?;
+    }
+    Ok(())
+}
+
+/// The columns that have room, each with its width.
+fn layout<R: Tabular>(
+    view: &View<'_>,
+    rows: &[&R],
+    columns: usize,
+) -> Vec<(&'static TableColumn<R>, usize)> {
+    let widest = |column: &TableColumn<R>| {
+        rows.iter()
+            .map(|row| width(&shown(column, view, row)).min(column.most))
+            .max()
+            .filter(|&widest| widest > 0)
+            .map(|widest| widest.max(width(column.title)))
+    };
+    // A column that is empty in every row is left out.
+    let mut wanted: Vec<_> = R::TABLE
+        .iter()
+        .enumerate()
+        .filter_map(|(place, column)| Some((place, column, widest(column)?)))
+        .collect();
+    wanted.sort_by_key(|(place, column, _)| (column.rank, *place));
+
+    let mut room = columns + GAP;
+    let mut taken: Vec<_> = wanted
+        .into_iter()
+        .filter_map(|(place, column, widest)| {
+            let first = widest.min(column.least);
+            let left = room.checked_sub(first + GAP);
+            if column.rank > 0 || left.is_some() {
+                room = left?;
+            }
+            Some((place, column, first, widest))
+        })
+        .collect();
+    taken.sort_by_key(|(place, ..)| *place);
+
+    // What room is left goes round, a column each in turn.
+    while room > 0 && taken.iter().any(|(.., now, widest)| now < widest) {
+        for (_, _, now, widest) in &mut taken {
+            if now < widest && room > 0 {
+                *now += 1;
+                room -= 1;
+            }
+        }
+    }
+    taken
+        .into_iter()
+        .map(|(_, column, now, _)| (column, now))
+        .collect()
+}
+
+fn line<R>(
+    out: &mut impl Write,
+    layout: &[(&'static TableColumn<R>, usize)],
+    text: impl Fn(&TableColumn<R>) -> String,
+) -> io::Result<()> {
+    let mut line = String::new();
+    let mut owed = 0;
+    for (column, columns) in layout {
+        let cell = text(column);
+        let cell = cut(&cell, *columns);
+        if !cell.is_empty() {
+            line.extend(std::iter::repeat_n(' ', owed));
+            owed = 0;
+        }
+        line.push_str(&cell);
+        owed += columns - width(&cell).min(*columns) + GAP;
+    }
+    writeln!(out, "{line}")
+}
+
+fn shown<'a, R>(column: &TableColumn<R>, view: &View<'a>, row: &'a R) -> String {
+    visible(&(column.text)(view, row)).into_owned()
+}
+
+/// `WS01 (formerly WIN-03DLIIOFRRA)`
+fn heading((host, aliases): (&Text, &[Text])) -> String {
+    let host = visible(host);
+    if aliases.is_empty() {
+        return host.into_owned();
+    }
+    let aliases: Vec<_> = aliases.iter().map(|alias| visible(alias)).collect();
+    format!("{host} (formerly {})", aliases.join(", "))
+}
+
+/// `DOMAIN\name`, else the SID.
+fn account(account: &Account) -> String {
+    match (&account.domain, &account.name, &account.sid) {
+        (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
+        (None, Some(name), _) => name.to_string(),
+        (_, None, Some(sid)) => sid.to_string(),
+        (_, None, None) => String::new(),
+    }
+}
+
+/// The start after its mark: `~` for an inferred one, `<` where only the latest moment is known.
+fn start(session: &Session) -> String {
+    let (mark, time) = match (session.start.time, session.start.max) {
+        (Some(time), _) if session.start.source == StartSource::Inferred => ('~', time),
+        (Some(time), _) => (' ', time),
+        (None, Some(max)) => ('<', max),
+        (None, None) => return " unknown".to_owned(),
+    };
+    format!("{mark}{}", day_and_time(time))
+}
+
+/// The end after its mark: `~` for an inferred one, `>` where only the earliest moment is known.
+fn end_time(session: &Session) -> String {
+    let (mark, time) = match (session.end.time(), session.end.min) {
+        (Some(time), _) if session.end.source == EndSource::Inferred => ('~', time),
+        (Some(time), _) => (' ', time),
+        (None, Some(min)) => ('>', min),
+        (None, None) => return " unknown".to_owned(),
+    };
+    format!("{mark}{}", day_and_time(time))
+}
+
+/// The duration; after a `>` what is certain of one that is not exactly known.
+fn duration(session: &Session) -> String {
+    if let Some(duration) = session.duration {
+        return spoken(duration);
+    }
+    if session.flags.contains(&Flag::ClockChanged) {
+        return String::new();
+    }
+    let first = session.start.time.or(session.start.max);
+    let last = session.end.min;
+    match first.zip(last).map(|(first, last)| last.since(first)) {
+        Some(least) if least >= TICKS_PER_SECOND => format!("> {}", spoken(least)),
+        _ => String::new(),
+    }
+}
+
+/// Why it ended, in words; `~` before what is inferred, the range after what is not exactly known.
+fn ended(session: &Session) -> String {
+    let end = session.end;
+    let words = match end.reason {
+        EndReason::UserLogoff => "logged off",
+        EndReason::Logoff => "closed",
+        EndReason::Shutdown => "shut down",
+        EndReason::Crash => "crashed",
+        EndReason::Unclean => "unclean stop",
+        EndReason::LostBoot => "lost boot",
+        EndReason::LogEnds => "log ends",
+    };
+    let mark = match end.source {
+        EndSource::Inferred => "~",
+        EndSource::Unknown if end.reason != EndReason::LogEnds => "?",
+        _ => "",
+    };
+    match (end.time(), end.min, end.max) {
+        (None, Some(min), Some(max)) => format!("{mark}{words} {}", range(min, max)),
+        (None, None, Some(max)) => format!("{mark}{words} before {}", short(max)),
+        _ => format!("{mark}{words}"),
+    }
+}
+
+/// `09-19 22:10 to 23:05`, or with both days where they differ.
+fn range(min: Time, max: Time) -> String {
+    let (first, last) = (short(min), short(max));
+    match (first.split_once(' '), last.split_once(' ')) {
+        (Some((day, _)), Some((same, time))) if day == same => format!("{first} to {time}"),
+        _ => format!("{first} to {last}"),
+    }
+}
+
+/// Month, day, hour and minute.
+fn short(time: Time) -> String {
+    let text = day_and_time(time);
+    text.get(5..16).unwrap_or(&text).to_owned()
+}
+
+/// `2020-09-19 03:21:46`
+fn day_and_time(time: Time) -> String {
+    let text = time.to_string();
+    match text
+        .split_once('.')
+        .and_then(|(whole, _)| whole.split_once('T'))
+    {
+        Some((day, time)) => format!("{day} {time}"),
+        None => text,
+    }
+}
+
+/// A span as people say it, in its two largest units: `<1s`, `12s`, `3m 12s`, `8h 05m`, `2d 04h`.
+fn spoken(ticks: Ticks) -> String {
+    let seconds = ticks / TICKS_PER_SECOND;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes, seconds % 60) {
+        _ if seconds < 1 => "<1s".to_owned(),
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+        (days, hours, ..) => format!("{days}d {hours:02}h"),
+    }
+}
+
+/// Where a session came from. The loopback address that Windows writes for logons at the console says nothing.
+fn came_from(session: &Session) -> String {
+    let at_the_machine = matches!(
+        session.kind,
+        Kind::Console | Kind::ConsoleCached | Kind::Runas | Kind::RunasNetonly | Kind::Elevation
+    );
+    let address = session
+        .source_address
+        .as_deref()
+        .filter(|address| !(at_the_machine && ["127.0.0.1", "::1"].contains(address)));
+    place(address, session.workstation.as_deref(), &session.host)
+}
+
+/// An address and the workstation name beside it, if that is not the machine itself.
+fn place(address: Option<&str>, workstation: Option<&str>, host: &str) -> String {
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let workstation = workstation.filter(|name| label(name) != label(host));
+    match (address, workstation) {
+        (Some(address), Some(workstation)) => format!("{address} {workstation}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What else an event says: why it failed, who asked, how far the clock moved.
+fn detail(row: &TimelineEvent) -> String {
+    let event = &row.event;
+    let by = || match account(&event.subject) {
+        subject if subject.is_empty() => String::new(),
+        subject => format!("by {subject}"),
+    };
+    match event.action {
+        Action::LogonFailed => {
+            let code = event.sub_status.filter(|&code| code != 0).or(event.status);
+            status_text(event.status, event.sub_status)
+                .map(str::to_owned)
+                .or_else(|| code.map(|code| format!("{code:#010x}")))
+                .unwrap_or_default()
+        }
+        Action::ExplicitCredentials => match &event.target_server {
+            Some(server) => format!("{} for {server}", by()),
+            None => by(),
+        },
+        Action::ClockChange => match (event.previous_time, event.new_time) {
+            (Some(previous), Some(new)) => {
+                format!("{} to {}", day_and_time(previous), day_and_time(new))
+            }
+            _ => by(),
+        },
+        Action::Reconnect | Action::Disconnect => {
+            event.session_name.as_deref().unwrap_or_default().to_owned()
+        }
+        Action::LogCleared => by(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        let told = |seconds: i64| spoken(seconds * TICKS_PER_SECOND);
+        assert_eq!(spoken(9_999_999), "<1s");
+        assert_eq!(told(1), "1s");
+        assert_eq!(told(59), "59s");
+        assert_eq!(told(192), "3m 12s");
+        assert_eq!(told(3600 * 8 + 300), "8h 05m");
+        assert_eq!(told(86_400 * 2 + 3600 * 4), "2d 04h");
+        assert_eq!(told(86_400 * 120), "120d 00h");
+    }
+
+    #[test]
+    fn a_range_tells_the_day_once_if_it_is_the_same() {
+        let time = |text: &str| text.parse::<Time>().unwrap();
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2020-09-19T23:05")),
+            "09-19 22:10 to 23:05"
+        );
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2020-09-20T07:45")),
+            "09-19 22:10 to 09-20 07:45"
+        );
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_still_prints() {
+        assert!(!day_and_time(Time::from_filetime(u64::MAX)).is_empty());
+        assert!(!short(Time::from_filetime(u64::MAX)).is_empty());
+    }
+}
