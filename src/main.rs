@@ -1,2 +1,169 @@
 //! The command-line program.
-fn main() {}
+
+mod cli;
+mod output;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Run};
+use output::{OpenError, Output};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use winsessions::analysis::{Analysis, Options, analyse};
+use winsessions::error::Error;
+use winsessions::export::{self, Row, Tabular, View, messages, visible};
+
+/// How wide tables are where no terminal says.
+const DEFAULT_WIDTH: usize = 120;
+
+fn main() -> ExitCode {
+    let result = run(Cli::parse());
+    if let Err(failure) = &result {
+        failure.tell();
+    }
+    ExitCode::from(status(&result))
+}
+
+/// Does what was asked for; says whether it is complete.
+fn run(cli: Cli) -> Result<Completeness, Failure> {
+    match cli.command {
+        Command::Sessions { run, rows, at } => {
+            let filter = rows.filter(at).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())
+            })
+        }
+        Command::Events { run, rows } => {
+            let filter = rows.filter(None).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let view = View::new(analysis, None);
+                let events = analysis.events.iter();
+                let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                to.write(&view, &kept.collect::<Vec<_>>())
+            })
+        }
+    }
+}
+
+/// Opens the output, analyses the evidence, tells what became of it, and lets `write` write the rows.
+fn export(
+    run: &Run,
+    write: impl FnOnce(&Analysis, &mut Destination) -> io::Result<()>,
+) -> Result<Completeness, Failure> {
+    let mut to = Destination::open(run)?;
+    let analysis = analyse(
+        &run.paths,
+        &Options {
+            threads: run.threads.map(usize::from),
+        },
+    )?;
+    if !run.quiet {
+        // Where standard error is gone, there is nobody to tell that.
+        let _ = messages::write(&analysis, &mut io::stderr().lock());
+    }
+    write(&analysis, &mut to)
+        .and_then(|()| to.output.finish())
+        .map_err(|source| output_failure(run, source))?;
+    Ok(match analysis.is_partial() {
+        true => Completeness::Partial,
+        false => Completeness::Whole,
+    })
+}
+
+/// Where rows go, and how.
+struct Destination {
+    output: Output,
+    format: export::Format,
+    width: usize,
+}
+
+impl Destination {
+    fn open(run: &Run) -> Result<Self, Failure> {
+        let output = match run.file() {
+            Some(file) => Output::open(file, &run.paths).map_err(|error| match error {
+                OpenError::Io(source) => output_failure(run, source),
+                refused => usage(refused),
+            })?,
+            None => Output::stdout(),
+        };
+        Ok(Destination {
+            output,
+            format: run.format(io::stdout().is_terminal()),
+            width: terminal_width(),
+        })
+    }
+
+    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> io::Result<()> {
+        export::write(self.format, view, rows, self.width, &mut self.output)
+    }
+}
+
+fn terminal_width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    named
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
+/// Whether all evidence was read.
+enum Completeness {
+    Whole,
+    Partial,
+}
+
+/// Why there is no result.
+enum Failure {
+    Usage(clap::Error),
+    Error(Error),
+}
+
+impl Failure {
+    fn tell(&self) {
+        let mut stderr = io::stderr().lock();
+        let _ = match self {
+            Failure::Error(error) if is_closed_pipe(error) => Ok(()),
+            Failure::Error(error) => {
+                let text = error.to_string();
+                writeln!(stderr, "winsessions: {}", visible(&text))
+            }
+            Failure::Usage(error) => error.print(),
+        };
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+fn usage(message: impl Display) -> Failure {
+    let text = visible(&message.to_string()).into_owned();
+    Failure::Usage(Cli::command().error(ErrorKind::ValueValidation, text))
+}
+
+fn output_failure(run: &Run, source: io::Error) -> Failure {
+    Failure::Error(Error::Output {
+        path: run.file().cloned(),
+        source,
+    })
+}
+
+/// The reader of our standard output went away (`| head`): it has what it wants.
+fn is_closed_pipe(error: &Error) -> bool {
+    matches!(error, Error::Output { path: None, source } if source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The exit status: part of the interface, `--help` lists it.
+fn status(result: &Result<Completeness, Failure>) -> u8 {
+    match result {
+        Ok(Completeness::Whole) => 0,
+        Ok(Completeness::Partial) => 3,
+        Err(Failure::Usage(_)) => 2,
+        Err(Failure::Error(Error::NoLog { .. })) => 4,
+        Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
+        Err(Failure::Error(_)) => 1,
+    }
+}

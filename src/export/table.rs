@@ -23,12 +23,10 @@ const GAP: usize = 2;
 pub struct TableColumn<R: 'static> {
     /// Its heading.
     title: &'static str,
-    /// Columns are taken in the order of rank while there is room; those of rank 0 always.
+    /// Columns of rank 0 are always there; others are taken in the order of rank while there is room.
     rank: u8,
-    /// How far it may be cut.
-    least: usize,
-    /// How wide it may grow.
-    most: usize,
+    /// How wide it is at least (if its texts are), is where it reads well, and at most.
+    widths: [usize; 3],
     /// Its text in a row; may hold anything, is made visible later.
     text: for<'a> fn(&View<'a>, &'a R) -> String,
 }
@@ -38,28 +36,33 @@ pub trait Tabular: Row {
     /// The columns, in the order they are shown.
     const TABLE: &'static [TableColumn<Self>];
 
+    /// What the marks in it mean; a line under the table.
+    const LEGEND: &'static str = "";
+
     /// The machine that a row stands under, with its earlier names.
     fn host(&self) -> (&Text, &[Text]);
 }
 
 impl Tabular for Session {
+    const LEGEND: &'static str = "~ inferred   < no later than   > no earlier than, at least";
+
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        TableColumn { title: " START (UTC)", rank: 0, least: 20, most: 20, text: |_, s| start(s) },
-        TableColumn { title: "DURATION", rank: 0, least: 8, most: 12, text: |_, s| duration(s) },
-        TableColumn { title: " END (UTC)", rank: 3, least: 20, most: 20, text: |_, s| end_time(s) },
-        TableColumn { title: "ENDED", rank: 0, least: 11, most: 32, text: |_, s| ended(s) },
-        TableColumn { title: "STATE", rank: 0, least: 5, most: 12, text: |v, s| {
+        TableColumn { title: " START (UTC)", rank: 0, widths: [20, 20, 20], text: |_, s| start(s) },
+        TableColumn { title: "DURATION", rank: 0, widths: [8, 10, 12], text: |_, s| duration(s) },
+        TableColumn { title: " END (UTC)", rank: 1, widths: [20, 20, 27], text: |_, s| end_time(s) },
+        TableColumn { title: "ENDED", rank: 0, widths: [10, 13, 20], text: |_, s| ended(s) },
+        TableColumn { title: "STATE", rank: 0, widths: [12, 12, 12], text: |v, s| {
             v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
         } },
-        TableColumn { title: "ACCOUNT", rank: 0, least: 16, most: 48, text: |_, s| account(&s.account) },
-        TableColumn { title: "KIND", rank: 0, least: 8, most: 20, text: |_, s| s.kind.to_string() },
-        TableColumn { title: "FROM", rank: 0, least: 15, most: 40, text: |_, s| came_from(s) },
-        TableColumn { title: "FLAGS", rank: 2, least: 8, most: 40, text: |_, s| {
+        TableColumn { title: "ACCOUNT", rank: 0, widths: [14, 20, 48], text: |_, s| account(&s.account) },
+        TableColumn { title: "KIND", rank: 0, widths: [12, 17, 20], text: |_, s| s.kind.to_string() },
+        TableColumn { title: "FROM", rank: 0, widths: [10, 15, 40], text: |_, s| came_from(s) },
+        TableColumn { title: "FLAGS", rank: 2, widths: [12, 12, 40], text: |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
         } },
-        TableColumn { title: "LOGON ID", rank: 4, least: 10, most: 18, text: |_, s| s.logon_id.to_string() },
-        TableColumn { title: "SESSION", rank: 5, least: 16, most: 16, text: |_, s| s.id.to_string() },
+        TableColumn { title: "LOGON ID", rank: 4, widths: [10, 10, 18], text: |_, s| s.logon_id.to_string() },
+        TableColumn { title: "SESSION", rank: 5, widths: [16, 16, 16], text: |_, s| s.id.to_string() },
     ];
 
     fn host(&self) -> (&Text, &[Text]) {
@@ -70,23 +73,23 @@ impl Tabular for Session {
 impl Tabular for TimelineEvent {
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        TableColumn { title: "TIME (UTC)", rank: 0, least: 19, most: 19, text: |_, e| day_and_time(e.event.time) },
-        TableColumn { title: "EVENT", rank: 0, least: 14, most: 24, text: |_, e| e.event.action.to_string() },
-        TableColumn { title: "ACCOUNT", rank: 0, least: 16, most: 48, text: |_, e| account(&e.event.account) },
-        TableColumn { title: "KIND", rank: 0, least: 8, most: 20, text: |_, e| {
+        TableColumn { title: "TIME (UTC)", rank: 0, widths: [19, 19, 19], text: |_, e| day_and_time(e.event.time) },
+        TableColumn { title: "EVENT", rank: 0, widths: [14, 20, 24], text: |_, e| e.event.action.to_string() },
+        TableColumn { title: "ACCOUNT", rank: 0, widths: [14, 20, 48], text: |_, e| account(&e.event.account) },
+        TableColumn { title: "KIND", rank: 0, widths: [12, 17, 20], text: |_, e| {
             e.kind.map(|kind| kind.to_string()).unwrap_or_default()
         } },
-        TableColumn { title: "FROM", rank: 0, least: 15, most: 40, text: |_, e| {
+        TableColumn { title: "FROM", rank: 0, widths: [10, 15, 40], text: |_, e| {
             place(e.event.source_address.as_deref(), e.event.workstation.as_deref(), &e.event.computer)
         } },
-        TableColumn { title: "DETAIL", rank: 1, least: 12, most: 60, text: |_, e| detail(e) },
-        TableColumn { title: "LOGON ID", rank: 3, least: 10, most: 18, text: |_, e| {
+        TableColumn { title: "DETAIL", rank: 1, widths: [16, 16, 60], text: |_, e| detail(e) },
+        TableColumn { title: "LOGON ID", rank: 3, widths: [10, 10, 18], text: |_, e| {
             e.event.logon_id.map(|id| id.to_string()).unwrap_or_default()
         } },
-        TableColumn { title: "RECORD", rank: 2, least: 11, most: 24, text: |_, e| {
+        TableColumn { title: "RECORD", rank: 2, widths: [11, 11, 24], text: |_, e| {
             format!("{}/{}", e.event.event_id, e.event.record_id)
         } },
-        TableColumn { title: "SESSION", rank: 4, least: 16, most: 16, text: |_, e| {
+        TableColumn { title: "SESSION", rank: 4, widths: [16, 16, 16], text: |_, e| {
             e.session.as_deref().unwrap_or_default().to_owned()
         } },
     ];
@@ -121,6 +124,9 @@ pub fn write<R: Tabular>(
         }
         line(out, &layout, |column| shown(column, view, row))?;
     }
+    if !R::LEGEND.is_empty() && !rows.is_empty() {
+        writeln!(out, "\n{}", R::LEGEND)?;
+    }
     Ok(())
 }
 
@@ -132,46 +138,71 @@ fn layout<R: Tabular>(
 ) -> Vec<(&'static TableColumn<R>, usize)> {
     let widest = |column: &TableColumn<R>| {
         rows.iter()
-            .map(|row| width(&shown(column, view, row)).min(column.most))
+            .map(|row| width(&shown(column, view, row)))
             .max()
             .filter(|&widest| widest > 0)
             .map(|widest| widest.max(width(column.title)))
     };
     // A column that is empty in every row is left out.
-    let mut wanted: Vec<_> = R::TABLE
+    let mut wanted: Vec<Fitted<R>> = R::TABLE
         .iter()
         .enumerate()
-        .filter_map(|(place, column)| Some((place, column, widest(column)?)))
-        .collect();
-    wanted.sort_by_key(|(place, column, _)| (column.rank, *place));
-
-    let mut room = columns + GAP;
-    let mut taken: Vec<_> = wanted
-        .into_iter()
-        .filter_map(|(place, column, widest)| {
-            let first = widest.min(column.least);
-            let left = room.checked_sub(first + GAP);
-            if column.rank > 0 || left.is_some() {
-                room = left?;
-            }
-            Some((place, column, first, widest))
+        .filter_map(|(place, column)| {
+            let widest = widest(column)?;
+            Some(Fitted {
+                place,
+                column,
+                width: 0,
+                widths: column.widths.map(|width| width.min(widest)),
+            })
         })
         .collect();
-    taken.sort_by_key(|(place, ..)| *place);
+    wanted.sort_by_key(|fitted| (fitted.column.rank, fitted.place));
+    let optional = wanted.partition_point(|fitted| fitted.column.rank == 0);
+    let optional = wanted.split_off(optional);
 
-    // What room is left goes round, a column each in turn.
-    while room > 0 && taken.iter().any(|(.., now, widest)| now < widest) {
-        for (_, _, now, widest) in &mut taken {
-            if now < widest && room > 0 {
-                *now += 1;
-                room -= 1;
+    let mut taken = wanted;
+    let mut room = columns + GAP;
+    for fitted in &mut taken {
+        fitted.width = fitted.widths[0];
+        room = room.saturating_sub(fitted.width + GAP);
+    }
+    grow(&mut taken, |fitted| fitted.widths[1], &mut room);
+    for mut fitted in optional {
+        fitted.width = fitted.widths[1];
+        if let Some(left) = room.checked_sub(fitted.width + GAP) {
+            room = left;
+            taken.push(fitted);
+        }
+    }
+    taken.sort_by_key(|fitted| fitted.place);
+    grow(&mut taken, |fitted| fitted.widths[2], &mut room);
+    taken
+        .into_iter()
+        .map(|fitted| (fitted.column, fitted.width))
+        .collect()
+}
+
+/// A column on its way into the layout.
+struct Fitted<R: 'static> {
+    /// Its position among all columns.
+    place: usize,
+    column: &'static TableColumn<R>,
+    width: usize,
+    /// The column's widths, no more than its texts need.
+    widths: [usize; 3],
+}
+
+/// Deals `room` out, one to each column in turn, until all have their `goal`.
+fn grow<R>(columns: &mut [Fitted<R>], goal: impl Fn(&Fitted<R>) -> usize, room: &mut usize) {
+    while *room > 0 && columns.iter().any(|fitted| fitted.width < goal(fitted)) {
+        for fitted in columns.iter_mut() {
+            if *room > 0 && fitted.width < goal(fitted) {
+                fitted.width += 1;
+                *room -= 1;
             }
         }
     }
-    taken
-        .into_iter()
-        .map(|(_, column, now, _)| (column, now))
-        .collect()
 }
 
 fn line<R>(
@@ -229,15 +260,18 @@ fn start(session: &Session) -> String {
     format!("{mark}{}", day_and_time(time))
 }
 
-/// The end after its mark: `~` for an inferred one, `>` where only the earliest moment is known.
+/// The end after its mark: `~` for an inferred one, `>` where only the earliest moment is known; the range of
+/// an uncertain one.
 fn end_time(session: &Session) -> String {
-    let (mark, time) = match (session.end.time(), session.end.min) {
-        (Some(time), _) if session.end.source == EndSource::Inferred => ('~', time),
-        (Some(time), _) => (' ', time),
-        (None, Some(min)) => ('>', min),
-        (None, None) => return " unknown".to_owned(),
-    };
-    format!("{mark}{}", day_and_time(time))
+    let end = session.end;
+    match (end.time(), end.min, end.max) {
+        (Some(time), ..) if end.source == EndSource::Inferred => format!("~{}", day_and_time(time)),
+        (Some(time), ..) => format!(" {}", day_and_time(time)),
+        (None, Some(min), Some(max)) => format!(" {}", range(min, max)),
+        (None, Some(min), None) => format!(">{}", day_and_time(min)),
+        (None, None, Some(max)) => format!("<{}", day_and_time(max)),
+        (None, None, None) => " unknown".to_owned(),
+    }
 }
 
 /// The duration; after a `>` what is certain of one that is not exactly known.
@@ -256,10 +290,9 @@ fn duration(session: &Session) -> String {
     }
 }
 
-/// Why it ended, in words; `~` before what is inferred, the range after what is not exactly known.
+/// Why it ended, in words, after a `~` if that is inferred.
 fn ended(session: &Session) -> String {
-    let end = session.end;
-    let words = match end.reason {
+    let words = match session.end.reason {
         EndReason::UserLogoff => "logged off",
         EndReason::Logoff => "closed",
         EndReason::Shutdown => "shut down",
@@ -268,15 +301,9 @@ fn ended(session: &Session) -> String {
         EndReason::LostBoot => "lost boot",
         EndReason::LogEnds => "log ends",
     };
-    let mark = match end.source {
-        EndSource::Inferred => "~",
-        EndSource::Unknown if end.reason != EndReason::LogEnds => "?",
-        _ => "",
-    };
-    match (end.time(), end.min, end.max) {
-        (None, Some(min), Some(max)) => format!("{mark}{words} {}", range(min, max)),
-        (None, None, Some(max)) => format!("{mark}{words} before {}", short(max)),
-        _ => format!("{mark}{words}"),
+    match session.end.source {
+        EndSource::Inferred => format!("~{words}"),
+        _ => words.to_owned(),
     }
 }
 
