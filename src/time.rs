@@ -23,6 +23,12 @@ impl Time {
         Time(ticks)
     }
 
+    /// The moment `nanoseconds` after 1970-01-01; what a FILETIME cannot hold becomes its nearest bound.
+    pub fn from_unix_nanoseconds(nanoseconds: i128) -> Self {
+        let ticks = nanoseconds.div_euclid(100) + i128::from(UNIX_EPOCH_SECONDS * TICKS_PER_SECOND);
+        Time(u64::try_from(ticks).unwrap_or(if ticks < 0 { 0 } else { u64::MAX }))
+    }
+
     /// Ticks of 100 ns since 1601-01-01.
     pub const fn filetime(self) -> u64 {
         self.0

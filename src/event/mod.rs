@@ -1,12 +1,15 @@
 //! Logon-related records as typed events.
 //!
 //! In: a [`Record`](crate::log::Record) of any channel. Out: an [`Event`] if its provider and event ID stand in
-//! a channel's table, else nothing. What the recording means (`%%` codes, hex, `-` for absent,
+//! a channel's table, else nothing; and the [`Span`]s in which all records lie. What the recording means (`%%` codes, hex, `-` for absent,
 //! padding) is decoded here, once; what it adds up to is [`session`](crate::session)'s business.
 
 mod fields;
 mod security;
 mod status;
+
+pub use fields::Collector;
+pub use status::status_text;
 
 use crate::named::named;
 use crate::sid::Sid;
@@ -104,6 +107,8 @@ named! {
         ScreensaverOn = "screensaver-on",
         /// 4803: the screen saver ended.
         ScreensaverOff = "screensaver-off",
+        /// 1101, 4688, 4696, 4826, 6417: written while Windows starts, before 4608.
+        StartingUp = "starting-up",
         /// 4608: Windows is starting up.
         Boot = "boot",
         /// 4609: Windows is shutting down.
@@ -115,6 +120,33 @@ named! {
         /// 4616: the clock was changed.
         ClockChange = "clock-change",
     }
+}
+
+/// A run of records of one machine and channel: in a live log without a gap between them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// The log they were read from.
+    pub log: LogIndex,
+    /// Their channel.
+    pub channel: Text,
+    /// Their computer.
+    pub computer: Text,
+    /// The lowest EventRecordID.
+    pub first_id: u64,
+    /// The highest EventRecordID.
+    pub last_id: u64,
+    /// The time of the first record.
+    pub first_time: Time,
+    /// The time of the last record.
+    pub last_time: Time,
+    /// The earliest time; not that of the first record where the clock went back.
+    pub earliest: Time,
+    /// The latest time.
+    pub latest: Time,
+    /// Whether EventRecordIDs are those of the record headers, so that a number left out is a loss.
+    pub live: bool,
+    /// How many records.
+    pub records: u64,
 }
 
 /// One logon-related record.
@@ -138,6 +170,8 @@ pub struct Event {
     pub version: u8,
     /// System/Execution/ProcessID: the writer; lsass for audit records.
     pub writer: Option<u32>,
+    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
+    pub previous: Option<Time>,
     /// What happened.
     pub action: Action,
     /// Whether the record's values are stored as text: it was forwarded to a collector.

@@ -1,1 +1,46 @@
-//! stub
+//! NTSTATUS codes of refused logons, in words.
+
+/// What a failure's status says; `None` for a code that has no entry. Sources: [MS-ERREF] 2.3.1 and
+/// Microsoft's page on event 4625.
+pub fn status_text(status: u32) -> Option<&'static str> {
+    Some(match status {
+        0xC000_0022 => "access denied",
+        0xC000_005E => "no logon servers available",
+        0xC000_0062 => "account name badly formed",
+        0xC000_0064 => "no such account",
+        0xC000_006A => "wrong password",
+        0xC000_006C => "password restriction",
+        0xC000_006D => "bad account name or password",
+        0xC000_006E => "account restriction",
+        0xC000_006F => "outside the allowed hours",
+        0xC000_0070 => "workstation not allowed",
+        0xC000_0071 => "password expired",
+        0xC000_0072 => "account disabled",
+        0xC000_0073 => "names could not be mapped",
+        0xC000_008D => "trust relationship broken",
+        0xC000_00BB => "not supported",
+        0xC000_00DC => "server in the wrong state",
+        0xC000_0133 => "clocks too far apart",
+        0xC000_015B => "logon type not granted",
+        0xC000_018A => "no trust secret",
+        0xC000_018B => "no trust account",
+        0xC000_018C => "trusted domain failure",
+        0xC000_018D => "trusted relationship failure",
+        0xC000_0190 => "trust failure",
+        0xC000_0192 => "net logon service not started",
+        0xC000_0193 => "account expired",
+        0xC000_0199 => "interdomain trust account used",
+        0xC000_0224 => "password must change",
+        0xC000_0225 => "not found",
+        0xC000_0234 => "account locked out",
+        0xC000_0371 => "no local account information",
+        0xC000_0380 => "wrong smart card PIN",
+        0xC000_0381 => "smart card blocked",
+        0xC000_0388 => "domain downgrade detected",
+        0xC000_0413 => "authentication firewall failed",
+        0x8009_0302 => "not supported",
+        0x8009_0308 => "bad token",
+        0x8009_030E => "no credentials",
+        _ => return None,
+    })
+}

@@ -1,50 +1,211 @@
 //! Turns a log into records and damage: the only place that knows the EVTX format and the `evtx` crate.
+//!
+//! In: the path of a log. Out: its [`Record`]s, chunk by chunk in file order, and an [`Account`] of
+//! everything in it. A log is read in blocks, so that its size does not matter; each block can be
+//! read by another thread. Nothing in a log makes this module fail or panic: what cannot be read is
+//! damage in the account.
 
-use crate::damage::Damage;
-use crate::time::Time;
-use std::path::PathBuf;
+mod account;
+mod chunk;
+mod record;
 
-/// What became of one log: the account of every chunk and record in it.
-///
-/// `claimed + unclaimed = read + damaged` always holds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Account {
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// Chunks that hold records.
-    pub chunks: u64,
-    /// Chunk slots that were never written.
-    pub unused_chunks: u64,
-    /// Records that the chunk headers claim.
-    pub claimed: u64,
-    /// Records that were found beyond what a chunk header claims (a live copy's header is late).
-    pub unclaimed: u64,
-    /// Records that were decoded.
-    pub read: u64,
-    /// Records that are claimed or found and could not be decoded.
-    pub damaged: u64,
-    /// Header and data checksums that do not match.
-    pub bad_checksums: u64,
-    /// Bytes after the last whole chunk.
-    pub trailing_bytes: u64,
-    /// Whether the file header says that the log was not closed.
-    pub dirty: bool,
-    /// What was damaged, in file order; the first [`MAX_DAMAGE`] of it.
-    pub damage: Vec<Damage>,
-    /// How many more places were damaged than `damage` lists.
-    pub more_damage: u64,
+pub use account::{Account, LogAccount, MAX_DAMAGE};
+pub use record::{Record, Value};
+
+use crate::damage::{Damage, DamageKind, Location};
+use evtx::{EvtxFileHeader, HeaderFlags};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Bytes before the first chunk.
+const FILE_HEADER_SIZE: u64 = 4096;
+
+/// Bytes of a chunk.
+const CHUNK_SIZE: u64 = 65536;
+
+/// Chunks that are read at once.
+const BLOCK_CHUNKS: u64 = 16;
+
+/// A part of a log that is read at once: a mebibyte, or what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// The first chunk, counted from 0.
+    first_chunk: u64,
+    /// Bytes of the whole file.
+    file_size: u64,
 }
 
-/// How many damaged places of one log are listed one by one.
-pub const MAX_DAMAGE: usize = 100;
+/// The blocks that a log of `file_size` bytes is read in.
+pub fn blocks(file_size: u64) -> impl Iterator<Item = Block> {
+    let slots = file_size
+        .saturating_sub(FILE_HEADER_SIZE)
+        .div_ceil(CHUNK_SIZE)
+        .max(1);
+    (0..slots)
+        .step_by(BLOCK_CHUNKS as usize)
+        .map(move |first_chunk| Block {
+            first_chunk,
+            file_size,
+        })
+}
 
-/// A log and its account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogAccount {
-    /// The file.
-    pub path: PathBuf,
-    /// Its account.
-    pub account: Account,
-    /// First and last time of its records.
-    pub span: Option<(Time, Time)>,
+impl Block {
+    /// Whether the file header belongs to this block.
+    fn is_first(self) -> bool {
+        self.first_chunk == 0
+    }
+
+    /// Where the block starts in the file.
+    fn offset(self) -> u64 {
+        FILE_HEADER_SIZE + self.first_chunk * CHUNK_SIZE
+    }
+
+    /// Bytes of the block.
+    fn size(self) -> u64 {
+        self.file_size
+            .saturating_sub(self.offset())
+            .min(BLOCK_CHUNKS * CHUNK_SIZE)
+    }
+}
+
+/// Reads one block of the log at `path`, hands each record to `each` and accounts for it.
+pub fn read(path: &Path, block: Block, each: &mut dyn FnMut(&Record<'_>)) -> Account {
+    let mut account = Account {
+        bytes: if block.is_first() { block.file_size } else { 0 },
+        ..Account::default()
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            account.report(
+                DamageKind::Unreadable,
+                Location {
+                    offset: Some(0),
+                    ..Location::default()
+                },
+                error,
+            );
+            return account;
+        }
+    };
+    if block.is_first() {
+        read_file_header(&file, block.file_size, &mut account);
+    }
+    let mut bytes = vec![0; block.size() as usize];
+    let got = read_up_to(&file, block.offset(), &mut bytes);
+    bytes.truncate(got.length);
+    if let Some(error) = got.error {
+        let offset = Some(block.offset() + bytes.len() as u64);
+        account.report(
+            DamageKind::Unreadable,
+            Location {
+                offset,
+                ..Location::default()
+            },
+            error,
+        );
+    }
+    for (index, slot) in bytes.chunks(CHUNK_SIZE as usize).enumerate() {
+        let at = chunk::Place {
+            number: block.first_chunk + index as u64,
+            offset: block.offset() + index as u64 * CHUNK_SIZE,
+        };
+        chunk::read(slot, at, &mut account, each);
+    }
+    account
+}
+
+fn read_file_header(file: &File, file_size: u64, account: &mut Account) {
+    let mut bytes = vec![0; FILE_HEADER_SIZE.min(file_size) as usize];
+    let got = read_up_to(file, 0, &mut bytes);
+    let at = Location {
+        offset: Some(0),
+        ..Location::default()
+    };
+    if (got.length as u64) < FILE_HEADER_SIZE {
+        account.report(
+            DamageKind::FileHeader,
+            at,
+            format!("the file ends in its header, after {} bytes", got.length),
+        );
+    }
+    match EvtxFileHeader::from_bytes(&bytes) {
+        Ok(header) => {
+            account.dirty = header.flags.contains(HeaderFlags::DIRTY);
+            if !header.validate_checksum() {
+                account.bad_checksums += 1;
+                let (stored, computed) = (header.checksum, header.computed_checksum);
+                let message =
+                    format!("file header checksum is {stored:#010x}, computed {computed:#010x}");
+                account.report(DamageKind::FileHeader, at, message);
+            }
+        }
+        Err(error) => account.report(DamageKind::FileHeader, at, error),
+    }
+}
+
+/// How much could be read, and why not more.
+struct Got {
+    length: usize,
+    error: Option<io::Error>,
+}
+
+fn read_up_to(file: &File, mut offset: u64, bytes: &mut [u8]) -> Got {
+    let mut length = 0;
+    while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match read_at(file, rest, offset) {
+            Ok(0) => {
+                let error = io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the file became shorter while it was read",
+                );
+                return Got {
+                    length,
+                    error: Some(error),
+                };
+            }
+            Ok(read) => {
+                length += read;
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Got {
+                    length,
+                    error: Some(error),
+                };
+            }
+        }
+    }
+    Got {
+        length,
+        error: None,
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, bytes, offset)
+}
+
+impl Account {
+    fn report(&mut self, kind: DamageKind, location: Location, message: impl ToString) {
+        self.add_damage(Damage {
+            location,
+            kind,
+            message: message.to_string(),
+        });
+    }
+}
+
+/// A record made of the JSON that `evtx` would make, for tests of what comes after.
+#[cfg(test)]
+pub(crate) fn with_record(json: &str, take: impl FnOnce(&Record<'_>)) {
+    take(&Record::from_json(json.as_bytes(), 1, crate::time::Time::from_filetime(0)).unwrap());
 }

@@ -1,0 +1,373 @@
+//! The seam between the format and its meaning: a record with named, typed fields.
+
+use crate::time::Time;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// One record: what System says, and its fields on demand.
+///
+/// A field of System that is missing or unreadable is `None` or empty; nothing is made up for it.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// The record header's identifier.
+    pub number: u64,
+    /// System/EventRecordID, else `number`.
+    pub record_id: u64,
+    /// System/TimeCreated, else the written time of the record header.
+    pub time: Time,
+    /// System/Provider's name.
+    pub provider: Cow<'a, str>,
+    /// System/EventID.
+    pub event_id: u16,
+    /// System/Version.
+    pub version: u8,
+    /// System/Execution/ProcessID.
+    pub writer: Option<u32>,
+    /// System/Channel.
+    pub channel: Cow<'a, str>,
+    /// System/Computer.
+    pub computer: Cow<'a, str>,
+    data: Option<&'a RawValue>,
+}
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// Stored as text, or of a type whose text form says all: SID, GUID, time, hex number.
+    Text(Cow<'a, str>),
+    /// Stored as a number.
+    Number(u64),
+}
+
+impl Value<'_> {
+    /// A number, also one that is written as text in decimal or as `0x` hex.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Value::Number(number) => Some(*number),
+            Value::Text(text) => match text.trim().strip_prefix("0x") {
+                Some(hex) => u64::from_str_radix(hex, 16).ok(),
+                None => text.trim().parse().ok(),
+            },
+        }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Reads the JSON that the `evtx` crate makes of a record.
+    pub(super) fn from_json(json: &'a [u8], number: u64, written: Time) -> Result<Self, String> {
+        let document: Document = serde_json::from_slice(json)
+            .map_err(|error| format!("the record is no event: {error}"))?;
+        let event = document.event;
+        let system = event.system.ok_or("the record has no System part")?;
+        let event_id = system
+            .event_id
+            .as_ref()
+            .and_then(Node::number)
+            .and_then(|id| u16::try_from(id).ok());
+        Ok(Record {
+            number,
+            record_id: system
+                .record_id
+                .as_ref()
+                .and_then(Node::number)
+                .unwrap_or(number),
+            time: system
+                .time
+                .and_then(|node| node.attributes.system_time)
+                .and_then(|time| time.parse().ok())
+                .unwrap_or(written),
+            provider: system
+                .provider
+                .and_then(|node| node.attributes.name)
+                .unwrap_or_default(),
+            event_id: event_id.ok_or("the record has no event ID")?,
+            version: system
+                .version
+                .as_ref()
+                .and_then(Node::number)
+                .and_then(|v| u8::try_from(v).ok())
+                .unwrap_or(0),
+            writer: system
+                .execution
+                .and_then(|node| node.attributes.process_id?.number())
+                .and_then(|id| u32::try_from(id).ok()),
+            channel: system.channel.and_then(Node::text).unwrap_or_default(),
+            computer: system.computer.and_then(Node::text).unwrap_or_default(),
+            data: event.event_data.or(event.user_data),
+        })
+    }
+
+    /// The fields of EventData, or those below the one element of UserData, in their order; empty and
+    /// absent values, and values that are lists or elements themselves, are left out.
+    pub fn fields(&self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+        let Some(Ok(Node::Object(mut members))) =
+            self.data.map(|raw| serde_json::from_str(raw.get()))
+        else {
+            return Vec::new();
+        };
+        // UserData wraps its fields in an element of the provider's.
+        while let [(_, Node::Object(_))] = members.as_slice()
+            && let Some((_, Node::Object(inner))) = members.pop()
+        {
+            members = inner
+                .into_iter()
+                .filter(|(name, _)| name != "#attributes")
+                .collect();
+        }
+        members
+            .into_iter()
+            .filter_map(|(name, node)| Some((name, node.value()?)))
+            .collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow, rename = "Event")]
+    event: Event<'a>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "System")]
+    system: Option<System<'a>>,
+    #[serde(borrow, rename = "EventData")]
+    event_data: Option<&'a RawValue>,
+    #[serde(borrow, rename = "UserData")]
+    user_data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct System<'a> {
+    #[serde(borrow, rename = "Provider")]
+    provider: Option<Element<'a>>,
+    #[serde(borrow, rename = "EventID")]
+    event_id: Option<Node<'a>>,
+    #[serde(borrow, rename = "Version")]
+    version: Option<Node<'a>>,
+    #[serde(borrow, rename = "TimeCreated")]
+    time: Option<Element<'a>>,
+    #[serde(borrow, rename = "EventRecordID")]
+    record_id: Option<Node<'a>>,
+    #[serde(borrow, rename = "Execution")]
+    execution: Option<Element<'a>>,
+    #[serde(borrow, rename = "Channel")]
+    channel: Option<Node<'a>>,
+    #[serde(borrow, rename = "Computer")]
+    computer: Option<Node<'a>>,
+}
+
+/// An element that says what it has to say in attributes.
+#[derive(Deserialize)]
+struct Element<'a> {
+    #[serde(borrow, default, rename = "#attributes")]
+    attributes: Attributes<'a>,
+}
+
+#[derive(Deserialize, Default)]
+struct Attributes<'a> {
+    #[serde(borrow, rename = "Name")]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "SystemTime")]
+    system_time: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "ProcessID")]
+    process_id: Option<Node<'a>>,
+}
+
+/// Any JSON value, borrowed where it can be; members keep their order.
+#[derive(Debug, Clone, PartialEq)]
+enum Node<'a> {
+    Nothing,
+    Number(u64),
+    Text(Cow<'a, str>),
+    List,
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
+    /// The value of an element: its own, or its text if it has attributes too.
+    fn value(self) -> Option<Value<'a>> {
+        match self {
+            Node::Number(number) => Some(Value::Number(number)),
+            Node::Text(text) if text.is_empty() => None,
+            Node::Text(text) => Some(Value::Text(text)),
+            Node::Object(members) => members
+                .into_iter()
+                .find(|(name, _)| name == "#text")?
+                .1
+                .value(),
+            Node::Nothing | Node::List => None,
+        }
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.clone().value()?.number()
+    }
+
+    fn text(self) -> Option<Cow<'a, str>> {
+        match self.value()? {
+            Value::Text(text) => Some(text),
+            Value::Number(number) => Some(number.to_string().into()),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NodeVisitor;
+        impl<'de> Visitor<'de> for NodeVisitor {
+            type Value = Node<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Node::Nothing)
+            }
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Node::Text(if value { "true" } else { "false" }.into()))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Node::Number(value))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Node::Text(value.to_string().into()))
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Node::Text(value.to_string().into()))
+            }
+            fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(Node::Text(value.to_owned().into()))
+            }
+            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+                Ok(Node::Text(value.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                Ok(Node::List)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Key(name)) = map.next_key()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Node::Object(members))
+            }
+        }
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+/// A member's name, borrowed where it can be.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(Key(value.to_owned().into()))
+            }
+            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(value.into()))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_whether_its_values_are_typed_or_text() {
+        for (id, version, number, pid) in [
+            ("4624", "2", "77", "808"),
+            ("\"4624\"", "\"2\"", "\"77\"", "\"808\""),
+        ] {
+            let json = format!(
+                r##"{{"Event":{{"#attributes":{{"xmlns":"x"}},"System":{{"Provider":{{"#attributes":{{"Name":"P","Guid":"g"}}}},
+                "EventID":{id},"Version":{version},"TimeCreated":{{"#attributes":{{"SystemTime":"2021-05-03T08:58:25.921033600Z"}}}},
+                "EventRecordID":{number},"Execution":{{"#attributes":{{"ProcessID":{pid},"ThreadID":1}}}},"Channel":"Security","Computer":"pc"}},
+                "EventData":{{"A":"x\u0000\"y","B":3,"C":null,"D":"","E":["1","2"],"F":{{"#attributes":{{"a":1}},"#text":"t"}},"G":-1}}}}}}"##
+            );
+            let record = Record::from_json(json.as_bytes(), 5, Time::from_filetime(0)).unwrap();
+            assert_eq!(
+                (
+                    record.number,
+                    record.record_id,
+                    record.event_id,
+                    record.version
+                ),
+                (5, 77, 4624, 2)
+            );
+            assert_eq!(
+                (record.writer, &*record.provider, &*record.channel),
+                (Some(808), "P", "Security")
+            );
+            assert_eq!(record.time.to_string(), "2021-05-03T08:58:25.9210336Z");
+            let text = |text: &'static str| Value::Text(text.into());
+            let expected = [
+                ("A", text("x\0\"y")),
+                ("B", Value::Number(3)),
+                ("F", text("t")),
+                ("G", text("-1")),
+            ];
+            assert_eq!(
+                record.fields(),
+                expected.map(|(name, value)| (Cow::from(name), value))
+            );
+        }
+    }
+
+    #[test]
+    fn qualifiers_do_not_hide_the_event_id_and_user_data_is_unwrapped() {
+        let json = r##"{"Event":{"System":{"EventID":{"#attributes":{"Qualifiers":16384},"#text":1102},"Channel":"Security"},
+            "UserData":{"LogFileCleared":{"#attributes":{"xmlns":"x"},"SubjectUserName":"a","SubjectLogonId":"0x1"}}}}"##;
+        let record = Record::from_json(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
+        assert_eq!(
+            (
+                record.event_id,
+                record.record_id,
+                record.time,
+                record.writer
+            ),
+            (1102, 9, Time::from_filetime(8), None)
+        );
+        assert_eq!(record.fields().len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_event_is_an_error_and_never_a_panic() {
+        for json in [
+            "",
+            "{}",
+            "[]",
+            r#"{"Event":{}}"#,
+            r#"{"Event":{"System":{"EventID":70000}}}"#,
+            r#"{"Event":null}"#,
+        ] {
+            assert!(
+                Record::from_json(json.as_bytes(), 1, Time::from_filetime(0)).is_err(),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_from_text_in_decimal_and_hex() {
+        assert_eq!(Value::Text("0x3e7".into()).number(), Some(0x3e7));
+        assert_eq!(Value::Text(" 42 ".into()).number(), Some(42));
+        assert_eq!(Value::Text("0xfffffffffffffffff".into()).number(), None);
+        assert_eq!(Value::Text("-".into()).number(), None);
+    }
+}
