@@ -47,25 +47,21 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     }
 }
 
-/// Opens the output, analyses the evidence, tells what became of it, and lets `write` write the rows.
+/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
 fn export(
     run: &Run,
     write: impl FnOnce(&Analysis, &mut Destination) -> io::Result<()>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
-    let analysis = analyse(
-        &run.paths,
-        &Options {
-            threads: run.threads.map(usize::from),
-        },
-    )?;
-    if !run.quiet {
-        // Where standard error is gone, there is nobody to tell that.
-        let _ = messages::write(&analysis, &mut io::stderr().lock());
-    }
+    let threads = run.threads.map(usize::from);
+    let analysis = analyse(&run.paths, &Options { threads })?;
     write(&analysis, &mut to)
         .and_then(|()| to.output.finish())
         .map_err(|source| output_failure(run, source))?;
+    if !run.quiet {
+        // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
+        let _ = messages::write(&analysis, &mut io::stderr().lock());
+    }
     Ok(match analysis.is_partial() {
         true => Completeness::Partial,
         false => Completeness::Whole,
@@ -165,5 +161,31 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
         Err(Failure::Error(Error::NoLog { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
         Err(Failure::Error(_)) => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output_error(path: Option<&str>, kind: io::ErrorKind) -> u8 {
+        status(&Err(Failure::Error(Error::Output {
+            path: path.map(Into::into),
+            source: kind.into(),
+        })))
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_file_that_cannot_be_written_is() {
+        assert_eq!(output_error(None, io::ErrorKind::BrokenPipe), 0);
+        assert_eq!(output_error(None, io::ErrorKind::StorageFull), 1);
+        assert_eq!(output_error(Some("x"), io::ErrorKind::BrokenPipe), 1);
+    }
+
+    #[test]
+    fn damage_and_wrong_usage_have_a_status_of_their_own() {
+        assert_eq!(status(&Ok(Completeness::Whole)), 0);
+        assert_eq!(status(&Ok(Completeness::Partial)), 3);
+        assert_eq!(status(&Err(usage("no"))), 2);
     }
 }

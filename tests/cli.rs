@@ -1,8 +1,8 @@
 //! The program as it is called: arguments, exit status, what goes where.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 fn winsessions(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_winsessions"))
@@ -91,4 +91,141 @@ fn an_output_that_cannot_be_opened_is_status_1_before_the_work_starts() {
     let failed = winsessions(&["sessions", "no-such-evidence", "-o", path(&output)]);
     assert_eq!(failed.status.code(), Some(1));
     assert!(stderr(&failed).starts_with("winsessions: cannot write "));
+}
+
+/// Logs of the scenario `fixtures/workday`; nothing while there is no such scenario.
+fn workday() -> Option<tempfile::TempDir> {
+    let scenario = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/workday/scenario.toml"
+    );
+    if !Path::new(scenario).exists() {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let made = winsessions(&["synth", scenario, "-o", path(folder.path())]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    Some(folder)
+}
+
+/// Every log below a folder, sorted.
+fn logs(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(logs(&path));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "evtx")
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn evidence_without_a_log_is_status_4() {
+    if workday().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("notes.txt"), "no log").unwrap();
+    let output = winsessions(&["sessions", path(folder.path())]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(output.stdout.is_empty());
+    assert!(stderr(&output).starts_with("winsessions: no event log found in "));
+}
+
+#[test]
+fn data_goes_to_standard_output_and_messages_to_standard_error() {
+    let Some(evidence) = workday() else { return };
+    let output = winsessions(&["sessions", path(evidence.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(output.stdout.starts_with(b"session_id,host,"));
+    assert!(output.stdout.iter().filter(|&&byte| byte == b'\n').count() > 1);
+    assert!(stderr(&output).starts_with("winsessions: read "));
+    let quiet = winsessions(&["sessions", "-q", path(evidence.path())]);
+    assert_eq!(quiet.stdout, output.stdout);
+    assert!(quiet.stderr.is_empty());
+}
+
+#[test]
+fn a_damaged_log_is_status_3_and_the_place_is_told() {
+    let Some(evidence) = workday() else { return };
+    let log = logs(evidence.path()).remove(0);
+    let mut bytes = fs::read(&log).unwrap();
+    let torn = bytes.len() - 1000;
+    bytes.truncate(torn);
+    fs::write(&log, bytes).unwrap();
+    let output = winsessions(&["events", path(evidence.path())]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains(path(&log)));
+    assert_eq!(
+        winsessions(&["events", "-q", path(&log)]).status.code(),
+        Some(3)
+    );
+}
+
+#[test]
+fn threads_and_the_order_of_arguments_do_not_change_a_byte() {
+    let Some(evidence) = workday() else { return };
+    let logs = logs(evidence.path());
+    let mut forward: Vec<&str> = logs.iter().map(|log| path(log)).collect();
+    for format in ["csv", "json", "jsonl"] {
+        let start = ["sessions", "--format", format, "--threads"];
+        let one = winsessions(&[&start[..], &["1"], &forward].concat());
+        forward.reverse();
+        let four = winsessions(&[&start[..], &["4"], &forward].concat());
+        assert!(!one.stdout.is_empty());
+        assert_eq!(one.stdout, four.stdout, "{format}");
+    }
+}
+
+#[test]
+fn a_file_holds_what_standard_output_would_and_nothing_is_left_beside_it() {
+    let Some(evidence) = workday() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.json");
+    let evidence = path(evidence.path());
+    let to_file = winsessions(&["sessions", evidence, "-o", path(&file)]);
+    assert_eq!(to_file.status.code(), Some(0));
+    assert!(to_file.stdout.is_empty());
+    let to_stdout = winsessions(&["sessions", evidence, "--format", "json"]);
+    assert_eq!(fs::read(&file).unwrap(), to_stdout.stdout);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let Some(evidence) = workday() else { return };
+    let mut child = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+        .args(["sessions", path(evidence.path())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_filter_leaves_rows_out_and_a_time_adds_the_state() {
+    let Some(evidence) = workday() else { return };
+    let evidence = path(evidence.path());
+    let rows = |arguments: &[&str]| {
+        let output = winsessions(&[&["sessions", evidence], arguments].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = rows(&[]).lines().count();
+    let people = rows(&["--interactive"]).lines().count();
+    assert!(1 < people && people < all, "{people} of {all}");
+    let none = rows(&["--account", "nobody-of-this-name"]);
+    assert_eq!(none.lines().count(), 1);
+    let header = rows(&["--at", "2020-01-01"]);
+    assert!(header.lines().next().unwrap().ends_with(",state_at,schema"));
 }

@@ -7,7 +7,7 @@ use super::cell::Cell;
 use super::json::objects;
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::Damage;
-use crate::event::{LogIndex, LogonType, Text};
+use crate::event::{Event, LogIndex, LogonType, Text, status_text};
 use crate::evidence::Skipped;
 use crate::filter::{event_class, state_at};
 use crate::log::LogAccount;
@@ -155,10 +155,10 @@ fn words(value: &Option<Text>) -> Cell<'_> {
     })
 }
 
-/// What an NTSTATUS of a failed logon means, in words.
-pub(super) fn status_text(status: Option<u32>, sub_status: Option<u32>) -> Option<&'static str> {
-    let _ = (status, sub_status);
-    None
+/// Why a logon failed, in words: by the finer code if that says something, else by the other.
+pub(super) fn failure_text(event: &Event) -> Option<&'static str> {
+    let codes = [event.sub_status, event.status];
+    codes.into_iter().flatten().find_map(status_text)
 }
 
 /// A row a session.
@@ -267,7 +267,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("privileges", "The privileges, or the SIDs of the groups; separated by blanks in CSV.", |_, e| words(&e.event.privileges)),
     column("status", "NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.status)),
     column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.sub_status)),
-    column("status_text", "What the finer of the two means.", |_, e| status_text(e.event.status, e.event.sub_status).into()),
+    column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| failure_text(&e.event).into()),
     column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
     column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
     column("session_id", "The session that it belongs to, if any.", |_, e| text(&e.session)),

@@ -133,6 +133,7 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
             session_name: None,
             session_number: None,
             target_server: None,
+            previous: None,
             previous_time: None,
             new_time: None,
         },

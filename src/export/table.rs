@@ -3,7 +3,7 @@
 //! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
 //! what a terminal would act on, and cut with `…` where it is too long.
 
-use super::columns::{Row, View, status_text};
+use super::columns::{Row, View, failure_text};
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
@@ -381,7 +381,7 @@ fn detail(row: &TimelineEvent) -> String {
     match event.action {
         Action::LogonFailed => {
             let code = event.sub_status.filter(|&code| code != 0).or(event.status);
-            status_text(event.status, event.sub_status)
+            failure_text(event)
                 .map(str::to_owned)
                 .or_else(|| code.map(|code| format!("{code:#010x}")))
                 .unwrap_or_default()

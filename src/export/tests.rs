@@ -145,6 +145,16 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
         .map(|row| row.unwrap().iter().nth_back(1).unwrap().to_owned())
         .collect();
     assert_eq!(states, ["", "", "on", "locked", "maybe", ""]);
+
+    let mut out = Vec::new();
+    write(Format::Table, &view, &rows, 100, &mut out).unwrap();
+    let table = String::from_utf8(out).unwrap();
+    assert!(table.contains(" STATE ") && table.contains(" locked "));
+    assert!(
+        !String::from_utf8(sessions(&analysis, Format::Table, 300))
+            .unwrap()
+            .contains("STATE")
+    );
 }
 
 #[test]
@@ -183,6 +193,17 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
             }
         }
     }
+}
+
+#[test]
+fn a_failed_logon_says_why_by_the_finer_code_that_has_words() {
+    let mut row = sample::event("2020-01-01", crate::event::Action::LogonFailed, 4625);
+    let text = |row: &TimelineEvent| columns::failure_text(&row.event);
+    assert_eq!(text(&row), Some("wrong password"));
+    row.event.sub_status = Some(0);
+    assert_eq!(text(&row), Some("bad account name or password"));
+    row.event.status = Some(0x1234);
+    assert_eq!(text(&row), None);
 }
 
 #[test]
