@@ -186,11 +186,11 @@ Exit status:
 
 const SESSIONS_EXAMPLES: &str = "\
 Examples:
-  winsessions sessions /evidence/host1                  everything in a folder, a table on a terminal
-  winsessions sessions --interactive Security.evtx      people only
-  winsessions sessions --at 2020-09-19T03:21 logs/      who was on at that time, and in which state
+  winsessions sessions /evidence/host1               all logs in a folder; a table on a terminal
+  winsessions sessions --interactive Security.evtx   people only
+  winsessions sessions --at 2020-09-19T03:21 logs/   who was on at that time, in which state
+  winsessions sessions -o sessions.json logs/        for programs; also .jsonl and .csv
   winsessions sessions --account 'CORP\\adm*' --kind 'rdp*' --from 2020-09-01 logs/
-  winsessions sessions -o sessions.json logs/           for programs; also .jsonl and .csv
 --help explains kinds, accounts, marks and exit status.";
 
 const EVENTS_EXAMPLES: &str = "\
@@ -236,12 +236,18 @@ Service accounts (no password; known by their SID, since their names are transla
   S-1-5-18  SYSTEM           the most powerful account of a machine, above its administrators
   S-1-5-19  LOCAL SERVICE    rights near those of an ordinary user; anonymous on the network
   S-1-5-20  NETWORK SERVICE  the same on the machine; acts as the computer's account on the network
-Each has one standing session per boot. Others are made for a purpose: virtual-service (S-1-5-80), app-pool (82),
-virtual-machine (83), window-manager (90), winrm-virtual-user (94), font-driver (96), openssh-virtual-user (111).";
+Each has one standing session per boot. Others are made for a purpose:
+  S-1-5-80  virtual-service      one service's own account
+  S-1-5-82  app-pool             an application pool of the web server
+  S-1-5-83  virtual-machine      a virtual machine of Hyper-V
+  S-1-5-90  window-manager       draws the desktop
+  S-1-5-94  winrm-virtual-user   remote commands
+  S-1-5-96  font-driver          draws text
+  S-1-5-111 openssh-virtual-user the SSH server's";
 
 const MARKS: &str = "\
-Marks in the table: ~ inferred, not recorded; < no later than; > no earlier than, or at least. Times are UTC. All
-columns are in csv, json and jsonl; a wider terminal shows more of them.";
+Marks in the table: ~ inferred, not recorded; < no later than; > no earlier than, or at least.
+Times are UTC. A wider terminal shows more columns; csv, json and jsonl hold all of them.";
 
 fn sessions_long_help() -> String {
     let classes = classes();
@@ -279,6 +285,21 @@ mod tests {
     fn the_help_explains_every_kind() {
         for kind in Kind::ALL {
             assert!(KINDS.contains(&format!("\n    {kind} ")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_of_100_columns() {
+        let texts = [
+            EXIT_STATUS,
+            SESSIONS_EXAMPLES,
+            EVENTS_EXAMPLES,
+            KINDS,
+            ACCOUNTS,
+            MARKS,
+        ];
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            assert!(line.len() < 100, "{line}");
         }
     }
 

@@ -99,7 +99,7 @@ impl Filter {
             && any_account(&self.account, &session.account)
             && any(&self.kind, kinds(session).map(Kind::name))
             && any(&self.class, [session.class.name()])
-            && any(&self.address, came_from.filter_map(|text| text.as_deref()))
+            && any_place(&self.address, came_from)
             && self.keeps_interactivity(session.interactivity)
             && Presence::of(session).may_overlap(self.from, self.to)
             && self.at.is_none_or(|at| state_at(session, at).is_some())
@@ -114,10 +114,7 @@ impl Filter {
             && any_account(&self.account, &record.account)
             && any(&self.kind, event.kind.map(Kind::name))
             && any(&self.class, [event_class(event, session).name()])
-            && any(
-                &self.address,
-                came_from.into_iter().filter_map(|text| text.as_deref()),
-            )
+            && any_place(&self.address, came_from)
             && self.keeps_interactivity(interactivity)
             && self.from.is_none_or(|from| record.time >= from)
             && self.to.is_none_or(|to| record.time < to)
@@ -151,6 +148,19 @@ fn any_account(globs: &[Glob], account: &Account) -> bool {
     any(
         globs,
         name.into_iter().chain(sid).chain(qualified.as_deref()),
+    )
+}
+
+/// Addresses and workstation names; `::ffff:10.0.0.1` is 10.0.0.1 too.
+fn any_place<'a>(globs: &[Glob], places: impl IntoIterator<Item = &'a Option<Text>>) -> bool {
+    let mapped = |place: &'a str| {
+        let (head, rest) = place.split_at_checked("::ffff:".len())?;
+        (head.eq_ignore_ascii_case("::ffff:") && rest.contains('.')).then_some(rest)
+    };
+    let places = places.into_iter().filter_map(|place| place.as_deref());
+    any(
+        globs,
+        places.flat_map(|place| [place, mapped(place).unwrap_or(place)]),
     )
 }
 
@@ -406,6 +416,18 @@ mod tests {
         });
         assert!(filter(|f| f.kind = globs(&["rdp*"])).keeps_session(&moved));
         assert!(filter(|f| f.address = globs(&["10.9.*"])).keeps_session(&moved));
+    }
+
+    #[test]
+    fn an_ipv4_address_is_found_where_it_is_written_as_ipv6() {
+        let mut ann = session("2020-01-01", "2020-01-02");
+        let keeps = |ann: &Session| filter(|f| f.address = globs(&["10.0.0.1"])).keeps_session(ann);
+        ann.source_address = Some("::FFFF:10.0.0.1".into());
+        assert!(keeps(&ann));
+        ann.source_address = Some("fe80::10.0.0.1".into());
+        assert!(!keeps(&ann));
+        ann.source_address = Some("ééééé".into());
+        assert!(!keeps(&ann));
     }
 
     #[test]

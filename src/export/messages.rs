@@ -4,6 +4,7 @@ use super::columns::path_text;
 use super::text::visible;
 use crate::analysis::Analysis;
 use crate::damage::{Damage, Location};
+use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,14 +17,23 @@ const TOLD_PER_LOG: usize = 20;
 /// # Errors
 /// Those of `out`.
 pub fn write(analysis: &Analysis, out: &mut impl Write) -> io::Result<()> {
-    for skipped in &analysis.skipped {
-        let (path, reason) = (path_text(&skipped.path), &skipped.reason);
-        writeln!(out, "winsessions: {}: {}", visible(&path), visible(reason))?;
-    }
+    skipped(&analysis.skipped, out)?;
     for log in &analysis.logs {
         damage(log, out)?;
     }
     writeln!(out, "winsessions: {}", Summary(analysis))
+}
+
+/// Tells what should have been a log and is not, and why.
+///
+/// # Errors
+/// Those of `out`.
+pub fn skipped(skipped: &[Skipped], out: &mut impl Write) -> io::Result<()> {
+    for Skipped { path, reason } in skipped {
+        let path = path_text(path);
+        writeln!(out, "winsessions: {}: {}", visible(&path), visible(reason))?;
+    }
+    Ok(())
 }
 
 fn damage(log: &LogAccount, out: &mut impl Write) -> io::Result<()> {
