@@ -52,7 +52,7 @@ pub struct Run {
     /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
     pub format: Option<Format>,
-    /// Write to FILE, which appears when it is complete; it must lie outside the evidence
+    /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Worker threads; one per core if not given. The result does not depend on it
@@ -66,7 +66,11 @@ pub struct Run {
 impl Run {
     /// The file to write; `None` is standard output.
     pub fn file(&self) -> Option<&PathBuf> {
-        self.output.as_ref().filter(|file| file.as_os_str() != "-")
+        // Where /dev/stdout leads to a file, replacing that would lose what others wrote to it.
+        let stdout = ["-", "/dev/stdout"];
+        self.output
+            .as_ref()
+            .filter(|file| !stdout.iter().any(|name| file.as_os_str() == *name))
     }
 
     /// How to write, given whether standard output is a terminal.
@@ -311,6 +315,7 @@ mod tests {
         assert_eq!(run(&["-o", "x.jsonl"]).format(true), Format::Jsonl);
         assert_eq!(run(&["-o", "x.txt"]).format(true), Format::Csv);
         assert_eq!(run(&["-o", "-"]).format(true), Format::Table);
+        assert_eq!(run(&["-o", "/dev/stdout"]).file(), None);
         let both = ["-o", "x.json", "--format", "csv"];
         assert_eq!(run(&both).format(true), Format::Csv);
     }
