@@ -1,7 +1,7 @@
 //! Formats of finished results.
 //!
 //! In: an [`Analysis`](crate::analysis::Analysis) and the rows of it that were asked for. Out: bytes. A format
-//! is one file here and one arm of [`write`]; columns stand in [`columns`] for all of them. Values for machines
+//! is one file here and one arm of [`write()`]; columns stand in [`columns`] for all of them. Values for machines
 //! (CSV, JSON) are exact; for terminals they are made harmless. Nothing here chooses or sorts rows.
 
 mod cell;
