@@ -1,11 +1,14 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
 use crate::error::Error;
-use crate::event::{Event, LogIndex, Text};
-use crate::evidence::Skipped;
-use crate::log::LogAccount;
-use crate::session::{Kind, Session};
-use std::path::PathBuf;
+use crate::event::{Action, Collector, Event, LogIndex, Text};
+use crate::evidence::{self, Skipped};
+use crate::log::{self, Account, Block, LogAccount};
+use crate::session::{self, Kind, Machine, Session, Source, Timeline};
+use rayon::prelude::*;
+use std::fs;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +38,8 @@ pub struct Analysis {
     pub skipped: Vec<Skipped>,
     /// How many files are no logs.
     pub other_files: u64,
+    /// How many records stand in two logs with different contents; the first log's was used.
+    pub conflicts: u64,
 }
 
 impl Analysis {
@@ -45,7 +50,7 @@ impl Analysis {
 
     /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage).
     pub fn is_partial(&self) -> bool {
-        !self.skipped.is_empty() || self.logs.iter().any(|log| !log.account.damage.is_empty())
+        !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(|log| !log.account.damage.is_empty())
     }
 }
 
@@ -61,6 +66,80 @@ pub struct Options {
 /// # Errors
 /// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
 pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
-    let _ = (paths, options);
-    todo!()
+    let threads = options.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Error::Threads { threads, message: error.to_string() })?;
+    pool.install(|| run(paths))
+}
+
+fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
+    let mut found = evidence::find(paths);
+    if found.logs.is_empty() {
+        return Err(Error::NoLog { paths: paths.to_vec(), skipped: found.skipped });
+    }
+    let (logs, sources) = read(&found.logs);
+    let machines = session::machines(sources);
+    let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
+    let conflicts = machines.iter().map(|machine| machine.conflicts).sum();
+    let (mut sessions, mut events) = (Vec::new(), Vec::new());
+    for (machine, timeline) in machines.into_iter().zip(timelines) {
+        events.extend(on_timeline(machine, &timeline));
+        sessions.extend(timeline.sessions);
+    }
+    sessions.par_sort_by(|a: &Session, b: &Session| {
+        let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
+        a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b))).then_with(|| a.id.cmp(&b.id))
+    });
+    events.par_sort_by(|a: &TimelineEvent, b: &TimelineEvent| {
+        let key = |e: &TimelineEvent| (e.event.time, e.event.channel.clone(), e.event.record_id, e.event.log);
+        a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b)))
+    });
+    Ok(Analysis { sessions, events, logs, skipped: std::mem::take(&mut found.skipped), other_files: found.other_files, conflicts })
+}
+
+/// Reads all blocks of all logs, each on whichever thread is free.
+fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
+    let sizes = paths.iter().map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
+    let blocks: Vec<(usize, Block)> = sizes.enumerate().flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block))).collect();
+    let read: Vec<(usize, Account, Collector)> = blocks
+        .into_par_iter()
+        .filter_map(|(log, block)| {
+            let mut collector = Collector::new(LogIndex(u32::try_from(log).ok()?));
+            let account = log::read(paths.get(log)?, block, &mut |record| collector.add(record));
+            Some((log, account, collector))
+        })
+        .collect();
+    let mut folders: HashMap<&Path, usize> = HashMap::new();
+    let mut logs: Vec<LogAccount> = paths.iter().map(|path| LogAccount { path: path.clone(), account: Account::default(), span: None }).collect();
+    let mut sources: Vec<Source> = paths
+        .iter()
+        .map(|path| {
+            let next = folders.len();
+            let folder = *folders.entry(path.parent().unwrap_or(path)).or_insert(next);
+            Source { folder, ..Source::default() }
+        })
+        .collect();
+    for (log, account, collector) in read {
+        let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else { continue };
+        kept.account.add(account);
+        for span in &collector.spans {
+            let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
+            kept.span = Some((first.min(span.earliest), last.max(span.latest)));
+        }
+        source.events.extend(collector.events);
+        source.spans.extend(collector.spans);
+    }
+    (logs, sources)
+}
+
+/// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
+fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = TimelineEvent> {
+    let places = timeline.session_of.iter().zip(&timeline.kind_of);
+    let events = machine.events.into_iter().zip(machine.sources).zip(places);
+    events.filter(|((event, _), _)| event.action != Action::StartingUp).map(move |((event, sources), (session, kind))| {
+        let session = session.and_then(|session| timeline.sessions.get(session)).map(|session| session.id.clone());
+        TimelineEvent { event, host: machine.host.clone(), kind: *kind, session, sources }
+    })
 }

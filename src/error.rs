@@ -1,5 +1,6 @@
 //! What stops a run. Everything else is damage and is reported with the results.
 
+use crate::evidence::Skipped;
 use std::io;
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ pub enum Error {
     NoLog {
         /// The paths as they were given.
         paths: Vec<PathBuf>,
+        /// What was looked at and why it is no log.
+        skipped: Vec<Skipped>,
     },
     /// The output could not be written.
     #[error("cannot write {}: {source}", path.as_ref().map_or_else(|| "to standard output".to_owned(), |p| p.display().to_string()))]

@@ -121,6 +121,9 @@ impl Failure {
         let _ = match self {
             Failure::Error(error) if is_closed_pipe(error) => Ok(()),
             Failure::Error(error) => {
+                if let Error::NoLog { skipped, .. } = error {
+                    let _ = messages::skipped(skipped, &mut stderr);
+                }
                 let text = error.to_string();
                 writeln!(stderr, "winsessions: {}", visible(&text))
             }

@@ -128,15 +128,26 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn evidence_without_a_log_is_status_4() {
-    if workday().is_none() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.txt"), "no log").unwrap();
     let output = winsessions(&["sessions", path(folder.path())]);
     assert_eq!(output.status.code(), Some(4));
     assert!(output.stdout.is_empty());
     assert!(stderr(&output).starts_with("winsessions: no event log found in "));
+}
+
+#[test]
+fn what_should_have_been_a_log_is_told_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("Security.evtx");
+    fs::write(&log, "no log").unwrap();
+    let output = winsessions(&["sessions", path(&log)]);
+    assert_eq!(output.status.code(), Some(4));
+    let told = stderr(&output);
+    assert!(
+        told.starts_with(&format!("winsessions: {}: ", path(&log))),
+        "{told}"
+    );
 }
 
 #[test]

@@ -78,6 +78,21 @@ pub struct Account {
     pub sid: Option<Sid>,
 }
 
+impl Account {
+    /// Takes over what is not known yet.
+    pub fn fill_from(&mut self, other: &Account) {
+        self.name = self.name.take().or_else(|| other.name.clone());
+        self.domain = self.domain.take().or_else(|| other.domain.clone());
+        self.sid = self.sid.take().or_else(|| other.sid.clone());
+    }
+
+    /// Whether both have the same name, without case; for records that hold no SID.
+    pub fn same_name(&self, other: &Account) -> bool {
+        let folded = |account: &Account| account.name.as_deref().map(str::to_lowercase);
+        self.name.is_some() && folded(self) == folded(other)
+    }
+}
+
 named! {
     /// What a record says happened.
     pub enum Action {

@@ -175,7 +175,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("kind", "What the logon really was; the logon type alone misleads.", |_, s| s.kind.name().into()),
     column("logon_type", "The logon type as a number.", |_, s| s.logon_type.map(|t| t.0).into()),
     column("logon_type_name", "The system's name of the logon type; empty for a number without one.", |_, s| logon_type_name(s.logon_type)),
-    column("logon_id", "The Logon ID, lower-case hex; under User Account Control the filtered one. Unique on one machine in one boot.", |_, s| s.logon_id.into()),
+    column("logon_id", "The Logon ID, lower-case hex; under User Account Control the filtered one; empty if no record tells it. Unique on one machine in one boot.", |_, s| s.logon_id.into()),
     column("linked_logon_id", "The elevated Logon ID of a logon that User Account Control split.", |_, s| s.linked_logon_id.into()),
     column("elevated", "Whether the session holds an elevated token.", |_, s| s.elevated.into()),
     column("start", "When it began; empty if that is not known.", |_, s| s.start.time.into()),

@@ -35,8 +35,9 @@ pub fn document<R: Row>(view: &View<'_>, rows: &[&R], out: &mut impl Write) -> i
     )?;
     write!(
         out,
-        ",\n\"other_files\":{}}},\n\"{}\":",
+        ",\n\"other_files\":{},\"conflicting_records\":{}}},\n\"{}\":",
         view.analysis().other_files,
+        view.analysis().conflicts,
         R::LIST
     )?;
     array(

@@ -75,6 +75,11 @@ impl fmt::Display for Summary<'_> {
         let others = [
             (sum(|log| log.account.damaged), "record", " damaged"),
             (sum(|log| log.account.bad_checksums), "bad checksum", ""),
+            (
+                self.0.conflicts,
+                "record",
+                " with other contents in another log",
+            ),
             (self.0.skipped.len() as u64, "file", " skipped"),
             (self.0.other_files, "other file", ""),
         ];

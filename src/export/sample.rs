@@ -41,7 +41,7 @@ pub fn session(start: &str, end: &str) -> Session {
         kind: Kind::Console,
         interactivity: Interactivity::Interactive,
         logon_type: Some(LogonType(2)),
-        logon_id: LogonId(0x1_2345),
+        logon_id: Some(LogonId(0x1_2345)),
         linked_logon_id: None,
         elevated: Some(false),
         start: Start {
@@ -170,7 +170,7 @@ pub fn analysis() -> Analysis {
         kind: Kind::System,
         interactivity: Interactivity::NonInteractive,
         logon_type: Some(LogonType(0)),
-        logon_id: LogonId(0x3e7),
+        logon_id: Some(LogonId(0x3e7)),
         elevated: None,
         start: Start {
             time: Some(time("2020-09-19T03:00:02")),
@@ -301,7 +301,7 @@ pub fn analysis() -> Analysis {
     logon.kind = Some(Kind::Console);
     logon.event = Event {
         account: plain.account.clone(),
-        logon_id: Some(plain.logon_id),
+        logon_id: plain.logon_id,
         linked_logon_id: plain.linked_logon_id,
         logon_type: Some(LogonType(2)),
         elevated: Some(false),
@@ -375,5 +375,6 @@ pub fn analysis() -> Analysis {
             reason: "permission denied".into(),
         }],
         other_files: 12,
+        conflicts: 1,
     }
 }

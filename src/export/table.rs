@@ -61,7 +61,9 @@ impl Tabular for Session {
         TableColumn { title: "FLAGS", rank: 2, widths: [12, 12, 40], text: |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
         } },
-        TableColumn { title: "LOGON ID", rank: 4, widths: [10, 10, 18], text: |_, s| s.logon_id.to_string() },
+        TableColumn { title: "LOGON ID", rank: 4, widths: [10, 10, 18], text: |_, s| {
+            s.logon_id.map(|id| id.to_string()).unwrap_or_default()
+        } },
         TableColumn { title: "SESSION", rank: 5, widths: [16, 16, 16], text: |_, s| s.id.to_string() },
     ];
 

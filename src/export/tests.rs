@@ -262,8 +262,8 @@ words can grow: readers must expect new ones. A schema's number changes when a c
 goes; new columns may come under the same number, so read columns by name.
 
 - **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
-- **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`),
-  and the rows under `sessions` or `events`, one on a line.
+- **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
+  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under `sessions` or `events`, one on a line.
 - **JSON lines**: one object a line, `schema` first.
 
 This page is held to the program by a test.

@@ -3,6 +3,16 @@
 //! In: the events of one machine. Out: its [`Session`]s, each with the records that prove it. Every
 //! boundary says whether it was recorded or inferred; what the evidence does not tell stays unknown.
 
+mod boot;
+mod build;
+mod draft;
+mod finish;
+mod kind;
+mod machine;
+
+pub use finish::{Timeline, timeline};
+pub use machine::{Machine, Source, machines};
+
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
@@ -129,8 +139,6 @@ named! {
         Tunnel = "tunnel",
         /// A logon of the machine's own account from the machine itself.
         OwnMachine = "self",
-        /// A Remote Desktop logon that was closed at once.
-        Refused = "refused",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The log was cleared inside the session: its end may be lost.
@@ -167,8 +175,6 @@ named! {
         End = "end",
         /// It changes the session's state.
         State = "state",
-        /// A service started inside the session.
-        ServiceLogon = "service-logon",
         /// It names the privileges or groups of the session.
         Privileges = "privileges",
         /// The session did something, so it was there.
@@ -256,8 +262,6 @@ named! {
         RdpReconnect = "rdp-reconnect",
         /// LSA validated the session's logon anew.
         LsaRefresh = "lsa-refresh",
-        /// A service started in this standing session.
-        ServiceLogon = "service-logon",
     }
 }
 
@@ -295,8 +299,8 @@ pub struct Session {
     pub interactivity: Interactivity,
     /// The logon type, if recorded.
     pub logon_type: Option<LogonType>,
-    /// The Logon ID (under User Account Control the filtered one).
-    pub logon_id: LogonId,
+    /// The Logon ID (under User Account Control the filtered one); `None` if no record tells it.
+    pub logon_id: Option<LogonId>,
     /// The elevated Logon ID of a logon that User Account Control split.
     pub linked_logon_id: Option<LogonId>,
     /// Whether the session holds an elevated token.

@@ -1,0 +1,170 @@
+//! Splits the events of a machine into boots, in record order.
+
+use crate::event::{Action, Event, LogonId, Span};
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// A Logon ID lower than the highest of its boot by more than this was given by another boot. Within a boot
+/// the largest step back seen is 3,251.
+const LOGON_ID_STEP_BACK: u64 = 0x4000;
+
+/// How long after the event log service stopped the stragglers of that stop may still be written.
+const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
+
+/// One run of Windows from start to stop, as far as the evidence shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Boot {
+    /// Its events.
+    pub events: Range<usize>,
+    /// When it began: the time of its 4608, else of its type 0 logon; `None` if neither was recorded.
+    pub start: Option<Time>,
+    /// The earliest time among its first records: the boot before has ended by then.
+    pub earliest: Option<Time>,
+    /// Whether its first records say that audit events were lost when the boot before ended.
+    pub audit_was_lost: bool,
+    /// Whether no record says that it began; only its Logon IDs or lsass's process ID do.
+    pub is_lost: bool,
+    /// The record of its clean stop.
+    pub stop: Option<usize>,
+    /// The time of its last record, be it of a logon or not.
+    pub last: Option<Time>,
+}
+
+/// Splits `events`, which are in record order, into boots; each event belongs to exactly one.
+pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
+    let mut boots = Vec::new();
+    let mut current = Opening { first: 0, boot_record: None, system_logon: None, is_lost: false };
+    let mut seen = Seen::default();
+    let mut run = None;
+    for (index, event) in events.iter().enumerate() {
+        let next = if event.action == Action::StartingUp {
+            run.get_or_insert(index);
+            continue;
+        } else if event.action == Action::Boot {
+            Some(Opening { first: run.unwrap_or(index), boot_record: Some(index), system_logon: None, is_lost: false })
+        } else if is_system_logon(event) {
+            if current.boot_record.is_some() && current.system_logon.is_none() {
+                // The record after 4608.
+                current.system_logon = Some(index);
+                None
+            } else {
+                Some(Opening { first: run.unwrap_or(index), boot_record: None, system_logon: Some(index), is_lost: false })
+            }
+        } else if seen.is_of_another_boot(event) {
+            Some(Opening { first: run.unwrap_or(index), boot_record: None, system_logon: None, is_lost: true })
+        } else {
+            None
+        };
+        run = None;
+        if let Some(next) = next {
+            seen = Seen::default();
+            if next.first > 0 {
+                boots.push(current.close(next.first, events));
+            }
+            current = next;
+        }
+        seen.add(event);
+    }
+    boots.push(current.close(events.len(), events));
+    let firsts: Vec<_> = boots.iter().skip(1).map(|boot| events.get(boot.events.start)).collect();
+    for (boot, next) in boots.iter_mut().zip(firsts.into_iter().chain([None])) {
+        boot.last = last_time(boot, next, events, spans);
+    }
+    boots
+}
+
+fn is_system_logon(event: &Event) -> bool {
+    event.action == Action::Logon && event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
+}
+
+/// The beginning of a boot.
+struct Opening {
+    first: usize,
+    boot_record: Option<usize>,
+    system_logon: Option<usize>,
+    is_lost: bool,
+}
+
+impl Opening {
+    fn close(self, end: usize, events: &[Event]) -> Boot {
+        let range = self.first..end;
+        let own = events.get(range.clone()).unwrap_or_default();
+        let marked = self.boot_record.or(self.system_logon);
+        let opening = events.get(self.first..=marked.unwrap_or(self.first)).unwrap_or_default();
+        let begins_here = marked.is_some() || self.is_lost;
+        let last = own.last().map(|event| event.time);
+        let stop = own
+            .iter()
+            .rposition(|event| matches!(event.action, Action::LogServiceStop | Action::Shutdown))
+            .filter(|&stop| {
+                let stopped = own.get(stop).map(|event| event.time);
+                // The service can also be stopped while Windows runs on.
+                last.zip(stopped).is_some_and(|(last, stopped)| last.since(stopped) <= STOP_TAIL)
+            });
+        Boot {
+            start: marked.and_then(|index| events.get(index)).map(|event| event.time),
+            earliest: opening.iter().map(|event| event.time).min().filter(|_| begins_here),
+            audit_was_lost: opening.iter().any(|event| event.event_id == AUDIT_EVENTS_DROPPED),
+            is_lost: self.is_lost,
+            stop: stop.map(|stop| stop + self.first),
+            last,
+            events: range,
+        }
+    }
+}
+
+/// "Audit events have been dropped by the transport."
+const AUDIT_EVENTS_DROPPED: u16 = 1101;
+
+/// What tells one boot's records from another's.
+#[derive(Default)]
+struct Seen {
+    lsass: Option<u32>,
+    given: HashSet<LogonId>,
+    highest: u64,
+}
+
+impl Seen {
+    /// Whether `event` cannot belong to the boot seen so far, though no record says that it ended.
+    fn is_of_another_boot(&self, event: &Event) -> bool {
+        let lsass = Self::lsass(event);
+        if lsass.is_some() && self.lsass.is_some() && lsass != self.lsass {
+            return true;
+        }
+        Self::given(event)
+            .is_some_and(|id| self.given.contains(&id) || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest)
+    }
+
+    fn add(&mut self, event: &Event) {
+        self.lsass = self.lsass.or(Self::lsass(event));
+        if let Some(id) = Self::given(event) {
+            self.given.insert(id);
+            self.highest = self.highest.max(id.0);
+        }
+    }
+
+    /// The process ID of lsass, which writes these records and lives as long as its boot.
+    fn lsass(event: &Event) -> Option<u32> {
+        event.writer.filter(|_| matches!(event.event_id, 4624 | 4625 | 4634 | 4647 | 4648 | 4672))
+    }
+
+    /// The Logon ID that a logon was given.
+    fn given(event: &Event) -> Option<LogonId> {
+        event.logon_id.filter(|&id| event.action == Action::Logon && super::kind::standing(id).is_none())
+    }
+}
+
+/// The time of the last record before `next`, the first event of the next boot, or of all.
+fn last_time(boot: &Boot, next: Option<&Event>, events: &[Event], spans: &[Span]) -> Option<Time> {
+    let last_event = boot.events.end.checked_sub(1).and_then(|index| events.get(index))?;
+    if let Some(previous) = next.and_then(|next| next.previous) {
+        return Some(previous);
+    }
+    let last_span = spans
+        .iter()
+        .filter(|span| span.channel == last_event.channel && next.is_none_or(|next| span.last_id < next.record_id))
+        .max_by_key(|span| span.last_id)
+        .filter(|span| span.last_id > last_event.record_id);
+    Some(last_span.map_or(last_event.time, |span| span.last_time))
+}

@@ -1,0 +1,643 @@
+//! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
+
+use super::boot::Boot;
+use super::draft::{Draft, DraftInterval, DraftPart};
+use super::kind;
+use super::{Flag, Kind, PartReason, Role, State};
+use crate::event::{Account, Action, Event, LogonId, Text};
+use crate::sid::Sid;
+use crate::time::{TICKS_PER_SECOND, Ticks};
+use std::collections::HashMap;
+
+/// How far apart the two records of a logon that User Account Control split can be, where no link says so:
+/// 119 of 119 pairs with a link were that near.
+const TWIN_RECORDS: u64 = 2;
+/// The same in time.
+const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
+/// The first 4624 version that links the two.
+const FIRST_VERSION_WITH_LINK: u8 = 2;
+/// How long after a logon LSA validates it anew.
+const REFRESH: Ticks = TICKS_PER_SECOND / 2;
+/// How long before and after a logon at the logon screen the records of a reconnect lie.
+const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
+/// How near two Logon IDs that precede the log must be to be one logon, split.
+const TWIN_DISTANCE: u64 = 0x100;
+/// How many records before a `runas` logon its 4648 lies at most.
+const CREDENTIALS_RECORDS: u64 = 2;
+/// The same in time.
+const CREDENTIALS_TIME: Ticks = TICKS_PER_SECOND / 50;
+
+/// The sessions of one boot in the making.
+pub(super) struct Builder<'a> {
+    events: &'a [Event],
+    boot: &'a Boot,
+    /// The drafts of all boots so far; those of this boot start at `first_draft`.
+    pub drafts: &'a mut Vec<Draft>,
+    first_draft: usize,
+    /// The draft that each event of the machine belongs to.
+    pub places: &'a mut [Option<usize>],
+    /// Its desktop sessions.
+    desktops: Vec<usize>,
+    /// Its prompts that were answered with credentials.
+    elevations: Vec<usize>,
+    /// The draft of each Logon ID of this boot.
+    by_id: HashMap<LogonId, usize>,
+    /// The 4624 of each Logon ID of this boot.
+    logons: HashMap<LogonId, usize>,
+    /// What is known of the Logon IDs of this boot that have no 4624.
+    unlogged: HashMap<LogonId, Unlogged>,
+    /// The first half of a split logon, by the Logon ID of the second.
+    awaited: HashMap<LogonId, usize>,
+    /// Records that name a Logon ID before its 4624 does.
+    held: HashMap<LogonId, Vec<usize>>,
+}
+
+/// A Logon ID whose 4624 is not in the evidence.
+#[derive(Debug, Clone, Default)]
+struct Unlogged {
+    account: Account,
+    /// It logged off by itself, was locked, unlocked, connected or disconnected.
+    had_desktop: bool,
+    /// The type that its 4634 names.
+    logoff_type: Option<crate::event::LogonType>,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(events: &'a [Event], boot: &'a Boot, drafts: &'a mut Vec<Draft>, places: &'a mut [Option<usize>]) -> Self {
+        let mut builder = Builder {
+            events,
+            boot,
+            first_draft: drafts.len(),
+            drafts,
+            places,
+            desktops: Vec::new(),
+            elevations: Vec::new(),
+            by_id: HashMap::new(),
+            logons: HashMap::new(),
+            unlogged: HashMap::new(),
+            awaited: HashMap::new(),
+            held: HashMap::new(),
+        };
+        builder.look_ahead();
+        builder
+    }
+
+    /// Pairs all events of the boot.
+    pub(super) fn run(mut self) {
+        for index in self.boot.events.clone() {
+            let Some(event) = self.events.get(index) else { continue };
+            self.take(index, event);
+        }
+    }
+
+    /// Notes which Logon IDs have a 4624 in this boot, and what there is of the others.
+    fn look_ahead(&mut self) {
+        let own = || self.boot.events.clone().filter_map(|index| Some((index, self.events.get(index)?)));
+        for (index, event) in own().filter(|(_, event)| event.action == Action::Logon) {
+            if let Some(id) = event.logon_id {
+                self.logons.entry(id).or_insert(index);
+            }
+        }
+        let mut unlogged: HashMap<LogonId, Unlogged> = HashMap::new();
+        for (_, event) in own().filter(|(_, event)| event.action != Action::Logon) {
+            if let Some(id) = event.logon_id.filter(|id| !self.logons.contains_key(id)) {
+                let known = unlogged.entry(id).or_default();
+                known.had_desktop |= is_of_a_desktop(event.action);
+                known.account.fill_from(&event.account);
+                if event.action == Action::Logoff {
+                    known.logoff_type = known.logoff_type.or(event.logon_type);
+                }
+            }
+        }
+        for (_, event) in own() {
+            if let Some(id) = event.subject_logon_id.filter(|id| !self.logons.contains_key(id)) {
+                unlogged.entry(id).or_default().account.fill_from(&event.subject);
+            }
+        }
+        self.unlogged = unlogged;
+    }
+
+    fn take(&mut self, index: usize, event: &Event) {
+        let subject = event.subject_logon_id.and_then(|id| self.used_by(id, index));
+        let own = match event.action {
+            Action::Logon => self.logon(index, event),
+            Action::Logoff => self.logoff(index, event),
+            Action::UserLogoff => self.user_logoff(index, event),
+            Action::SpecialPrivileges | Action::SpecialGroups => self.privileges(index, event),
+            Action::Reconnect => self.change(index, event, State::Disconnected, false),
+            Action::Disconnect => self.change(index, event, State::Disconnected, true),
+            Action::Lock => self.change(index, event, State::Locked, true),
+            Action::Unlock => self.change(index, event, State::Locked, false),
+            Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
+            Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
+            Action::LogonFailed | Action::ExplicitCredentials | Action::LogCleared | Action::ClockChange
+            | Action::Boot | Action::Shutdown | Action::LogServiceStop | Action::StartingUp => None,
+        };
+        if let Some(place) = self.places.get_mut(index) {
+            *place = place.or(own).or(subject);
+        }
+    }
+
+    /// The session of a Logon ID that the event at `index` uses. A Logon ID that was never given in this boot is a
+    /// session of unknown start; one that is given later in it is held for its 4624.
+    fn used_by(&mut self, id: LogonId, index: usize) -> Option<usize> {
+        if let Some(&draft) = self.by_id.get(&id) {
+            self.drafts.get_mut(draft)?.used(index);
+            return Some(draft);
+        }
+        if kind::standing(id).is_none() && self.logons.contains_key(&id) {
+            self.held.entry(id).or_default().push(index);
+            return None;
+        }
+        if let Some(&number) = self.awaited.get(&id) {
+            // The other half of a split logon, whose own 4624 is missing.
+            let draft = self.drafts.get_mut(number)?;
+            draft.parts.push(DraftPart { is_paired: true, ..DraftPart::new(id, None, PartReason::UacTwin) });
+            draft.used(index);
+            self.by_id.insert(id, number);
+            return Some(number);
+        }
+        Some(self.unlogged_session(Some(id), index))
+    }
+
+    /// A session whose logon is not in the evidence, first seen at `index`.
+    fn unlogged_session(&mut self, id: Option<LogonId>, index: usize) -> usize {
+        let known = id.and_then(|id| self.unlogged.get(&id)).cloned().unwrap_or_default();
+        let mut draft = Draft::new(index, id);
+        draft.account = known.account;
+        match id.and_then(|id| Some((id, kind::standing(id)?))) {
+            Some((id, sid)) => {
+                draft.kind = kind::standing_kind(id);
+                draft.standing = true;
+                draft.account.sid = Some(sid);
+            }
+            None => {
+                let sid = draft.account.sid.as_ref();
+                draft.kind = kind::without_logon(sid, known.logoff_type, known.had_desktop);
+                draft.is_desktop = known.had_desktop;
+            }
+        }
+        draft.prove(index, Role::Use);
+        self.add(draft, id)
+    }
+
+    fn add(&mut self, draft: Draft, id: Option<LogonId>) -> usize {
+        let number = self.drafts.len();
+        if draft.is_desktop {
+            self.desktops.push(number);
+        }
+        if draft.kind == Kind::Elevation {
+            self.elevations.push(number);
+        }
+        self.drafts.push(draft);
+        if let Some(id) = id {
+            self.by_id.insert(id, number);
+        }
+        number
+    }
+
+    fn logon(&mut self, index: usize, event: &Event) -> Option<usize> {
+        let id = event.logon_id;
+        if let Some(id) = id.filter(|&id| kind::standing(id).is_some()) {
+            return self.standing_logon(id, index, event);
+        }
+        if let Some(draft) = self.places.get(index).copied().flatten() {
+            // A logon that LSA validated anew before it was written.
+            return Some(draft);
+        }
+        let kind = kind::of_logon(event);
+        if let Some((draft, first)) = self.other_half(index, event) {
+            return self.join_half(draft, first, index, event);
+        }
+        if kind == Kind::LsaRefresh
+            && let Some(draft) = self.refreshed(index, event)
+        {
+            return self.attach(draft, index, event, PartReason::LsaRefresh);
+        }
+        if kind::is_at_logon_screen(event)
+            && let Some((draft, reason)) = self.returned_to(index, event)
+        {
+            return self.attach(draft, index, event, reason);
+        }
+        let mut draft = Draft::new(index, id);
+        draft.logon = Some(index);
+        draft.kind = kind;
+        draft.is_desktop = kind.is_desktop();
+        draft.account = event.account.clone();
+        draft.logons = 1;
+        let subject = event.subject_logon_id.filter(|&subject| kind::standing(subject).is_none());
+        draft.parent = subject.and_then(|subject| self.by_id.get(&subject).copied());
+        if kind == Kind::Elevation {
+            draft.parent = self.only_open_desktop();
+        }
+        draft.elevated = event.elevated;
+        draft.parts.iter_mut().for_each(|part| part.logon = Some(index));
+        draft.prove(index, Role::Start);
+        if matches!(kind, Kind::Runas | Kind::RunasNetonly)
+            && let Some(credentials) = self.credentials_for(index, event)
+        {
+            draft.prove(credentials, Role::Credentials);
+        }
+        let number = self.add(draft, id);
+        if matches!(kind, Kind::Rdp | Kind::RdpCached) {
+            self.claim_pre_authentication(event, number);
+        }
+        self.settle(number, index, event);
+        Some(number)
+    }
+
+    /// Notes what a new Logon ID of a session brings: the half still to come, and the records that named it before.
+    fn settle(&mut self, number: usize, index: usize, event: &Event) {
+        if let Some(linked) = event.linked_logon_id {
+            self.awaited.insert(linked, number);
+        }
+        let held = event.logon_id.and_then(|id| self.held.remove(&id)).unwrap_or_default();
+        for earlier in held {
+            if let Some(place) = self.places.get_mut(earlier) {
+                *place = place.or(Some(number));
+            }
+            if let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(earlier)) {
+                draft.privileged(earlier, event);
+            }
+        }
+        if let Some(draft) = self.drafts.get_mut(number) {
+            draft.used(index);
+        }
+    }
+
+    /// A logon with a standing Logon ID: something started inside a session that exists since boot.
+    fn standing_logon(&mut self, id: LogonId, index: usize, event: &Event) -> Option<usize> {
+        let number = match self.by_id.get(&id) {
+            Some(&number) => number,
+            None => self.unlogged_session(Some(id), index),
+        };
+        let draft = self.drafts.get_mut(number)?;
+        let is_boot_logon = event.logon_type.is_some_and(|logon_type| logon_type.0 == 0);
+        if draft.logon.is_none() && (is_boot_logon || id != kind::SYSTEM) {
+            draft.logon = Some(index);
+            draft.prove(index, Role::Start);
+        }
+        draft.account.fill_from(&event.account);
+        draft.logons += 1;
+        draft.used(index);
+        Some(number)
+    }
+
+    /// Makes the logon at `index` the second half of the logon with Logon ID `first`.
+    fn join_half(&mut self, number: usize, first: LogonId, index: usize, event: &Event) -> Option<usize> {
+        let draft = self.drafts.get_mut(number)?;
+        let half = draft.part(first)?;
+        half.is_paired = true;
+        let reason = half.reason;
+        draft.logons += 1;
+        draft.prove(index, Role::Part);
+        if reason == PartReason::Logon {
+            // The first is the elevated one, unless the records themselves say otherwise.
+            let swapped = event.elevated == Some(true) && draft.elevated == Some(false);
+            let (filtered, elevated) = if swapped { (Some(first), event.logon_id) } else { (event.logon_id, Some(first)) };
+            draft.id = filtered;
+            draft.elevated_id = elevated;
+            draft.elevated = Some(true);
+            draft.parts.extend(event.logon_id.map(|id| DraftPart { is_paired: true, ..DraftPart::new(id, Some(index), PartReason::UacTwin) }));
+        } else {
+            // The other half of an unlock unlocks as well.
+            draft.parts.extend(event.logon_id.map(|id| DraftPart { is_paired: true, ..DraftPart::new(id, Some(index), reason) }));
+        }
+        if let Some(id) = event.logon_id {
+            self.by_id.insert(id, number);
+        }
+        self.settle(number, index, event);
+        Some(number)
+    }
+
+    /// Makes the logon at `index` a part of a session that goes on under its own Logon ID.
+    fn attach(&mut self, number: usize, index: usize, event: &Event, reason: PartReason) -> Option<usize> {
+        let draft = self.drafts.get_mut(number)?;
+        draft.logons += 1;
+        draft.parts.extend(event.logon_id.map(|id| DraftPart::new(id, Some(index), reason)));
+        draft.prove(index, Role::Part);
+        draft.last_attached = Some(index);
+        if let Some(id) = event.logon_id {
+            self.by_id.insert(id, number);
+        }
+        if reason == PartReason::RdpReconnect {
+            self.claim_pre_authentication(event, number);
+        }
+        match reason {
+            PartReason::Unlock if !self.follows(index, event, Action::Unlock) => self.back_in_use(number, index, State::Locked, None),
+            PartReason::RdpReconnect if !self.follows(index, event, Action::Reconnect) => {
+                self.back_in_use(number, index, State::Disconnected, event.source_address.clone());
+            }
+            _ => {}
+        }
+        self.settle(number, index, event);
+        Some(number)
+    }
+
+    /// The session whose other half, split off by User Account Control, this logon is, and that half's Logon ID.
+    fn other_half(&self, index: usize, event: &Event) -> Option<(usize, LogonId)> {
+        let id = event.logon_id?;
+        let linked = event.linked_logon_id.filter(|linked| self.by_id.contains_key(linked));
+        let (number, first) = match linked {
+            Some(linked) => (*self.by_id.get(&linked)?, linked),
+            None => match self.awaited.get(&id) {
+                Some(&number) => (number, self.drafts.get(number)?.parts.iter().rev().find(|part| self.links_to(part, id))?.id),
+                None => {
+                    let first = self.unlinked_half(index, event)?.logon_id?;
+                    (*self.by_id.get(&first)?, first)
+                }
+            },
+        };
+        let draft = self.drafts.get(number)?;
+        let part = draft.parts.iter().find(|part| part.id == first)?;
+        // A split logon has two halves, never three, of one account.
+        (!part.is_paired && draft.account.sid == event.account.sid).then_some((number, first))
+    }
+
+    fn links_to(&self, part: &DraftPart, id: LogonId) -> bool {
+        part.logon.and_then(|logon| self.events.get(logon)).is_some_and(|logon| logon.linked_logon_id == Some(id))
+    }
+
+    /// The first half of a split logon of a version that does not link the two.
+    fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
+        let unsplit = event.logon_type.is_none_or(|logon_type| matches!(logon_type.0, 0 | 3 | 5 | 8));
+        if event.version >= FIRST_VERSION_WITH_LINK || unsplit {
+            return None;
+        }
+        let earlier = self.events.get(self.boot.events.start..index)?;
+        let near = earlier.iter().rev().take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
+        near.into_iter().find(|first| {
+            first.action == Action::Logon
+                && event.time.within(first.time, TWIN_TIME)
+                && first.account.sid == event.account.sid
+                && first.logon_type == event.logon_type
+                && first.process_id == event.process_id
+                && first.logon_process == event.logon_process
+        })
+    }
+
+    /// The session of the account that LSA has just made, or returned to, and validates anew.
+    fn refreshed(&mut self, index: usize, event: &Event) -> Option<usize> {
+        let is_refreshed = |logon: &Event| {
+            logon.action == Action::Logon
+                && logon.account.sid == event.account.sid
+                && logon.account.sid.is_some()
+                && kind::of_logon(logon) != Kind::LsaRefresh
+        };
+        let near = |logon: &Event| event.time.within(logon.time, REFRESH);
+        let earlier = (self.boot.events.start..index).rev().map_while(|index| Some((index, self.events.get(index)?)));
+        if let Some((logon, _)) = earlier.take_while(|(_, logon)| near(logon)).find(|(_, logon)| is_refreshed(logon)) {
+            return *self.places.get(logon)?;
+        }
+        // The logon itself is often written just after.
+        let later = (index + 1..self.boot.events.end).map_while(|index| Some((index, self.events.get(index)?)));
+        let (logon, event) = later.take_while(|(_, logon)| near(logon)).find(|(_, logon)| is_refreshed(logon))?;
+        self.take(logon, event);
+        *self.places.get(logon)?
+    }
+
+    /// For a logon at the logon screen: the open session that it returns to, if it is not a new one.
+    fn returned_to(&mut self, index: usize, event: &Event) -> Option<(usize, PartReason)> {
+        let reconnected = self.events_after(index).find(|after| {
+            after.action == Action::Reconnect && after.account.same_name(&event.account)
+        });
+        let reconnected_id = reconnected.and_then(|after| after.logon_id);
+        let logon_type = event.logon_type.map(|logon_type| logon_type.0);
+        let number = self.open_desktop_of(event.account.sid.as_ref(), reconnected_id).or_else(|| {
+            let returns = matches!(logon_type, Some(7 | 13)) || reconnected_id.is_some();
+            returns.then(|| {
+                let id = reconnected_id.or_else(|| self.desktop_before_log(event.account.sid.as_ref()));
+                match id.and_then(|id| self.by_id.get(&id)) {
+                    Some(&number) => number,
+                    None => {
+                        let number = self.unlogged_session(id, index);
+                        self.is_at_desktop(number, &event.account);
+                        number
+                    }
+                }
+            })
+        })?;
+        let remote = matches!(logon_type, Some(10 | 12)) || reconnected_id.is_some() || !self.pre_authentications(event).is_empty();
+        Some((number, if remote { PartReason::RdpReconnect } else { PartReason::Unlock }))
+    }
+
+    /// Notes that a session has shown a desktop, and whose.
+    fn is_at_desktop(&mut self, number: usize, account: &Account) {
+        let Some(draft) = self.drafts.get_mut(number) else { return };
+        draft.account.fill_from(account);
+        if !draft.is_desktop {
+            draft.is_desktop = true;
+            self.desktops.push(number);
+        }
+    }
+
+    /// The open desktop sessions of this boot.
+    fn open_desktops(&self) -> impl Iterator<Item = (usize, &Draft)> {
+        let desktops = self.desktops.iter().filter_map(|&number| Some((number, self.drafts.get(number)?)));
+        desktops.filter(|(_, draft)| draft.is_open())
+    }
+
+    /// The desktop session of an account that is open now; the one with Logon ID `preferred` if there are several, else
+    /// one that is locked or disconnected, else the latest.
+    fn open_desktop_of(&self, sid: Option<&Sid>, preferred: Option<LogonId>) -> Option<usize> {
+        let sid = sid?;
+        let own = || self.open_desktops().filter(|(_, draft)| draft.account.sid.as_ref() == Some(sid));
+        own()
+            .filter(|(_, draft)| preferred.is_some_and(|id| draft.holds(id)))
+            .chain(own().filter(|(_, draft)| draft.is_away()))
+            .map(|(number, _)| number)
+            .next()
+            .or_else(|| own().map(|(number, _)| number).last())
+    }
+
+    /// The Logon ID of a desktop session of the account that began before the log; of two that are probably halves of one
+    /// logon, the larger.
+    fn desktop_before_log(&self, sid: Option<&Sid>) -> Option<LogonId> {
+        let mut ids: Vec<LogonId> = self
+            .unlogged
+            .iter()
+            .filter(|(id, known)| {
+                let may_be_desktop = known.had_desktop || known.logoff_type.is_none_or(|t| matches!(t.0, 2 | 10 | 11 | 12));
+                let still_open = self.by_id.get(id).and_then(|&number| self.drafts.get(number)).is_none_or(Draft::is_open);
+                kind::standing(**id).is_none() && known.account.sid.as_ref() == sid && sid.is_some() && may_be_desktop && still_open
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        ids.sort_by_key(|id| (self.unlogged.get(id).is_some_and(|known| known.had_desktop), *id));
+        ids.pop()
+    }
+
+    fn only_open_desktop(&self) -> Option<usize> {
+        let mut open = self.open_desktops().map(|(number, _)| number);
+        open.next().filter(|_| open.next().is_none())
+    }
+
+    /// The later events of this boot that are near enough to belong to a reconnect.
+    fn events_after(&self, index: usize) -> impl Iterator<Item = &'a Event> {
+        let at = self.events.get(index).map(|event| event.time);
+        let later = self.events.get(index + 1..self.boot.events.end).unwrap_or_default();
+        later.iter().take_while(move |after| at.is_some_and(|at| after.time.within(at, RECONNECT)))
+    }
+
+    /// Whether a record of its own says soon what this logon brings.
+    fn follows(&self, index: usize, event: &Event, action: Action) -> bool {
+        self.events_after(index).any(|after| after.action == action && after.account.same_name(&event.account))
+    }
+
+    /// Network logons just before a Remote Desktop logon that were its pre-authentication.
+    fn pre_authentications(&self, event: &Event) -> Vec<usize> {
+        let own = self.drafts.iter().enumerate().skip(self.first_draft).rev();
+        own.filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
+            .take_while(|(_, _, logon)| event.time.since(logon.time) <= RECONNECT)
+            .filter(|(_, draft, logon)| {
+                let nobody = logon.subject.sid.as_ref().is_some_and(|sid| sid.as_str() == "S-1-0-0");
+                let address_fits = logon.source_address.is_none() || logon.source_address == event.source_address;
+                draft.kind == Kind::Network && nobody && address_fits && logon.account.sid == event.account.sid && logon.account.sid.is_some()
+            })
+            .map(|(number, _, _)| number)
+            .collect()
+    }
+
+    fn claim_pre_authentication(&mut self, event: &Event, parent: usize) {
+        for number in self.pre_authentications(event) {
+            if let Some(draft) = self.drafts.get_mut(number) {
+                draft.flags.insert(Flag::Nla);
+                draft.parent = Some(parent);
+            }
+        }
+    }
+
+    /// The record of the credentials that were given to `runas`.
+    fn credentials_for(&self, index: usize, event: &Event) -> Option<usize> {
+        let earlier = self.boot.events.start..index;
+        earlier.rev().find_map(|candidate| {
+            let credentials = self.events.get(candidate)?;
+            let near = event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
+                && event.time.within(credentials.time, CREDENTIALS_TIME);
+            if !near {
+                return None;
+            }
+            let fits = credentials.action == Action::ExplicitCredentials
+                && credentials.subject_logon_id == event.subject_logon_id
+                && credentials.process_id == event.process_id;
+            fits.then_some(candidate)
+        })
+    }
+
+    fn privileges(&mut self, index: usize, event: &Event) -> Option<usize> {
+        let number = self.used_by(event.logon_id?, index)?;
+        self.drafts.get_mut(number)?.privileged(index, event);
+        Some(number)
+    }
+
+    fn logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
+        let id = event.logon_id?;
+        let number = self.used_by(id, index)?;
+        let draft = self.drafts.get_mut(number)?;
+        if draft.standing {
+            // No logoff ends what lives as long as its boot.
+            return Some(number);
+        }
+        draft.account.fill_from(&event.account);
+        if let Some(part) = draft.part(id) {
+            part.closed = part.closed.or(Some(index));
+        }
+        draft.prove(index, Role::End);
+        Some(number)
+    }
+
+    fn user_logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
+        let number = self.used_by(event.logon_id?, index)?;
+        let draft = self.drafts.get_mut(number)?;
+        draft.account.fill_from(&event.account);
+        if draft.user_logoff.is_none() && !draft.standing {
+            draft.user_logoff = Some(index);
+            draft.prove(index, Role::End);
+            if draft.elevated_id.is_none() && draft.id != event.logon_id {
+                // It names the filtered half, whose 4624 is missing.
+                draft.elevated_id = draft.id;
+                draft.id = event.logon_id;
+            }
+            self.end_elevations(number, index);
+        }
+        Some(number)
+    }
+
+    /// A prompt that was answered in a session ends with it at the latest.
+    fn end_elevations(&mut self, parent: usize, index: usize) {
+        for &number in &self.elevations {
+            if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.parent == Some(parent) && draft.is_open()) {
+                draft.parents_end = Some(index);
+            }
+        }
+    }
+
+    /// A session changes its state; the Logon ID names it.
+    fn change(&mut self, index: usize, event: &Event, state: State, begins: bool) -> Option<usize> {
+        let number = self.used_by(event.logon_id?, index)?;
+        self.is_at_desktop(number, &event.account);
+        let draft = self.drafts.get_mut(number)?;
+        draft.prove(index, Role::State);
+        if !begins {
+            // The address of a local client is `LOCAL`: no address.
+            let address = event.source_address.clone().filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
+            self.back_in_use(number, index, state, address);
+        } else if !draft.is_in(state) {
+            draft.intervals.push(DraftInterval { state, from: Some(index), to: None, address: None });
+        }
+        Some(number)
+    }
+
+    /// Ends a state; one whose beginning was not recorded is kept with an open beginning.
+    fn back_in_use(&mut self, number: usize, index: usize, state: State, address: Option<Text>) {
+        let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(index)) else { return };
+        let last = draft.intervals.iter_mut().rev().find(|interval| interval.state == state);
+        match last {
+            Some(open) if open.to.is_none() => {
+                open.to = Some(index);
+                open.address = address;
+            }
+            // A 4801 soon after an unlocking logon is the same unlock.
+            Some(ended) if ended.to.and_then(|to| self.events.get(to)).is_some_and(|to| event.time.within(to.time, RECONNECT)) => {}
+            _ => draft.intervals.push(DraftInterval { state, from: None, to: Some(index), address }),
+        }
+    }
+}
+
+/// Marks, among the sessions of a boot whose logons precede the log, those that are probably halves of one logon.
+pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
+    let mut unlogged: Vec<(Sid, LogonId, usize)> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| draft.logon.is_none() && !draft.standing)
+        .filter_map(|(number, draft)| Some((draft.account.sid.clone()?, draft.id?, number)))
+        .collect();
+    unlogged.sort();
+    for pair in unlogged.windows(2) {
+        if let [(sid, first, a), (same, second, b)] = pair
+            && sid == same
+            && second.0 - first.0 < TWIN_DISTANCE
+        {
+            for number in [*a, *b] {
+                if let Some(draft) = drafts.get_mut(number) {
+                    draft.flags.insert(Flag::Twin);
+                }
+            }
+        }
+    }
+}
+
+/// What a logon was that is only a part of a session.
+pub(super) fn attached_kind(reason: PartReason) -> Option<Kind> {
+    match reason {
+        PartReason::Unlock => Some(Kind::Unlock),
+        PartReason::RdpReconnect => Some(Kind::RdpReconnect),
+        PartReason::LsaRefresh => Some(Kind::LsaRefresh),
+        PartReason::Logon | PartReason::UacTwin => None,
+    }
+}
+
+fn is_of_a_desktop(action: Action) -> bool {
+    use Action::*;
+    matches!(action, UserLogoff | Reconnect | Disconnect | Lock | Unlock | ScreensaverOn | ScreensaverOff)
+}

@@ -1,0 +1,429 @@
+//! From drafts to sessions: what ended each, how long it was in use, what an examiner should know.
+
+use super::boot::{self, Boot};
+use super::build::{self, Builder};
+use super::draft::{Draft, DraftInterval};
+use super::machine::Machine;
+use super::{End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session, Start, StartSource, State};
+use crate::event::{Action, Event, Text};
+use crate::sid::AccountClass;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use sha2::{Digest, Sha256};
+
+/// A change of the clock by this much is worth a flag.
+const CLOCK_STEP: Ticks = TICKS_PER_SECOND;
+
+/// A change of the clock by more than this is a broken record: one had a previous time of 2296.
+const ABSURD_STEP: Ticks = 10 * 366 * 24 * 3600 * TICKS_PER_SECOND;
+
+/// The sessions of a machine, and what each of its events belongs to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Timeline {
+    /// The sessions, in the order of their first records.
+    pub sessions: Vec<Session>,
+    /// For each event of the machine the index of its session.
+    pub session_of: Vec<Option<usize>>,
+    /// For each event of the machine the kind of logon it belongs to, if known.
+    pub kind_of: Vec<Option<Kind>>,
+}
+
+/// Builds the timeline of one machine.
+pub fn timeline(machine: &Machine) -> Timeline {
+    let events = &machine.events;
+    if events.is_empty() {
+        return Timeline::default();
+    }
+    let boots = boot::split(events, &machine.spans);
+    let mut drafts = Vec::new();
+    let mut places = vec![None; events.len()];
+    let mut boot_of = Vec::new();
+    for (number, boot) in boots.iter().enumerate() {
+        let first = drafts.len();
+        Builder::new(events, boot, &mut drafts, &mut places).run();
+        build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
+        boot_of.resize(drafts.len(), number);
+    }
+    let finisher = Finisher { machine, boots: &boots, drafts: &drafts, clock: Clock::new(events), gaps: gaps(machine), clears: positions(events, Action::LogCleared) };
+    let mut sessions: Vec<Session> = drafts.iter().zip(&boot_of).map(|(draft, &boot)| finisher.session(draft, boot)).collect();
+    let ids: Vec<Text> = sessions.iter().map(|session| session.id.clone()).collect();
+    for (session, draft) in sessions.iter_mut().zip(&drafts) {
+        session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
+    }
+    let kind_of = places.iter().zip(events).map(|(&place, event)| kind_of(place, event, &drafts)).collect();
+    Timeline { sessions, session_of: places, kind_of }
+}
+
+/// What kind of logon an event belongs to: its session's, but a failed logon has its own, and so has a logon that only
+/// touches a session.
+fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind> {
+    if event.action == Action::LogonFailed {
+        let returns = super::kind::is_at_logon_screen(event) && matches!(event.logon_type?.0, 7 | 13);
+        return Some(if returns { Kind::Unlock } else { super::kind::of_logon(event) });
+    }
+    let draft = drafts.get(place?)?;
+    let part = draft.parts.iter().find(|part| Some(part.id) == event.logon_id);
+    part.and_then(|part| build::attached_kind(part.reason)).or(Some(draft.kind))
+}
+
+fn positions(events: &[Event], action: Action) -> Vec<usize> {
+    events.iter().enumerate().filter(|(_, event)| event.action == action).map(|(index, _)| index).collect()
+}
+
+/// Where records of the machine's channels are missing: the channel and the number before the gap.
+fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
+    let mut gaps = Vec::new();
+    let mut reached: Option<(&Text, u64)> = None;
+    for span in machine.spans.iter().filter(|span| span.live) {
+        if let Some((channel, last)) = reached
+            && *channel == span.channel
+        {
+            if span.first_id > last + 1 {
+                gaps.push((span.channel.clone(), last));
+            }
+            reached = Some((channel, last.max(span.last_id)));
+        } else {
+            reached = Some((&span.channel, span.last_id));
+        }
+    }
+    gaps
+}
+
+/// The clock changes of a machine, by their positions, summed up.
+struct Clock {
+    /// Position, sum of all changes so far, how many were of unknown size, how many were worth a flag.
+    changes: Vec<(usize, i128, u32, u32)>,
+}
+
+impl Clock {
+    fn new(events: &[Event]) -> Self {
+        let (mut sum, mut unknown, mut steps) = (0, 0, 0);
+        let changes = events.iter().enumerate().filter(|(_, event)| event.action == Action::ClockChange);
+        let changes = changes.map(|(index, event)| {
+            let step = event.new_time.zip(event.previous_time).map(|(new, previous)| new.since(previous));
+            match step {
+                Some(step) if step.saturating_abs() <= ABSURD_STEP => {
+                    sum += i128::from(step);
+                    steps += u32::from(step.saturating_abs() >= CLOCK_STEP);
+                }
+                _ => {
+                    unknown += 1;
+                    steps += 1;
+                }
+            }
+            (index, sum, unknown, steps)
+        });
+        Clock { changes: changes.collect() }
+    }
+
+    /// Sums up to and with the event at `index`.
+    fn until(&self, index: usize) -> (i128, u32, u32) {
+        let count = self.changes.partition_point(|change| change.0 <= index);
+        count.checked_sub(1).and_then(|last| self.changes.get(last)).map_or((0, 0, 0), |change| (change.1, change.2, change.3))
+    }
+
+    /// The time that really passed between two events; `None` if a clock change in between makes it unknown.
+    fn elapsed(&self, events: &[Event], from: usize, to: usize) -> Option<Ticks> {
+        let (start, end) = (events.get(from)?, events.get(to)?);
+        let ((before, unknown_before, _), (after, unknown_after, _)) = (self.until(from), self.until(to));
+        let elapsed = i128::from(end.time.since(start.time)) - (after - before);
+        (unknown_before == unknown_after && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
+    }
+
+    fn stepped(&self, from: usize, to: usize) -> bool {
+        self.until(from).2 != self.until(to).2
+    }
+}
+
+struct Finisher<'a> {
+    machine: &'a Machine,
+    boots: &'a [Boot],
+    drafts: &'a [Draft],
+    clock: Clock,
+    gaps: Vec<(Text, u64)>,
+    clears: Vec<usize>,
+}
+
+/// The end of a session and where it shows.
+struct Ending {
+    end: End,
+    /// The event that is the end.
+    record: Option<usize>,
+    /// The event that proves it otherwise.
+    witness: Option<usize>,
+    token_closed: Option<Time>,
+}
+
+impl Finisher<'_> {
+    fn event(&self, index: usize) -> Option<&Event> {
+        self.machine.events.get(index)
+    }
+
+    fn time(&self, index: usize) -> Option<Time> {
+        self.event(index).map(|event| event.time)
+    }
+
+    fn session(&self, draft: &Draft, boot_number: usize) -> Session {
+        let machine = self.machine;
+        let boot = self.boots.get(boot_number);
+        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let ending = self.ending(draft, boot_number);
+        let mut proofs = draft.proofs.clone();
+        if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
+            proofs.push((draft.first, Role::Use));
+        }
+        proofs.extend(ending.record.map(|record| (record, Role::End)));
+        proofs.extend(ending.witness.map(|record| (record, Role::Boot)));
+        proofs.sort_by_key(|&(record, role)| (record, role));
+        proofs.dedup_by_key(|(record, _)| *record);
+        let records: Vec<RecordRef> = proofs.iter().filter_map(|&(record, role)| Some(record_ref(self.event(record)?, role))).collect();
+        let at = |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
+
+        // Where it lies in record order, as far as it is known.
+        let last_position = ending.record.or(ending.witness).unwrap_or(draft.last_use).max(draft.last_use);
+        let away = |states: &[State]| self.away(draft, &ending, states);
+        let duration = draft.logon.zip(ending.record).and_then(|(from, to)| self.clock.elapsed(&machine.events, from, to));
+        let is_desktop = draft.kind.is_desktop() || (draft.is_desktop && draft.kind == Kind::Unknown);
+        let desktop = |ticks: Option<Ticks>| ticks.filter(|_| is_desktop);
+        let unused = away(&[State::Disconnected, State::Locked]);
+        let account = draft.account.clone();
+        let source = logon.filter(|_| !draft.standing);
+        Session {
+            id: self.session_id(draft),
+            host: machine.host.clone(),
+            host_aliases: machine.aliases.clone(),
+            class: AccountClass::of(account.sid.as_ref(), account.name.as_deref(), account.domain.as_deref(), &machine.own),
+            account,
+            kind: draft.kind,
+            interactivity: self.interactivity(draft),
+            logon_type: logon.and_then(|logon| logon.logon_type),
+            logon_id: draft.id,
+            linked_logon_id: draft.elevated_id.or_else(|| logon.and_then(|logon| logon.linked_logon_id)),
+            elevated: draft.elevated,
+            start: self.start(draft, boot),
+            end: ending.end,
+            token_closed: ending.token_closed,
+            duration,
+            active: desktop(duration.zip(unused).map(|(all, unused)| (all - unused).max(0))),
+            disconnected: desktop(away(&[State::Disconnected])),
+            locked: desktop(away(&[State::Locked])),
+            source_address: source.and_then(|logon| logon.source_address.clone()),
+            source_port: source.and_then(|logon| logon.source_port),
+            workstation: source.and_then(|logon| logon.workstation.clone()),
+            logon_process: source.and_then(|logon| logon.logon_process.clone()),
+            authentication_package: source.and_then(|logon| logon.authentication_package.clone()),
+            lm_package: source.and_then(|logon| logon.lm_package.clone()),
+            process_name: source.and_then(|logon| logon.process_name.clone()),
+            process_id: source.and_then(|logon| logon.process_id),
+            outbound: source.map(|logon| logon.outbound.clone()).unwrap_or_default(),
+            logon_guid: source.and_then(|logon| logon.logon_guid.clone()),
+            parent: None,
+            subject: source.map(|logon| logon.subject.clone()).unwrap_or_default(),
+            subject_logon_id: source.and_then(|logon| logon.subject_logon_id),
+            boot: boot.and_then(|boot| boot.start),
+            privileges: draft.privileges.clone(),
+            logons: draft.logons,
+            flags: self.flags(draft, logon, last_position),
+            intervals: draft.intervals.iter().map(|interval| self.interval(interval)).collect(),
+            parts: draft.parts.iter().map(|part| {
+                let logon = part.logon.and_then(|logon| self.event(logon));
+                Part {
+                    logon_id: part.id,
+                    start: logon.map(|logon| logon.time),
+                    end: part.closed.and_then(|closed| self.time(closed)),
+                    logon_type: logon.and_then(|logon| logon.logon_type),
+                    reason: part.reason,
+                }
+            }).collect(),
+            start_record: draft.logon.and_then(|logon| at(Some(logon))),
+            end_record: ending.record.and_then(|record| at(Some(record))),
+            records,
+        }
+    }
+
+    fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
+        let boot_start = boot.and_then(|boot| boot.start);
+        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let begins = logon.map(|logon| logon.time);
+        let is_boot_logon = logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 0));
+        let (time, source) = match (draft.standing, begins) {
+            (false, Some(time)) => (Some(time), StartSource::Recorded),
+            (true, Some(time)) if is_boot_logon => (Some(time), StartSource::Recorded),
+            // The first service shows it, unless the log begins in mid boot.
+            (true, Some(time)) if boot_start.is_some() => (Some(time), StartSource::Inferred),
+            (true, None) if draft.kind == Kind::System && boot_start.is_some() => (boot_start, StartSource::Inferred),
+            _ => (None, StartSource::BeforeLog),
+        };
+        let max = if time.is_some() { None } else { self.time(draft.first) };
+        Start { time, max, source }
+    }
+
+    /// What ended the session: itself, its parent, its boot, or nothing that the evidence shows.
+    fn ending(&self, draft: &Draft, boot_number: usize) -> Ending {
+        let exact = |record: usize, reason, source| {
+            let time = self.time(record);
+            Ending { end: End { min: time, max: time, reason, source }, record: Some(record), witness: None, token_closed: None }
+        };
+        let closed = draft.closed().filter(|_| !draft.standing);
+        if let Some(left) = draft.user_logoff {
+            let token_closed = closed.and_then(|closed| self.time(closed));
+            return Ending { token_closed, ..exact(left, EndReason::UserLogoff, EndSource::Recorded) };
+        }
+        if let Some(closed) = closed {
+            return exact(closed, EndReason::Logoff, EndSource::Recorded);
+        }
+        if let Some(end) = draft.parents_end {
+            return exact(end, EndReason::UserLogoff, EndSource::Inferred);
+        }
+        let next = self.boots.get(boot_number + 1);
+        let Some(boot) = self.boots.get(boot_number) else {
+            return self.still_open(draft, None);
+        };
+        match (boot.stop, next) {
+            (Some(stop), _) if stop > draft.last_use || draft.standing => exact(stop, EndReason::Shutdown, EndSource::Recorded),
+            (Some(_), next) => {
+                // It was used after the service that records the stop had stopped.
+                let last = self.time(draft.last_use);
+                self.between(last, boot.last.max(last), EndReason::Shutdown, next)
+            }
+            (None, Some(next)) => {
+                let reason = match (next.is_lost, next.audit_was_lost) {
+                    (true, _) => EndReason::LostBoot,
+                    (false, true) => EndReason::Crash,
+                    (false, false) => EndReason::Unclean,
+                };
+                // Where no record says that a boot began, the records just before may be that boot's.
+                let last = if next.is_lost { self.time(boot.events.end.saturating_sub(1)) } else { boot.last };
+                self.between(last, next.earliest, reason, Some(next))
+            }
+            (None, None) => self.still_open(draft, boot.last),
+        }
+    }
+
+    fn between(&self, min: Option<Time>, max: Option<Time>, reason: EndReason, next: Option<&Boot>) -> Ending {
+        // A clock that was set back in between leaves no lower bound.
+        let min = min.filter(|min| max.is_none_or(|max| *min <= max));
+        // Never exact by accident.
+        let witness = next.map(|next| next.events.start);
+        Ending { end: End { min, max, reason, source: EndSource::Inferred }, record: None, witness, token_closed: None }
+    }
+
+    fn still_open(&self, draft: &Draft, last: Option<Time>) -> Ending {
+        let min = if draft.standing { last } else { self.time(draft.last_use) };
+        Ending { end: End { min, max: None, reason: EndReason::LogEnds, source: EndSource::Unknown }, record: None, witness: None, token_closed: None }
+    }
+
+    /// How long the session was in one of `states`, overlaps counted once; `None` if that is not known.
+    fn away(&self, draft: &Draft, ending: &Ending, states: &[State]) -> Option<Ticks> {
+        let of_states = draft.intervals.iter().filter(|interval| states.contains(&interval.state));
+        let known = of_states.filter_map(|interval| Some((interval.from?, interval.to)));
+        let mut spans: Vec<(usize, usize)> = known.map(|(from, to)| Some((from, to.or(ending.record)?))).collect::<Option<_>>()?;
+        spans.sort_unstable();
+        let mut total: Ticks = 0;
+        let mut reached = 0;
+        for (from, to) in spans {
+            let from = from.max(reached);
+            if from < to {
+                total = total.saturating_add(self.clock.elapsed(&self.machine.events, from, to)?);
+                reached = to;
+            }
+        }
+        Some(total)
+    }
+
+    fn interval(&self, interval: &DraftInterval) -> Interval {
+        Interval {
+            state: interval.state,
+            from: interval.from.and_then(|from| self.time(from)),
+            to: interval.to.and_then(|to| self.time(to)),
+            source: interval.source(),
+            address: interval.address.clone(),
+        }
+    }
+
+    fn interactivity(&self, draft: &Draft) -> Interactivity {
+        let mut draft = draft;
+        // A parent comes before its children; the bound is for records that say otherwise.
+        for _ in 0..16 {
+            match draft.kind.interactivity() {
+                _ if draft.standing => return Interactivity::NonInteractive,
+                Some(Interactivity::Unknown) if draft.is_desktop => return Interactivity::Interactive,
+                Some(interactivity) => return interactivity,
+                None => match draft.parent.and_then(|parent| self.drafts.get(parent)) {
+                    Some(parent) => draft = parent,
+                    None if self.is_of_a_standing_session(draft) => return Interactivity::NonInteractive,
+                    None => return Interactivity::Unknown,
+                },
+            }
+        }
+        Interactivity::Unknown
+    }
+
+    /// Whether a standing session asked for the logon.
+    fn is_of_a_standing_session(&self, draft: &Draft) -> bool {
+        let logon = draft.logon.and_then(|logon| self.event(logon));
+        logon.and_then(|logon| logon.subject_logon_id).is_some_and(|id| super::kind::standing(id).is_some())
+    }
+
+    fn flags(&self, draft: &Draft, logon: Option<&Event>, last: usize) -> Vec<Flag> {
+        let mut flags = draft.flags.clone();
+        let remote_logon = logon.filter(|logon| logon.logon_type.is_some_and(|logon_type| matches!(logon_type.0, 10 | 12)));
+        let addresses = remote_logon.and_then(|logon| logon.source_address.as_deref()).into_iter();
+        let mut addresses = addresses.chain(draft.intervals.iter().filter_map(|interval| interval.address.as_deref()));
+        if addresses.any(is_loopback) {
+            flags.insert(Flag::Tunnel);
+        }
+        let is_network = logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 3));
+        if is_network && !draft.standing && draft.account.sid.as_ref().is_some_and(|sid| sid.as_str() == "S-1-5-18") {
+            flags.insert(Flag::OwnMachine);
+        }
+        let begins = if draft.logon.is_some() { draft.first } else { self.boot_first(draft) };
+        if self.clears.iter().any(|clear| (begins..last).contains(clear)) {
+            flags.insert(Flag::SpansClear);
+        }
+        if self.clock.stepped(draft.first, last) {
+            flags.insert(Flag::ClockChanged);
+        }
+        if let (Some(first), Some(end)) = (self.event(draft.first), self.event(last)) {
+            let inside = self.gaps.partition_point(|(channel, id)| (channel, *id) < (&first.channel, first.record_id));
+            if self.gaps.get(inside).is_some_and(|(channel, id)| *channel == end.channel && *id < end.record_id) {
+                flags.insert(Flag::SpansGap);
+            }
+        }
+        if self.machine.same_name {
+            flags.insert(Flag::SameName);
+        }
+        flags.into_iter().collect()
+    }
+
+    /// Where the boot of a session of unknown start begins.
+    fn boot_first(&self, draft: &Draft) -> usize {
+        let boot = self.boots.partition_point(|boot| boot.events.end <= draft.first);
+        self.boots.get(boot).map_or(draft.first, |boot| boot.events.start)
+    }
+
+    /// A name that depends on nothing but the record that is the session's start (else the first that shows it).
+    fn session_id(&self, draft: &Draft) -> Text {
+        let mut hash = Sha256::new();
+        if let Some(event) = self.event(draft.logon.unwrap_or(draft.first)) {
+            // A standing session may be named first by the same record as another.
+            let id = if draft.logon.is_some() { event.logon_id } else { draft.id };
+            let text = format!("{}\0{}\0{}\0{}\0{}", event.computer.to_lowercase(), event.channel, event.record_id, event.time.filetime(), id.map_or(0, |id| id.0));
+            hash.update(text.as_bytes());
+        }
+        let digest = hash.finalize();
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    }
+}
+
+fn record_ref(event: &Event, role: Role) -> RecordRef {
+    RecordRef { log: event.log, channel: event.channel.clone(), record_id: event.record_id, event_id: event.event_id, time: event.time, role }
+}
+
+/// Whether an address is the machine's own loopback: 127.0.0.0/8, ::1, or the former written as IPv6.
+fn is_loopback(address: &str) -> bool {
+    match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V6(v6)) => v6.to_ipv4_mapped().map_or(v6.is_loopback(), |v4| v4.is_loopback()),
+        Ok(std::net::IpAddr::V4(v4)) => v4.is_loopback(),
+        Err(_) => false,
+    }
+}
