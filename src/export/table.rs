@@ -10,6 +10,7 @@ use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
 use crate::session::{EndReason, EndSource, Flag, Kind, Session, StartSource};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Tables are never narrower: what matters first needs this much.
@@ -28,7 +29,50 @@ pub struct TableColumn<R: 'static> {
     /// How wide it is at least (if its texts are), is where it reads well, and at most.
     widths: [usize; 3],
     /// Its text in a row; may hold anything, is made visible later.
-    text: for<'a> fn(&View<'a>, &'a R) -> String,
+    text: Shown<R>,
+    /// How it is cut.
+    cut: for<'a> fn(&'a str, usize) -> Cow<'a, str>,
+}
+
+/// A row's text for a column.
+type Shown<R> = for<'a> fn(&View<'a>, &'a R) -> String;
+
+const fn column<R>(
+    title: &'static str,
+    rank: u8,
+    widths: [usize; 3],
+    text: Shown<R>,
+) -> TableColumn<R> {
+    TableColumn {
+        title,
+        rank,
+        widths,
+        text,
+        cut,
+    }
+}
+
+/// Cuts the domain of an account rather than its name.
+const fn keeping_the_name<R>(mut column: TableColumn<R>) -> TableColumn<R> {
+    column.cut = cut_domain;
+    column
+}
+
+/// `account` in at most `columns` columns: the domain is cut first, it says less.
+fn cut_domain(account: &str, columns: usize) -> Cow<'_, str> {
+    if width(account) <= columns {
+        return cut(account, columns);
+    }
+    let shorter = account.split_once('\\').and_then(|(domain, name)| {
+        let room = columns
+            .checked_sub(width(name) + 1)
+            .filter(|&room| room > 1)?;
+        Some(format!("{}\\{name}", cut(domain, room)))
+    });
+    match shorter {
+        Some(shorter) => Cow::Owned(cut(&shorter, columns).into_owned()),
+        None => cut(account, columns),
+    }
 }
 
 /// Rows that have a table.
@@ -48,23 +92,23 @@ impl Tabular for Session {
 
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        TableColumn { title: " START (UTC)", rank: 0, widths: [20, 20, 20], text: |_, s| start(s) },
-        TableColumn { title: "DURATION", rank: 0, widths: [8, 10, 12], text: |_, s| duration(s) },
-        TableColumn { title: " END (UTC)", rank: 1, widths: [20, 20, 27], text: |_, s| end_time(s) },
-        TableColumn { title: "ENDED", rank: 0, widths: [10, 13, 20], text: |_, s| ended(s) },
-        TableColumn { title: "STATE", rank: 0, widths: [12, 12, 12], text: |v, s| {
+        column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
+        column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
+        column("ENDED", 0, [10, 13, 20], |_, s| ended(s)),
+        column("STATE", 0, [12, 12, 12], |v, s| {
             v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
-        } },
-        TableColumn { title: "ACCOUNT", rank: 0, widths: [14, 20, 48], text: |_, s| account(&s.account) },
-        TableColumn { title: "KIND", rank: 0, widths: [12, 17, 20], text: |_, s| s.kind.to_string() },
-        TableColumn { title: "FROM", rank: 0, widths: [10, 15, 40], text: |_, s| came_from(s) },
-        TableColumn { title: "FLAGS", rank: 2, widths: [12, 12, 40], text: |_, s| {
+        }),
+        keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, s| account(&s.account))),
+        column("KIND", 0, [12, 17, 20], |_, s| s.kind.to_string()),
+        column("FROM", 0, [10, 15, 40], |_, s| came_from(s)),
+        column("FLAGS", 2, [13, 13, 40], |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
-        } },
-        TableColumn { title: "LOGON ID", rank: 4, widths: [10, 10, 18], text: |_, s| {
+        }),
+        column("LOGON ID", 4, [10, 10, 18], |_, s| {
             s.logon_id.map(|id| id.to_string()).unwrap_or_default()
-        } },
-        TableColumn { title: "SESSION", rank: 5, widths: [16, 16, 16], text: |_, s| s.id.to_string() },
+        }),
+        column("SESSION", 5, [16, 16, 16], |_, s| s.id.to_string()),
     ];
 
     fn host(&self) -> (&Text, &[Text]) {
@@ -75,25 +119,25 @@ impl Tabular for Session {
 impl Tabular for TimelineEvent {
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        TableColumn { title: "TIME (UTC)", rank: 0, widths: [19, 19, 19], text: |_, e| day_and_time(e.event.time) },
-        TableColumn { title: "EVENT", rank: 0, widths: [14, 20, 24], text: |_, e| e.event.action.to_string() },
-        TableColumn { title: "ACCOUNT", rank: 0, widths: [14, 20, 48], text: |_, e| account(&e.event.account) },
-        TableColumn { title: "KIND", rank: 0, widths: [12, 17, 20], text: |_, e| {
+        column("TIME (UTC)", 0, [19, 19, 19], |_, e| day_and_time(e.event.time)),
+        column("EVENT", 0, [14, 20, 24], |_, e| e.event.action.to_string()),
+        keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, e| account(&e.event.account))),
+        column("KIND", 0, [12, 17, 20], |_, e| {
             e.kind.map(|kind| kind.to_string()).unwrap_or_default()
-        } },
-        TableColumn { title: "FROM", rank: 0, widths: [10, 15, 40], text: |_, e| {
-            place(e.event.source_address.as_deref(), e.event.workstation.as_deref(), &e.event.computer)
-        } },
-        TableColumn { title: "DETAIL", rank: 1, widths: [16, 16, 60], text: |_, e| detail(e) },
-        TableColumn { title: "LOGON ID", rank: 3, widths: [10, 10, 18], text: |_, e| {
+        }),
+        column("FROM", 0, [10, 15, 40], |_, e| {
+            place(e.event.source_address.as_deref(), e.event.workstation.as_deref(), [&e.host, &e.event.computer])
+        }),
+        column("DETAIL", 1, [16, 16, 60], |_, e| detail(e)),
+        column("LOGON ID", 3, [10, 10, 18], |_, e| {
             e.event.logon_id.map(|id| id.to_string()).unwrap_or_default()
-        } },
-        TableColumn { title: "RECORD", rank: 2, widths: [11, 11, 24], text: |_, e| {
+        }),
+        column("RECORD", 2, [11, 11, 24], |_, e| {
             format!("{}/{}", e.event.event_id, e.event.record_id)
-        } },
-        TableColumn { title: "SESSION", rank: 4, widths: [16, 16, 16], text: |_, e| {
+        }),
+        column("SESSION", 4, [16, 16, 16], |_, e| {
             e.session.as_deref().unwrap_or_default().to_owned()
-        } },
+        }),
     ];
 
     fn host(&self) -> (&Text, &[Text]) {
@@ -216,7 +260,7 @@ fn line<R>(
     let mut owed = 0;
     for (column, columns) in layout {
         let cell = text(column);
-        let cell = cut(&cell, *columns);
+        let cell = (column.cut)(&cell, *columns);
         if !cell.is_empty() {
             line.extend(std::iter::repeat_n(' ', owed));
             owed = 0;
@@ -309,19 +353,17 @@ fn ended(session: &Session) -> String {
     }
 }
 
-/// `09-19 22:10 to 23:05`, or with both days where they differ.
+/// `09-19 22:10..23:05`, in the same minute `09-19 22:10:01..42`, on two days both of them.
 fn range(min: Time, max: Time) -> String {
-    let (first, last) = (short(min), short(max));
-    match (first.split_once(' '), last.split_once(' ')) {
-        (Some((day, _)), Some((same, time))) if day == same => format!("{first} to {time}"),
-        _ => format!("{first} to {last}"),
-    }
-}
-
-/// Month, day, hour and minute.
-fn short(time: Time) -> String {
-    let text = day_and_time(time);
-    text.get(5..16).unwrap_or(&text).to_owned()
+    let (first, last) = (day_and_time(min), day_and_time(max));
+    let agree = |end: usize| first.get(..end) == last.get(..end);
+    let (end, last_from) = match () {
+        () if agree(16) => (19, 17),
+        () if agree(10) => (16, 11),
+        () => (16, 5),
+    };
+    let first = first.get(5..end).unwrap_or(&first);
+    format!("{first}..{}", last.get(last_from..end).unwrap_or(&last))
 }
 
 /// `2020-09-19 03:21:46`
@@ -359,13 +401,19 @@ fn came_from(session: &Session) -> String {
         .source_address
         .as_deref()
         .filter(|address| !(at_the_machine && ["127.0.0.1", "::1"].contains(address)));
-    place(address, session.workstation.as_deref(), &session.host)
+    let names = std::iter::once(&session.host).chain(&session.host_aliases);
+    place(address, session.workstation.as_deref(), names)
 }
 
-/// An address and the workstation name beside it, if that is not the machine itself.
-fn place(address: Option<&str>, workstation: Option<&str>, host: &str) -> String {
+/// An address and the workstation name beside it, if that is none of the machine's own names.
+fn place<'a>(
+    address: Option<&str>,
+    workstation: Option<&str>,
+    own: impl IntoIterator<Item = &'a Text>,
+) -> String {
     let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
-    let workstation = workstation.filter(|name| label(name) != label(host));
+    let mut own = own.into_iter();
+    let workstation = workstation.filter(|name| !own.any(|own| label(own) == label(name)));
     match (address, workstation) {
         (Some(address), Some(workstation)) => format!("{address} {workstation}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
@@ -427,17 +475,38 @@ mod tests {
         let time = |text: &str| text.parse::<Time>().unwrap();
         assert_eq!(
             range(time("2020-09-19T22:10"), time("2020-09-19T23:05")),
-            "09-19 22:10 to 23:05"
+            "09-19 22:10..23:05"
         );
         assert_eq!(
             range(time("2020-09-19T22:10"), time("2020-09-20T07:45")),
-            "09-19 22:10 to 09-20 07:45"
+            "09-19 22:10..09-20 07:45"
         );
+        assert_eq!(
+            range(time("2020-09-19T22:10:01"), time("2020-09-19T22:10:42.5")),
+            "09-19 22:10:01..42"
+        );
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2021-09-19T22:11")),
+            "09-19 22:10..09-19 22:11",
+            "a year apart is not the same day"
+        );
+    }
+
+    #[test]
+    fn of_an_account_the_domain_is_cut_before_the_name() {
+        let account = "DESKTOP-GNCCVRK\\AndrewRathbun";
+        assert_eq!(cut_domain(account, 29), account);
+        assert_eq!(cut_domain(account, 20), "DESKT…\\AndrewRathbun");
+        assert_eq!(cut_domain(account, 16), "D…\\AndrewRathbun");
+        assert_eq!(cut_domain(account, 14), "DESKTOP-GNCCV…");
+        assert_eq!(cut_domain("会社\\管理者", 10), "会…\\管理者");
+        assert_eq!(cut_domain("no-domain-at-all", 5), "no-d…");
     }
 
     #[test]
     fn a_time_beyond_the_calendar_still_prints() {
         assert!(!day_and_time(Time::from_filetime(u64::MAX)).is_empty());
-        assert!(!short(Time::from_filetime(u64::MAX)).is_empty());
+        let last = Time::from_filetime(u64::MAX);
+        assert!(!range(Time::from_filetime(0), last).is_empty());
     }
 }
