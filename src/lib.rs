@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> export
+//! evidence -> log -> event -> session -> analysis -> filter -> export
 //! ```
 //!
 //! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top.
@@ -15,6 +15,7 @@ pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod export;
+pub mod filter;
 pub mod log;
 mod named;
 pub mod session;

@@ -1,75 +1,194 @@
 //! The command-line program.
-use winsessions::analysis::*;
-fn main() {
-    let paths: Vec<_> = std::env::args().skip(1).map(Into::into).collect();
-    let a = analyse(&paths, &Options::default()).unwrap();
-    for l in &a.logs {
-        let c = &l.account;
-        if c.damaged > 0 || c.unclaimed > 0 || !c.damage.is_empty() || c.trailing_bytes > 0 {
-            eprintln!(
-                "{} chunks {} unused {} claimed {} unclaimed {} read {} damaged {} badsum {} trail {} dirty {}",
-                l.path.display(),
-                c.chunks,
-                c.unused_chunks,
-                c.claimed,
-                c.unclaimed,
-                c.read,
-                c.damaged,
-                c.bad_checksums,
-                c.trailing_bytes,
-                c.dirty
-            );
-            for d in c.damage.iter().take(5) {
-                eprintln!("   {d}");
+
+mod cli;
+mod output;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Run};
+use output::{OpenError, Output};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use winsessions::analysis::{Analysis, Options, analyse};
+use winsessions::error::Error;
+use winsessions::export::{self, Row, Tabular, View, messages, visible};
+
+/// How wide tables are where no terminal says.
+const DEFAULT_WIDTH: usize = 120;
+
+fn main() -> ExitCode {
+    let result = run(Cli::parse());
+    if let Err(failure) = &result {
+        failure.tell();
+    }
+    ExitCode::from(status(&result))
+}
+
+/// Does what was asked for; says whether it is complete.
+fn run(cli: Cli) -> Result<Completeness, Failure> {
+    match cli.command {
+        Command::Sessions { run, rows, at } => {
+            let filter = rows.filter(at).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())
+            })
+        }
+        Command::Events { run, rows } => {
+            let filter = rows.filter(None).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let view = View::new(analysis, None);
+                let events = analysis.events.iter();
+                let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                to.write(&view, &kept.collect::<Vec<_>>())
+            })
+        }
+    }
+}
+
+/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
+fn export(
+    run: &Run,
+    write: impl FnOnce(&Analysis, &mut Destination) -> io::Result<()>,
+) -> Result<Completeness, Failure> {
+    let mut to = Destination::open(run)?;
+    let threads = run.threads.map(usize::from);
+    let analysis = analyse(&run.paths, &Options { threads })?;
+    write(&analysis, &mut to)
+        .and_then(|()| to.output.finish())
+        .map_err(|source| output_failure(run, source))?;
+    if !run.quiet {
+        // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
+        let _ = messages::write(&analysis, &mut io::stderr().lock());
+    }
+    Ok(match analysis.is_partial() {
+        true => Completeness::Partial,
+        false => Completeness::Whole,
+    })
+}
+
+/// Where rows go, and how.
+struct Destination {
+    output: Output,
+    format: export::Format,
+    width: usize,
+}
+
+impl Destination {
+    fn open(run: &Run) -> Result<Self, Failure> {
+        let output = match run.file() {
+            Some(file) => Output::open(file, &run.paths).map_err(|error| match error {
+                OpenError::Io(source) => output_failure(run, source),
+                refused => usage(refused),
+            })?,
+            None => Output::stdout(),
+        };
+        Ok(Destination {
+            output,
+            format: run.format(io::stdout().is_terminal()),
+            width: terminal_width(),
+        })
+    }
+
+    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> io::Result<()> {
+        export::write(self.format, view, rows, self.width, &mut self.output)
+    }
+}
+
+fn terminal_width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    named
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
+/// Whether all evidence was read.
+enum Completeness {
+    Whole,
+    Partial,
+}
+
+/// Why there is no result.
+enum Failure {
+    Usage(clap::Error),
+    Error(Error),
+}
+
+impl Failure {
+    fn tell(&self) {
+        let mut stderr = io::stderr().lock();
+        let _ = match self {
+            Failure::Error(error) if is_closed_pipe(error) => Ok(()),
+            Failure::Error(error) => {
+                if let Error::NoLog { skipped, .. } = error {
+                    let _ = messages::skipped(skipped, &mut stderr);
+                }
+                let text = error.to_string();
+                writeln!(stderr, "winsessions: {}", visible(&text))
             }
-        }
+            Failure::Usage(error) => error.print(),
+        };
     }
-    for s in &a.skipped {
-        eprintln!("skip {} {}", s.path.display(), s.reason);
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
     }
-    if std::env::var("E").is_ok() {
-        for e in &a.events {
-            println!(
-                "{} {} {} {} {} {:?} {:?} {:?} {:?}",
-                a.path(e.event.log).unwrap().display(),
-                e.event.time,
-                e.event.event_id,
-                e.event.record_id,
-                e.event.action,
-                e.kind.map(|k| k.name()),
-                e.event.account.name,
-                e.event.logon_id,
-                e.session
-            );
-        }
-    } else {
-        for s in &a.sessions {
-            println!(
-                "{} {} {:9} {:>10} {:<20} {:<16} {:?}..{:?} {} {} {:?} from {:?} L{} {:?} boot {:?} par {:?} iv {}",
-                s.host,
-                s.id,
-                s.logon_id.map_or("-".into(), |i| i.to_string()),
-                s.linked_logon_id.map_or("-".into(), |i| i.to_string()),
-                s.account.name.as_deref().unwrap_or("?"),
-                s.kind.name(),
-                s.start.time.or(s.start.max),
-                s.end.time().or(s.end.min),
-                s.end.reason,
-                s.end.source,
-                s.duration.map(|d| d / 10_000_000),
-                s.source_address.as_deref().unwrap_or(""),
-                s.logons,
-                s.flags.iter().map(|f| f.name()).collect::<Vec<_>>(),
-                s.boot,
-                s.parent,
-                s.intervals.len()
-            );
-        }
+}
+
+fn usage(message: impl Display) -> Failure {
+    let text = visible(&message.to_string()).into_owned();
+    Failure::Usage(Cli::command().error(ErrorKind::ValueValidation, text))
+}
+
+fn output_failure(run: &Run, source: io::Error) -> Failure {
+    Failure::Error(Error::Output {
+        path: run.file().cloned(),
+        source,
+    })
+}
+
+/// The reader of our standard output went away (`| head`): it has what it wants.
+fn is_closed_pipe(error: &Error) -> bool {
+    matches!(error, Error::Output { path: None, source } if source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The exit status: part of the interface, `--help` lists it.
+fn status(result: &Result<Completeness, Failure>) -> u8 {
+    match result {
+        Ok(Completeness::Whole) => 0,
+        Ok(Completeness::Partial) => 3,
+        Err(Failure::Usage(_)) => 2,
+        Err(Failure::Error(Error::NoLog { .. })) => 4,
+        Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
+        Err(Failure::Error(_)) => 1,
     }
-    eprintln!(
-        "sessions {} events {} conflicts {}",
-        a.sessions.len(),
-        a.events.len(),
-        a.conflicts
-    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output_error(path: Option<&str>, kind: io::ErrorKind) -> u8 {
+        status(&Err(Failure::Error(Error::Output {
+            path: path.map(Into::into),
+            source: kind.into(),
+        })))
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_file_that_cannot_be_written_is() {
+        assert_eq!(output_error(None, io::ErrorKind::BrokenPipe), 0);
+        assert_eq!(output_error(None, io::ErrorKind::StorageFull), 1);
+        assert_eq!(output_error(Some("x"), io::ErrorKind::BrokenPipe), 1);
+    }
+
+    #[test]
+    fn damage_and_wrong_usage_have_a_status_of_their_own() {
+        assert_eq!(status(&Ok(Completeness::Whole)), 0);
+        assert_eq!(status(&Ok(Completeness::Partial)), 3);
+        assert_eq!(status(&Err(usage("no"))), 2);
+    }
 }

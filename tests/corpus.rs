@@ -158,7 +158,7 @@ fn the_domain_controller_of_the_szechuan_case_shows_the_brute_force_and_the_logo
     assert_eq!(
         span,
         (
-            "2020-09-19T03:21:25.9558115Z".into(),
+            "2020-09-19T03:21:25.7352591Z".into(),
             "2020-09-19T03:21:46.5653915Z".into()
         )
     );

@@ -1,0 +1,338 @@
+//! Arguments: as they are typed, and as the objects that the run needs.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use winsessions::export::Format;
+use winsessions::filter::{Filter, Glob};
+use winsessions::session::Kind;
+use winsessions::sid::AccountClass;
+use winsessions::time::Time;
+
+/// Who was on a Windows machine, from when to when, from where, by which kind of logon, how it ended, and which
+/// records prove it: logon sessions out of event logs (.evtx). Evidence is only read.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 120, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The session timeline: a row a logon session
+    #[command(after_help = SESSIONS_EXAMPLES, after_long_help = sessions_long_help())]
+    Sessions {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+        /// Only sessions that were on, or may have been, at this time, and in which state (column `state_at`)
+        #[arg(long, value_name = "TIME", help_heading = "Rows")]
+        at: Option<Time>,
+    },
+    /// The logon timeline: a row a logon-related record
+    #[command(after_help = EVENTS_EXAMPLES, after_long_help = events_long_help())]
+    Events {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+    },
+}
+
+/// What is read, and where results go.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Logs, or folders that hold them; a log is known by its content, not by its name
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
+    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
+    pub format: Option<Format>,
+    /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Worker threads; one per core if not given. The result does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// No messages about what was read, skipped or damaged; the exit status still tells
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl Run {
+    /// The file to write; `None` is standard output.
+    pub fn file(&self) -> Option<&PathBuf> {
+        // Where /dev/stdout leads to a file, replacing that would lose what others wrote to it.
+        let stdout = ["-", "/dev/stdout"];
+        self.output
+            .as_ref()
+            .filter(|file| !stdout.iter().any(|name| file.as_os_str() == *name))
+    }
+
+    /// How to write, given whether standard output is a terminal.
+    pub fn format(&self, terminal: bool) -> Format {
+        let extension = self.file().and_then(|file| file.extension());
+        self.format
+            .or_else(|| {
+                let extension = extension?.to_str()?.to_lowercase();
+                let data = [Format::Csv, Format::Json, Format::Jsonl];
+                data.into_iter().find(|format| format.name() == extension)
+            })
+            .unwrap_or(match self.file() {
+                None if terminal => Format::Table,
+                _ => Format::Csv,
+            })
+    }
+}
+
+/// Which rows are written. Globs know `*` and `?` and no case; of several of one option any may match.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rows")]
+pub struct Rows {
+    /// Only machines of this name, present or earlier; repeatable
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    host: Vec<Glob>,
+    /// Only accounts with this name, DOMAIN\name or SID; repeatable
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    account: Vec<Glob>,
+    /// Only logons of this kind; repeatable. --help lists the kinds
+    #[arg(long, value_name = "GLOB", value_parser = kind)]
+    kind: Vec<Glob>,
+    /// Only accounts of this class; repeatable. --help lists the classes
+    #[arg(long, value_name = "GLOB", value_parser = class)]
+    class: Vec<Glob>,
+    /// Only what came from this address or workstation; repeatable
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    address: Vec<Glob>,
+    /// Only what went on at or after this time (UTC unless it has an offset)
+    #[arg(long, value_name = "TIME")]
+    from: Option<Time>,
+    /// Only what went on before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<Time>,
+    /// Only what is interactive: somebody gave credentials and got a desktop or a program
+    #[arg(long)]
+    interactive: bool,
+    /// Not what is non-interactive: the system, services, scheduled tasks
+    #[arg(long)]
+    no_service: bool,
+}
+
+impl Rows {
+    /// The filter that these arguments make.
+    ///
+    /// # Errors
+    /// A message, if no row could ever fit.
+    pub fn filter(&self, at: Option<Time>) -> Result<Filter, String> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err(format!("--from {from} is not before --to {to}"));
+        }
+        Ok(Filter {
+            host: self.host.clone(),
+            account: self.account.clone(),
+            kind: self.kind.clone(),
+            class: self.class.clone(),
+            address: self.address.clone(),
+            from: self.from,
+            to: self.to,
+            at,
+            interactive: self.interactive,
+            no_service: self.no_service,
+        })
+    }
+}
+
+fn format_named(name: String) -> Format {
+    let named = Format::ALL.iter().find(|format| format.name() == name);
+    named.copied().unwrap_or(Format::Csv)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
+fn glob(text: &str) -> Result<Glob, String> {
+    Ok(Glob::new(text))
+}
+
+fn kind(text: &str) -> Result<Glob, String> {
+    word(text, "kind", Kind::ALL.iter().map(|kind| kind.name()))
+}
+
+fn class(text: &str) -> Result<Glob, String> {
+    word(text, "class", AccountClass::ALL.iter().map(|c| c.name()))
+}
+
+/// A glob over words of a closed list: one that fits none of them is a slip.
+fn word(
+    text: &str,
+    what: &str,
+    words: impl Iterator<Item = &'static str> + Clone,
+) -> Result<Glob, String> {
+    let glob = Glob::new(text);
+    if words.clone().any(|word| glob.matches(word)) {
+        return Ok(glob);
+    }
+    let known = words.collect::<Vec<_>>().join(", ");
+    Err(format!("no {what} is called so; known are: {known}"))
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  complete
+  1  failed (input or output); worth a retry
+  2  wrong usage
+  3  complete but partial: some evidence is damaged or unreadable; standard error says what
+  4  no event log found in what was named";
+
+const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  winsessions sessions /evidence/host1               all logs in a folder; a table on a terminal
+  winsessions sessions --interactive Security.evtx   people only
+  winsessions sessions --at 2020-09-19T03:21 logs/   who was on at that time, in which state
+  winsessions sessions -o sessions.json logs/        for programs; also .jsonl and .csv
+  winsessions sessions --account 'CORP\\adm*' --kind 'rdp*' --from 2020-09-01 logs/
+--help explains kinds, accounts, marks and exit status.";
+
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  winsessions events --from 2020-09-19 --to 2020-09-20 logs/
+  winsessions events --account ann --format jsonl logs/ | jq -r .event
+--help explains kinds, accounts and exit status.";
+
+const KINDS: &str = "\
+Kinds of logon (what it really was; the logon type alone misleads):
+  interactive: somebody gave credentials and got a desktop or a program
+    console            at the keyboard and screen of the machine
+    console-cached     the same, with credentials that the machine had kept
+    rdp                Remote Desktop
+    rdp-cached         Remote Desktop, with credentials that the machine had kept
+    ssh                an SSH connection (network, unless the log shows a terminal)
+    runas              a program started under another account's credentials
+    runas-netonly      the same with credentials for the network only (runas /netonly)
+    new-credentials    other credentials for the network only, by another program
+    elevation          a consent prompt answered with an administrator's credentials
+    unlock             a return to a locked desktop: part of its session, never one of its own
+    rdp-reconnect      a return to a desktop over Remote Desktop: likewise
+  network: credentials came over the network and no desktop did
+    network            shares, remote administration, and much else
+    network-cleartext  the same with the password in clear, as of web servers
+    anonymous          without credentials
+  non-interactive: nobody typed anything
+    system             the machine itself, from boot to stop; services run in it
+    service            a service
+    batch              a scheduled task
+    window-manager     the Desktop Window Manager, one per desktop
+    font-driver        the font driver host, one per desktop
+    lsa-refresh        the machine validated a logon anew that it had just made
+  as the session it was started from
+    program            a program that called LogonUser with a password it had
+    password-change    a password changed at the logon screen
+  else
+    other              a logon type that has no rule
+    unknown            the logon itself is not in the evidence";
+
+const ACCOUNTS: &str = "\
+Service accounts (no password; known by their SID, since their names are translated):
+  S-1-5-18  SYSTEM           the most powerful account of a machine, above its administrators
+  S-1-5-19  LOCAL SERVICE    rights near those of an ordinary user; anonymous on the network
+  S-1-5-20  NETWORK SERVICE  the same on the machine; acts as the computer's account on the network
+Each has one standing session per boot. Others are made for a purpose:
+  S-1-5-80  virtual-service      one service's own account
+  S-1-5-82  app-pool             an application pool of the web server
+  S-1-5-83  virtual-machine      a virtual machine of Hyper-V
+  S-1-5-90  window-manager       draws the desktop
+  S-1-5-94  winrm-virtual-user   remote commands
+  S-1-5-96  font-driver          draws text
+  S-1-5-111 openssh-virtual-user the SSH server's";
+
+const MARKS: &str = "\
+Marks in the table: ~ inferred, not recorded; < no later than; > no earlier than, or at least.
+Times are UTC. A wider terminal shows more columns; csv, json and jsonl hold all of them.";
+
+fn sessions_long_help() -> String {
+    let classes = classes();
+    format!("{SESSIONS_EXAMPLES}\n\n{KINDS}\n\n{ACCOUNTS}\n{classes}\n\n{MARKS}\n\n{EXIT_STATUS}")
+}
+
+fn events_long_help() -> String {
+    let classes = classes();
+    format!("{EVENTS_EXAMPLES}\n\n{KINDS}\n\n{ACCOUNTS}\n{classes}\n\n{EXIT_STATUS}")
+}
+
+fn classes() -> String {
+    let names: Vec<_> = AccountClass::ALL.iter().map(|class| class.name()).collect();
+    format!("All classes: {}.", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn run(arguments: &[&str]) -> Run {
+        let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Sessions { run, .. } | Command::Events { run, .. } => run,
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_explains_every_kind() {
+        for kind in Kind::ALL {
+            assert!(KINDS.contains(&format!("\n    {kind} ")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_of_100_columns() {
+        let texts = [
+            EXIT_STATUS,
+            SESSIONS_EXAMPLES,
+            EVENTS_EXAMPLES,
+            KINDS,
+            ACCOUNTS,
+            MARKS,
+        ];
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            assert!(line.len() < 100, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_format_is_the_one_named_else_the_extensions_else_the_terminals() {
+        assert_eq!(run(&[]).format(true), Format::Table);
+        assert_eq!(run(&[]).format(false), Format::Csv);
+        assert_eq!(run(&["-o", "x.JSON"]).format(true), Format::Json);
+        assert_eq!(run(&["-o", "x.jsonl"]).format(true), Format::Jsonl);
+        assert_eq!(run(&["-o", "x.txt"]).format(true), Format::Csv);
+        assert_eq!(run(&["-o", "-"]).format(true), Format::Table);
+        assert_eq!(run(&["-o", "/dev/stdout"]).file(), None);
+        let both = ["-o", "x.json", "--format", "csv"];
+        assert_eq!(run(&both).format(true), Format::Csv);
+    }
+
+    #[test]
+    fn every_format_can_be_named() {
+        for format in Format::ALL {
+            let found = run(&["--format", format.name()]).format;
+            assert_eq!(found, Some(*format));
+        }
+    }
+
+    #[test]
+    fn a_word_that_fits_no_kind_is_refused_with_the_kinds_that_there_are() {
+        assert!(kind("RDP*").is_ok());
+        assert!(kind("remote").unwrap_err().contains("rdp-cached"));
+        assert!(class("*user").is_ok());
+        assert!(class("admin").unwrap_err().contains("local-system"));
+    }
+}

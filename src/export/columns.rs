@@ -1,0 +1,354 @@
+//! The columns: name, meaning and value of each, in the order that every format writes them.
+//!
+//! In: a row of the result. Out: its cells. A column is added here and nowhere else; `docs/columns.md` is
+//! held to these tables by a test.
+
+use super::cell::Cell;
+use super::json::objects;
+use crate::analysis::{Analysis, TimelineEvent};
+use crate::damage::Damage;
+use crate::event::{Event, LogIndex, LogonType, Text, status_text};
+use crate::evidence::Skipped;
+use crate::filter::{event_class, state_at};
+use crate::log::LogAccount;
+use crate::session::{Interval, Part, RecordRef, Session};
+use crate::sid::Sid;
+use crate::time::Time;
+use serde::ser::SerializeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What rows are seen against: the whole result, and the time that was asked about.
+#[derive(Debug)]
+pub struct View<'a> {
+    analysis: &'a Analysis,
+    at: Option<Time>,
+    by_id: HashMap<&'a str, &'a Session>,
+}
+
+impl<'a> View<'a> {
+    /// A view of `analysis`; with `at`, session rows say in which state they were then.
+    pub fn new(analysis: &'a Analysis, at: Option<Time>) -> Self {
+        let by_id = analysis.sessions.iter().map(|s| (&*s.id, s)).collect();
+        View {
+            analysis,
+            at,
+            by_id,
+        }
+    }
+
+    /// The whole result.
+    pub fn analysis(&self) -> &'a Analysis {
+        self.analysis
+    }
+
+    /// The time that was asked about.
+    pub fn at(&self) -> Option<Time> {
+        self.at
+    }
+
+    /// The session that an event belongs to.
+    pub fn session_of(&self, event: &TimelineEvent) -> Option<&'a Session> {
+        self.by_id.get(event.session.as_deref()?).copied()
+    }
+
+    fn file(&self, log: LogIndex) -> Option<Cow<'a, str>> {
+        self.analysis.path(log).map(|path| path_text(path))
+    }
+
+    fn record(&self, session: &'a Session, index: Option<usize>) -> Cell<'a> {
+        let Some(record) = index.and_then(|index| session.records.get(index)) else {
+            return Cell::Empty;
+        };
+        let file = self.file(record.log).unwrap_or_default();
+        format!("{file}#{}/{}", record.channel, record.record_id).into()
+    }
+}
+
+/// A path as it was given or found, with forward slashes; what is no Unicode is replaced.
+pub(super) fn path_text(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    match std::path::MAIN_SEPARATOR {
+        '/' => text,
+        separator => Cow::Owned(text.replace(separator, "/")),
+    }
+}
+
+/// The value of a column in a row.
+pub type Value<T> = for<'a> fn(&View<'a>, &'a T) -> Cell<'a>;
+
+/// A column of a table of `T`.
+#[derive(Debug)]
+pub struct Column<T: 'static> {
+    /// The name, the same in every format.
+    pub name: &'static str,
+    /// What it says.
+    pub about: &'static str,
+    /// Its value in a row.
+    pub value: Value<T>,
+}
+
+const fn column<T>(name: &'static str, about: &'static str, value: Value<T>) -> Column<T> {
+    Column { name, about, value }
+}
+
+/// What stands in one row of an output.
+pub trait Row: Sized + 'static {
+    /// Which columns and meanings a reader may count on.
+    const SCHEMA: &'static str;
+    /// The name of the list of rows in a JSON document.
+    const LIST: &'static str;
+
+    /// The columns of a row, in order.
+    fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone;
+
+    /// Writes the lists that JSON rows carry beside the columns.
+    ///
+    /// # Errors
+    /// Those of `map`.
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        let _ = (view, map);
+        Ok(())
+    }
+}
+
+impl Row for Session {
+    const SCHEMA: &'static str = "winsessions/sessions/1";
+    const LIST: &'static str = "sessions";
+
+    fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        SESSIONS.iter().chain(view.at.map(|_| &STATE_AT))
+    }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("intervals", &objects(view, &self.intervals, INTERVALS))?;
+        map.serialize_entry("parts", &objects(view, &self.parts, PARTS))?;
+        map.serialize_entry("records", &objects(view, &self.records, RECORDS))
+    }
+}
+
+impl Row for TimelineEvent {
+    const SCHEMA: &'static str = "winsessions/events/1";
+    const LIST: &'static str = "events";
+
+    fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        EVENTS.iter()
+    }
+}
+
+fn text(value: &Option<Text>) -> Cell<'_> {
+    value.as_deref().into()
+}
+
+fn sid(value: &Option<Sid>) -> Cell<'_> {
+    value.as_ref().map(Sid::as_str).into()
+}
+
+fn logon_type_name(value: Option<LogonType>) -> Cell<'static> {
+    value.and_then(LogonType::name).into()
+}
+
+fn words(value: &Option<Text>) -> Cell<'_> {
+    value.as_deref().map_or(Cell::Empty, |words| {
+        Cell::list(words.split_ascii_whitespace(), " ")
+    })
+}
+
+/// Why a logon failed, in words: by the finer code if that says something, else by the other.
+pub(super) fn failure_text(event: &Event) -> Option<&'static str> {
+    let codes = [event.sub_status, event.status];
+    codes.into_iter().flatten().find_map(status_text)
+}
+
+/// A row a session.
+#[rustfmt::skip]
+pub static SESSIONS: &[Column<Session>] = &[
+    column("session_id", "Names the session: 16 hex digits, the same in every run over any evidence that holds its start.", |_, s| (&*s.id).into()),
+    column("host", "The machine's latest name.", |_, s| (&*s.host).into()),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, s| Cell::list(s.host_aliases.iter().map(|name| &**name), ";")),
+    column("account_name", "Whose session it is, exactly as recorded.", |_, s| text(&s.account.name)),
+    column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
+    column("account_sid", "The account's security identifier: what accounts are joined by.", |_, s| sid(&s.account.sid)),
+    column("account_class", "What kind of account the SID denotes.", |_, s| s.class.name().into()),
+    column("interactivity", "`interactive`, `non-interactive`, `network` or `unknown`.", |_, s| s.interactivity.name().into()),
+    column("kind", "What the logon really was; the logon type alone misleads.", |_, s| s.kind.name().into()),
+    column("logon_type", "The logon type as a number.", |_, s| s.logon_type.map(|t| t.0).into()),
+    column("logon_type_name", "The system's name of the logon type; empty for a number without one.", |_, s| logon_type_name(s.logon_type)),
+    column("logon_id", "The Logon ID, lower-case hex; under User Account Control the filtered one; empty if no record tells it. Unique on one machine in one boot.", |_, s| s.logon_id.into()),
+    column("linked_logon_id", "The elevated Logon ID of a logon that User Account Control split.", |_, s| s.linked_logon_id.into()),
+    column("elevated", "Whether the session holds an elevated token.", |_, s| s.elevated.into()),
+    column("start", "When it began; empty if that is not known.", |_, s| s.start.time.into()),
+    column("start_max", "The latest moment that it can have begun, where `start` is empty.", |_, s| s.start.max.filter(|_| s.start.time.is_none()).into()),
+    column("start_source", "`recorded`, `inferred` or `before-log`.", |_, s| s.start.source.name().into()),
+    column("end", "When it ended, if that is exactly known.", |_, s| s.end.time().into()),
+    column("end_min", "The earliest moment that it can have ended: its last sign of life.", |_, s| s.end.min.into()),
+    column("end_max", "The latest moment that it can have ended; empty if nothing bounds it.", |_, s| s.end.max.into()),
+    column("end_reason", "Why it ended.", |_, s| s.end.reason.name().into()),
+    column("end_source", "`recorded`, `inferred` or `unknown`.", |_, s| s.end.source.name().into()),
+    column("duration_seconds", "End less start, corrected for changes of the clock; empty if either is not known.", |_, s| s.duration.map(Cell::Seconds).into()),
+    column("active_seconds", "Duration less disconnected and locked time; desktop kinds only.", |_, s| s.active.map(Cell::Seconds).into()),
+    column("disconnected_seconds", "Time without a client; desktop kinds only.", |_, s| s.disconnected.map(Cell::Seconds).into()),
+    column("locked_seconds", "Time locked; desktop kinds only.", |_, s| s.locked.map(Cell::Seconds).into()),
+    column("source_address", "The network address that it came from, as recorded.", |_, s| text(&s.source_address)),
+    column("source_port", "The port that it came from.", |_, s| s.source_port.into()),
+    column("workstation", "The workstation name that the caller gave.", |_, s| text(&s.workstation)),
+    column("logon_process", "The logon process, without padding.", |_, s| text(&s.logon_process)),
+    column("authentication_package", "The authentication package.", |_, s| text(&s.authentication_package)),
+    column("lm_package", "The NTLM version, where NTLM was used.", |_, s| text(&s.lm_package)),
+    column("process_name", "The path of the process that asked for the logon.", |_, s| text(&s.process_name)),
+    column("process_id", "The ID of the process that asked for the logon.", |_, s| s.process_id.into()),
+    column("outbound_account", "The account whose credentials go out on the network (`runas /netonly`).", |_, s| text(&s.outbound.name)),
+    column("outbound_domain", "Its domain.", |_, s| text(&s.outbound.domain)),
+    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, s| text(&s.logon_guid)),
+    column("parent_session_id", "The session that this one was started from.", |_, s| text(&s.parent)),
+    column("subject_name", "The account that asked for the logon.", |_, s| text(&s.subject.name)),
+    column("subject_domain", "Its domain.", |_, s| text(&s.subject.domain)),
+    column("subject_sid", "Its security identifier.", |_, s| sid(&s.subject.sid)),
+    column("subject_logon_id", "The Logon ID of the session that asked.", |_, s| s.subject_logon_id.into()),
+    column("boot", "When the boot that it belongs to began; empty if no record says so.", |_, s| s.boot.into()),
+    column("privileges", "The administrative privileges given at logon; separated by blanks in CSV.", |_, s| words(&s.privileges)),
+    column("logons", "How many logons it holds.", |_, s| s.logons.into()),
+    column("failures_before", "How many logons of the account failed just before; empty where that was not looked at.", |_, _| Cell::Empty),
+    column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::list(s.flags.iter().map(|flag| flag.name()), ";")),
+    column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
+    column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
+    column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
+];
+
+/// Only where a time was asked about.
+#[rustfmt::skip]
+pub static STATE_AT: Column<Session> = column(
+    "state_at",
+    "Only with `--at`: `in-use`, `disconnected`, `locked` or `screen-saver`; `on` if it was on and has no desktop, or its state is not known; `maybe` if it may have been on.",
+    |view, s| {
+        let state = view.at.and_then(|at| state_at(s, at));
+        state.map(|state| state.name()).into()
+    },
+);
+
+/// A row a logon-related record.
+#[rustfmt::skip]
+pub static EVENTS: &[Column<TimelineEvent>] = &[
+    column("time", "When the record was written, by the machine's clock.", |_, e| e.event.time.into()),
+    column("host", "The machine's latest name.", |_, e| (&*e.host).into()),
+    column("computer", "The machine's name in this record.", |_, e| (&*e.event.computer).into()),
+    column("channel", "The channel it was written to.", |_, e| (&*e.event.channel).into()),
+    column("event_id", "The event ID.", |_, e| e.event.event_id.into()),
+    column("record_id", "The EventRecordID: the order of writing within one machine and channel.", |_, e| e.event.record_id.into()),
+    column("event", "What happened.", |_, e| e.event.action.name().into()),
+    column("kind", "What kind of logon it belongs to, if known.", |_, e| e.kind.map(|kind| kind.name()).into()),
+    column("account_name", "The account it happened to, exactly as recorded.", |_, e| text(&e.event.account.name)),
+    column("account_domain", "The domain or computer that the name belongs to.", |_, e| text(&e.event.account.domain)),
+    column("account_sid", "The account's security identifier.", |_, e| sid(&e.event.account.sid)),
+    column("account_class", "What kind of account the SID denotes; empty without a SID.", |view, e| {
+        e.event.account.sid.as_ref().map(|_| event_class(e, view.session_of(e)).name()).into()
+    }),
+    column("subject_name", "The account that asked for it.", |_, e| text(&e.event.subject.name)),
+    column("subject_domain", "Its domain.", |_, e| text(&e.event.subject.domain)),
+    column("subject_sid", "Its security identifier.", |_, e| sid(&e.event.subject.sid)),
+    column("subject_logon_id", "The Logon ID of the session that asked.", |_, e| e.event.subject_logon_id.into()),
+    column("source_address", "The network address that the caller came from, as recorded.", |_, e| text(&e.event.source_address)),
+    column("source_port", "The port that the caller came from.", |_, e| e.event.source_port.into()),
+    column("workstation", "The workstation or client name that the caller gave.", |_, e| text(&e.event.workstation)),
+    column("logon_type", "The logon type as a number.", |_, e| e.event.logon_type.map(|t| t.0).into()),
+    column("logon_type_name", "The system's name of the logon type; empty for a number without one.", |_, e| logon_type_name(e.event.logon_type)),
+    column("logon_id", "The Logon ID it happened to, lower-case hex.", |_, e| e.event.logon_id.into()),
+    column("linked_logon_id", "The other half of a logon that User Account Control split.", |_, e| e.event.linked_logon_id.into()),
+    column("elevated", "Whether the token is an elevated one.", |_, e| e.event.elevated.into()),
+    column("logon_process", "The logon process, without padding.", |_, e| text(&e.event.logon_process)),
+    column("authentication_package", "The authentication package.", |_, e| text(&e.event.authentication_package)),
+    column("lm_package", "The NTLM version, where NTLM was used.", |_, e| text(&e.event.lm_package)),
+    column("process_name", "The path of the process that asked.", |_, e| text(&e.event.process_name)),
+    column("process_id", "The ID of the process that asked.", |_, e| e.event.process_id.into()),
+    column("outbound_account", "The account whose credentials go out on the network.", |_, e| text(&e.event.outbound.name)),
+    column("outbound_domain", "Its domain.", |_, e| text(&e.event.outbound.domain)),
+    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, e| text(&e.event.logon_guid)),
+    column("privileges", "The privileges, or the SIDs of the groups; separated by blanks in CSV.", |_, e| words(&e.event.privileges)),
+    column("status", "NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.status)),
+    column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.sub_status)),
+    column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| failure_text(&e.event).into()),
+    column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
+    column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
+    column("session_id", "The session that it belongs to, if any.", |_, e| text(&e.session)),
+    column("file", "The log that it was read from.", |view, e| view.file(e.event.log).into()),
+    column("sources", "In how many logs the record was found.", |_, e| (e.sources.len() as u64).into()),
+    column("target_server", "The server that explicit credentials were meant for.", |_, e| text(&e.event.target_server)),
+    column("previous_time", "The clock before it was changed.", |_, e| e.event.previous_time.into()),
+    column("new_time", "The clock after it was changed.", |_, e| e.event.new_time.into()),
+];
+
+/// States of a session other than in use, in order.
+#[rustfmt::skip]
+pub static INTERVALS: &[Column<Interval>] = &[
+    column("state", "`disconnected`, `locked` or `screen-saver`.", |_, i| i.state.name().into()),
+    column("from", "When it began; null if not recorded.", |_, i| i.from.into()),
+    column("to", "When it ended; null if it lasted to the session's end or is not recorded.", |_, i| i.to.into()),
+    column("source", "`recorded`, `inferred` or `unknown`.", |_, i| i.source.name().into()),
+    column("address", "The address of the client that came back.", |_, i| text(&i.address)),
+];
+
+/// The Logon IDs that a session was joined from.
+#[rustfmt::skip]
+pub static PARTS: &[Column<Part>] = &[
+    column("logon_id", "The Logon ID.", |_, p| p.logon_id.into()),
+    column("start", "When it began, if recorded.", |_, p| p.start.into()),
+    column("end", "When its token closed, if recorded.", |_, p| p.end.into()),
+    column("logon_type", "The logon type it came with, if recorded.", |_, p| p.logon_type.map(|t| t.0).into()),
+    column("reason", "Why it belongs to the session.", |_, p| p.reason.name().into()),
+];
+
+/// Every record that a session rests on, in record order.
+#[rustfmt::skip]
+pub static RECORDS: &[Column<RecordRef>] = &[
+    column("file", "The log it was read from.", |view, r| view.file(r.log).into()),
+    column("channel", "Its channel.", |_, r| (&*r.channel).into()),
+    column("record_id", "Its EventRecordID.", |_, r| r.record_id.into()),
+    column("event_id", "Its event ID.", |_, r| r.event_id.into()),
+    column("time", "Its time.", |_, r| r.time.into()),
+    column("role", "What it proves about the session.", |_, r| r.role.name().into()),
+];
+
+/// What became of each log.
+#[rustfmt::skip]
+pub static LOGS: &[Column<LogAccount>] = &[
+    column("path", "The file.", |_, l| path_text(&l.path).into()),
+    column("bytes", "Its size.", |_, l| l.account.bytes.into()),
+    column("chunks", "Chunks that hold records.", |_, l| l.account.chunks.into()),
+    column("unused_chunks", "Chunk slots that were never written.", |_, l| l.account.unused_chunks.into()),
+    column("records_claimed", "Records that the chunk headers claim.", |_, l| l.account.claimed.into()),
+    column("records_unclaimed", "Records found beyond what a chunk header claims; claimed + unclaimed = read + damaged.", |_, l| l.account.unclaimed.into()),
+    column("records_read", "Records that were decoded.", |_, l| l.account.read.into()),
+    column("records_damaged", "Records that are claimed or found and could not be decoded.", |_, l| l.account.damaged.into()),
+    column("checksum_failures", "Header and data checksums that do not match.", |_, l| l.account.bad_checksums.into()),
+    column("trailing_bytes", "Bytes after the last whole chunk.", |_, l| l.account.trailing_bytes.into()),
+    column("dirty", "Whether the file header says that the log was not closed; no damage.", |_, l| l.account.dirty.into()),
+    column("first", "The earliest time of its records.", |_, l| l.span.map(|(first, _)| first).into()),
+    column("last", "The latest time of its records.", |_, l| l.span.map(|(_, last)| last).into()),
+    column("more_damage", "How many more places were damaged than `damage` lists.", |_, l| l.account.more_damage.into()),
+];
+
+/// The damaged places of a log, in file order.
+#[rustfmt::skip]
+pub static DAMAGE: &[Column<Damage>] = &[
+    column("kind", "What is wrong.", |_, d| damage_kind(d)),
+    column("chunk", "The chunk, counted from 0 in file order.", |_, d| d.location.chunk.into()),
+    column("record", "The record header's identifier.", |_, d| d.location.record.into()),
+    column("offset", "Bytes from the start of the file.", |_, d| d.location.offset.into()),
+    column("message", "Details, in words.", |_, d| d.message.as_str().into()),
+];
+
+/// What should have been a log and is not.
+#[rustfmt::skip]
+pub static SKIPPED: &[Column<Skipped>] = &[
+    column("path", "The file or folder.", |_, s| path_text(&s.path).into()),
+    column("reason", "Why it was skipped, in words.", |_, s| s.reason.as_str().into()),
+];
+
+/// The word that serde writes for the kind of damage.
+fn damage_kind(damage: &Damage) -> Cell<'_> {
+    match serde_json::to_value(damage.kind) {
+        Ok(serde_json::Value::String(word)) => word.into(),
+        _ => Cell::Empty,
+    }
+}

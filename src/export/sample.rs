@@ -1,0 +1,380 @@
+//! A result made by hand for tests: hostile names, uncertain times, damage.
+
+use crate::analysis::{Analysis, TimelineEvent};
+use crate::damage::{Damage, DamageKind, Location};
+use crate::event::{Account, Action, Event, LogIndex, LogonId, LogonType};
+use crate::evidence::Skipped;
+use crate::log::LogAccount;
+use crate::session::*;
+use crate::sid::{AccountClass, Sid};
+use crate::time::Time;
+
+pub fn time(text: &str) -> Time {
+    text.parse().unwrap()
+}
+
+pub fn account(name: &str, domain: &str, sid: &str) -> Account {
+    let some = |text: &str| (!text.is_empty()).then(|| text.into());
+    Account {
+        name: some(name),
+        domain: some(domain),
+        sid: Sid::parse(sid),
+    }
+}
+
+/// A console session of a local user that somebody logged off from.
+pub fn session(start: &str, end: &str) -> Session {
+    let record = |record_id, event_id, at: &str, role| RecordRef {
+        log: LogIndex(0),
+        channel: "Security".into(),
+        record_id,
+        event_id,
+        time: time(at),
+        role,
+    };
+    Session {
+        id: "0123456789abcdef".into(),
+        host: "WS01".into(),
+        host_aliases: vec![],
+        account: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
+        class: AccountClass::LocalUser,
+        kind: Kind::Console,
+        interactivity: Interactivity::Interactive,
+        logon_type: Some(LogonType(2)),
+        logon_id: Some(LogonId(0x1_2345)),
+        linked_logon_id: None,
+        elevated: Some(false),
+        start: Start {
+            time: Some(time(start)),
+            max: None,
+            source: StartSource::Recorded,
+        },
+        end: End {
+            min: Some(time(end)),
+            max: Some(time(end)),
+            reason: EndReason::UserLogoff,
+            source: EndSource::Recorded,
+        },
+        token_closed: None,
+        duration: Some(time(end).since(time(start))),
+        active: Some(time(end).since(time(start))),
+        disconnected: Some(0),
+        locked: Some(0),
+        source_address: Some("127.0.0.1".into()),
+        source_port: Some(0),
+        workstation: Some("WS01".into()),
+        logon_process: Some("User32".into()),
+        authentication_package: Some("Negotiate".into()),
+        lm_package: None,
+        process_name: Some(r"C:\Windows\System32\winlogon.exe".into()),
+        process_id: Some(0x2d8),
+        outbound: Account::default(),
+        logon_guid: None,
+        parent: None,
+        subject: account("WS01$", "WORKGROUP", "S-1-5-18"),
+        subject_logon_id: Some(LogonId(0x3e7)),
+        boot: None,
+        privileges: None,
+        logons: 1,
+        flags: vec![],
+        intervals: vec![],
+        parts: vec![Part {
+            logon_id: LogonId(0x1_2345),
+            start: Some(time(start)),
+            end: None,
+            logon_type: Some(LogonType(2)),
+            reason: PartReason::Logon,
+        }],
+        records: vec![
+            record(100, 4624, start, Role::Start),
+            record(200, 4647, end, Role::End),
+        ],
+        start_record: Some(0),
+        end_record: Some(1),
+    }
+}
+
+/// A failed logon.
+pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
+    TimelineEvent {
+        event: Event {
+            log: LogIndex(0),
+            record_id: 99,
+            number: 99,
+            time: time(at),
+            computer: "WS01".into(),
+            channel: "Security".into(),
+            event_id,
+            version: 0,
+            writer: Some(600),
+            action,
+            stored_as_text: false,
+            account: account("ann", "WS01", "S-1-0-0"),
+            logon_id: None,
+            linked_logon_id: None,
+            subject: Account::default(),
+            subject_logon_id: None,
+            logon_type: Some(LogonType(3)),
+            logon_process: Some("NtLmSsp".into()),
+            authentication_package: Some("NTLM".into()),
+            lm_package: None,
+            workstation: Some("KALI".into()),
+            process_name: None,
+            process_id: None,
+            source_address: Some("10.0.0.66".into()),
+            source_port: Some(50_123),
+            logon_guid: None,
+            outbound: Account::default(),
+            elevated: None,
+            virtual_account: None,
+            privileges: None,
+            status: Some(0xc000_006d),
+            sub_status: Some(0xc000_006a),
+            session_name: None,
+            session_number: None,
+            target_server: None,
+            previous: None,
+            previous_time: None,
+            new_time: None,
+        },
+        host: "WS01".into(),
+        kind: None,
+        session: None,
+        sources: vec![LogIndex(0)],
+    }
+}
+
+/// Three machines, seven sessions, five events, a damaged log and a skipped file.
+pub fn analysis() -> Analysis {
+    let plain = Session {
+        privileges: Some("SeSecurityPrivilege SeBackupPrivilege".into()),
+        boot: Some(time("2020-09-19T03:00:01.25")),
+        token_closed: Some(time("2020-09-19T11:27:00")),
+        linked_logon_id: Some(LogonId(0x1_2300)),
+        elevated: Some(true),
+        active: Some(27_000 * 10_000_000),
+        locked: Some(1_920 * 10_000_000 + 150_000),
+        intervals: vec![Interval {
+            state: State::Locked,
+            from: Some(time("2020-09-19T09:00")),
+            to: Some(time("2020-09-19T09:32:00.015")),
+            source: EndSource::Recorded,
+            address: None,
+        }],
+        ..session("2020-09-19T03:21:46.0325647", "2020-09-19T11:26:50.5")
+    };
+    let system = Session {
+        id: "00000000000003e7".into(),
+        account: account("SYSTEM", "NT AUTHORITY", "S-1-5-18"),
+        class: AccountClass::LocalSystem,
+        kind: Kind::System,
+        interactivity: Interactivity::NonInteractive,
+        logon_type: Some(LogonType(0)),
+        logon_id: Some(LogonId(0x3e7)),
+        elevated: None,
+        start: Start {
+            time: Some(time("2020-09-19T03:00:02")),
+            max: None,
+            source: StartSource::Inferred,
+        },
+        end: End {
+            min: Some(time("2020-09-19T22:10")),
+            max: Some(time("2020-09-20T07:45:00.0000001")),
+            reason: EndReason::Crash,
+            source: EndSource::Recorded,
+        },
+        duration: None,
+        active: None,
+        disconnected: None,
+        locked: None,
+        logons: 41,
+        end_record: None,
+        source_address: None,
+        workstation: None,
+        flags: vec![Flag::SpansClear, Flag::ClockChanged],
+        ..session("2020-09-19T03:00:02", "2020-09-20T07:45")
+    };
+    let hostile = Session {
+        id: "aaaaaaaaaaaaaaaa".into(),
+        host: "=cmd|'/c calc'!A0,\"x\"".into(),
+        host_aliases: vec!["WIN-03DLIIOFRRA".into(), "a;b".into()],
+        account: account(
+            "\u{202e}nimdA\0\u{1b}[2J\r\n,\";'",
+            "\u{200b}Ünï",
+            "S-1-5-21-9-8-7-500",
+        ),
+        kind: Kind::Rdp,
+        logon_type: Some(LogonType(10)),
+        source_address: Some("10.0.0.5".into()),
+        source_port: Some(65_535),
+        workstation: Some("very-long-".repeat(40).into()),
+        flags: vec![Flag::Nla, Flag::Tunnel],
+        intervals: vec![Interval {
+            state: State::Disconnected,
+            from: None,
+            to: Some(time("2021-01-01T00:30")),
+            source: EndSource::Unknown,
+            address: Some("10.0.0.7".into()),
+        }],
+        ..session("2021-01-01", "2021-01-01T00:00:00.0150000")
+    };
+    let before = Session {
+        id: "bbbbbbbbbbbbbbbb".into(),
+        start: Start {
+            time: None,
+            max: Some(time("2020-09-18T23:59:59.9999999")),
+            source: StartSource::BeforeLog,
+        },
+        start_record: None,
+        duration: None,
+        active: None,
+        kind: Kind::Unknown,
+        interactivity: Interactivity::Unknown,
+        logon_type: Some(LogonType(77)),
+        elevated: None,
+        process_id: Some(u64::MAX),
+        end: End {
+            min: Some(time("2020-09-19T03:00")),
+            max: Some(time("2020-09-19T03:00")),
+            reason: EndReason::Shutdown,
+            source: EndSource::Inferred,
+        },
+        ..session("2020-09-18", "2020-09-19T03:00")
+    };
+    let open = Session {
+        id: "cccccccccccccccc".into(),
+        host: "srv.例え.example".into(),
+        account: account(
+            "管理者管理者管理者管理者管理者",
+            "会社",
+            "S-1-5-21-4-4-4-1105",
+        ),
+        class: AccountClass::DomainUser,
+        kind: Kind::NetworkCleartext,
+        interactivity: Interactivity::Network,
+        logon_type: Some(LogonType(8)),
+        end: End {
+            min: Some(time("2022-02-05T21:18:52")),
+            max: None,
+            reason: EndReason::LogEnds,
+            source: EndSource::Unknown,
+        },
+        end_record: None,
+        duration: None,
+        active: None,
+        source_address: Some("fe80::1ff:fe23:4567:890a".into()),
+        ..session("2022-02-05T19:18:52.3856181", "2022-02-05T21:18:52")
+    };
+    let runas = Session {
+        id: "dddddddddddddddd".into(),
+        account: account("bob", "", ""),
+        class: AccountClass::Unknown,
+        kind: Kind::RunasNetonly,
+        logon_type: Some(LogonType(9)),
+        parent: Some("0123456789abcdef".into()),
+        outbound: account("svc", "CORP", ""),
+        logon_guid: Some("{00000000-1111-2222-3333-444444444444}".into()),
+        lm_package: Some("NTLM V2".into()),
+        end: End {
+            min: None,
+            max: Some(time("2020-09-20T07:45")),
+            reason: EndReason::LostBoot,
+            source: EndSource::Inferred,
+        },
+        end_record: Some(17),
+        duration: None,
+        active: None,
+        ..session("2020-09-19T04:00", "2020-09-19T04:00")
+    };
+
+    let mut events = vec![
+        event("2020-09-19T03:20:00", Action::LogonFailed, 4625),
+        event("2020-09-19T03:21:46.0325647", Action::Logon, 4624),
+        event("2020-09-19T04:00:00", Action::ExplicitCredentials, 4648),
+        event("2020-09-19T05:00:00", Action::ClockChange, 4616),
+        event("2020-09-19T06:00:00", Action::LogCleared, 1102),
+    ];
+    let [_, logon, explicit, clock, cleared] = &mut events[..] else {
+        unreachable!()
+    };
+    logon.session = Some("0123456789abcdef".into());
+    logon.kind = Some(Kind::Console);
+    logon.event = Event {
+        account: plain.account.clone(),
+        logon_id: plain.logon_id,
+        linked_logon_id: plain.linked_logon_id,
+        logon_type: Some(LogonType(2)),
+        elevated: Some(false),
+        status: None,
+        sub_status: None,
+        record_id: 100,
+        ..logon.event.clone()
+    };
+    logon.sources = vec![LogIndex(0), LogIndex(1)];
+    explicit.event.subject = plain.account.clone();
+    explicit.event.target_server = Some("SRV\u{202e}02,\"x\"".into());
+    clock.event.previous_time = Some(time("2020-09-19T06:00"));
+    clock.event.new_time = Some(time("2020-09-19T05:00"));
+    cleared.event.subject = account("ev\nil", "WS01", "S-1-5-21-1-2-3-1002");
+    for row in [explicit, clock, cleared] {
+        row.event = Event {
+            account: Account::default(),
+            logon_type: None,
+            status: None,
+            sub_status: None,
+            source_address: None,
+            workstation: None,
+            ..row.event.clone()
+        };
+    }
+
+    let mut logs = vec![
+        LogAccount {
+            path: "case/Security, \"live\".evtx".into(),
+            account: crate::log::Account {
+                bytes: 1_118_208,
+                chunks: 2,
+                claimed: 10,
+                read: 8,
+                damaged: 2,
+                bad_checksums: 1,
+                dirty: true,
+                ..Default::default()
+            },
+            span: Some((time("2020-09-18T23:59"), time("2022-02-05T21:18:52"))),
+        },
+        LogAccount {
+            path: "case/empty\u{1b}.evtx".into(),
+            account: crate::log::Account::default(),
+            span: None,
+        },
+    ];
+    let place = |chunk, record, offset| Location {
+        chunk,
+        record,
+        offset,
+    };
+    logs[0].account.damage = vec![
+        Damage {
+            location: place(Some(1), None, Some(0x11000)),
+            kind: DamageKind::ChunkData,
+            message: "checksum is 0x1, should be 0x2".into(),
+        },
+        Damage {
+            location: place(Some(1), Some(9), None),
+            kind: DamageKind::Record,
+            message: "bad token \u{1b}[31m".into(),
+        },
+    ];
+    Analysis {
+        sessions: vec![hostile, before, system, plain, runas, open],
+        events,
+        logs,
+        skipped: vec![Skipped {
+            path: "case/Sys\u{202e}tem.evtx".into(),
+            reason: "permission denied".into(),
+        }],
+        other_files: 12,
+        conflicts: 1,
+    }
+}

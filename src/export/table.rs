@@ -1,0 +1,512 @@
+//! Tables for people on a terminal: the columns that matter first, more of them where there is room.
+//!
+//! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
+//! what a terminal would act on, and cut with `…` where it is too long.
+
+use super::columns::{Row, View, failure_text};
+use super::text::{cut, visible, width};
+use crate::analysis::TimelineEvent;
+use crate::event::{Account, Action, Text};
+use crate::filter::state_at;
+use crate::session::{EndReason, EndSource, Flag, Kind, Session, StartSource};
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Tables are never narrower: what matters first needs this much.
+pub const MIN_WIDTH: usize = 100;
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// A column of a table.
+#[derive(Debug)]
+pub struct TableColumn<R: 'static> {
+    /// Its heading.
+    title: &'static str,
+    /// Columns of rank 0 are always there; others are taken in the order of rank while there is room.
+    rank: u8,
+    /// How wide it is at least (if its texts are), is where it reads well, and at most.
+    widths: [usize; 3],
+    /// Its text in a row; may hold anything, is made visible later.
+    text: Shown<R>,
+    /// How it is cut.
+    cut: for<'a> fn(&'a str, usize) -> Cow<'a, str>,
+}
+
+/// A row's text for a column.
+type Shown<R> = for<'a> fn(&View<'a>, &'a R) -> String;
+
+const fn column<R>(
+    title: &'static str,
+    rank: u8,
+    widths: [usize; 3],
+    text: Shown<R>,
+) -> TableColumn<R> {
+    TableColumn {
+        title,
+        rank,
+        widths,
+        text,
+        cut,
+    }
+}
+
+/// Cuts the domain of an account rather than its name.
+const fn keeping_the_name<R>(mut column: TableColumn<R>) -> TableColumn<R> {
+    column.cut = cut_domain;
+    column
+}
+
+/// `account` in at most `columns` columns: the domain is cut first, it says less.
+fn cut_domain(account: &str, columns: usize) -> Cow<'_, str> {
+    if width(account) <= columns {
+        return cut(account, columns);
+    }
+    let shorter = account.split_once('\\').and_then(|(domain, name)| {
+        let room = columns
+            .checked_sub(width(name) + 1)
+            .filter(|&room| room > 1)?;
+        Some(format!("{}\\{name}", cut(domain, room)))
+    });
+    match shorter {
+        Some(shorter) => Cow::Owned(cut(&shorter, columns).into_owned()),
+        None => cut(account, columns),
+    }
+}
+
+/// Rows that have a table.
+pub trait Tabular: Row {
+    /// The columns, in the order they are shown.
+    const TABLE: &'static [TableColumn<Self>];
+
+    /// What the marks in it mean; a line under the table.
+    const LEGEND: &'static str = "";
+
+    /// The machine that a row stands under, with its earlier names.
+    fn host(&self) -> (&Text, &[Text]);
+}
+
+impl Tabular for Session {
+    const LEGEND: &'static str = "~ inferred   < no later than   > no earlier than, at least";
+
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
+        column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
+        column("ENDED", 0, [10, 13, 20], |_, s| ended(s)),
+        column("STATE", 0, [12, 12, 12], |v, s| {
+            v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
+        }),
+        keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, s| account(&s.account))),
+        column("KIND", 0, [12, 17, 20], |_, s| s.kind.to_string()),
+        column("FROM", 0, [10, 15, 40], |_, s| came_from(s)),
+        column("FLAGS", 2, [13, 13, 40], |_, s| {
+            s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
+        }),
+        column("LOGON ID", 4, [10, 10, 18], |_, s| {
+            s.logon_id.map(|id| id.to_string()).unwrap_or_default()
+        }),
+        column("SESSION", 5, [16, 16, 16], |_, s| s.id.to_string()),
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &self.host_aliases)
+    }
+}
+
+impl Tabular for TimelineEvent {
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        column("TIME (UTC)", 0, [19, 19, 19], |_, e| day_and_time(e.event.time)),
+        column("EVENT", 0, [14, 20, 24], |_, e| e.event.action.to_string()),
+        keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, e| account(&e.event.account))),
+        column("KIND", 0, [12, 17, 20], |_, e| {
+            e.kind.map(|kind| kind.to_string()).unwrap_or_default()
+        }),
+        column("FROM", 0, [10, 15, 40], |_, e| {
+            place(e.event.source_address.as_deref(), e.event.workstation.as_deref(), [&e.host, &e.event.computer])
+        }),
+        column("DETAIL", 1, [16, 16, 60], |_, e| detail(e)),
+        column("LOGON ID", 3, [10, 10, 18], |_, e| {
+            e.event.logon_id.map(|id| id.to_string()).unwrap_or_default()
+        }),
+        column("RECORD", 2, [11, 11, 24], |_, e| {
+            format!("{}/{}", e.event.event_id, e.event.record_id)
+        }),
+        column("SESSION", 4, [16, 16, 16], |_, e| {
+            e.session.as_deref().unwrap_or_default().to_owned()
+        }),
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &[])
+    }
+}
+
+/// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<R: Tabular>(
+    view: &View<'_>,
+    rows: &[&R],
+    columns: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let layout = layout(view, rows, columns.max(MIN_WIDTH));
+    let mut machine = None;
+    for row in rows {
+        if machine != Some(row.host()) {
+            let gap = if machine.is_some() { "\n" } else { "" };
+            writeln!(
+                out,
+                "{gap}{}",
+                cut(&heading(row.host()), columns.max(MIN_WIDTH))
+            )?;
+            line(out, &layout, |column| column.title.to_owned())?;
+            machine = Some(row.host());
+        }
+        line(out, &layout, |column| shown(column, view, row))?;
+    }
+    if !R::LEGEND.is_empty() && !rows.is_empty() {
+        writeln!(out, "\n{}", R::LEGEND)?;
+    }
+    Ok(())
+}
+
+/// The columns that have room, each with its width.
+fn layout<R: Tabular>(
+    view: &View<'_>,
+    rows: &[&R],
+    columns: usize,
+) -> Vec<(&'static TableColumn<R>, usize)> {
+    let widest = |column: &TableColumn<R>| {
+        rows.iter()
+            .map(|row| width(&shown(column, view, row)))
+            .max()
+            .filter(|&widest| widest > 0)
+            .map(|widest| widest.max(width(column.title)))
+    };
+    // A column that is empty in every row is left out.
+    let mut wanted: Vec<Fitted<R>> = R::TABLE
+        .iter()
+        .enumerate()
+        .filter_map(|(place, column)| {
+            let widest = widest(column)?;
+            Some(Fitted {
+                place,
+                column,
+                width: 0,
+                widths: column.widths.map(|width| width.min(widest)),
+            })
+        })
+        .collect();
+    wanted.sort_by_key(|fitted| (fitted.column.rank, fitted.place));
+    let optional = wanted.partition_point(|fitted| fitted.column.rank == 0);
+    let optional = wanted.split_off(optional);
+
+    let mut taken = wanted;
+    let mut room = columns + GAP;
+    for fitted in &mut taken {
+        fitted.width = fitted.widths[0];
+        room = room.saturating_sub(fitted.width + GAP);
+    }
+    grow(&mut taken, |fitted| fitted.widths[1], &mut room);
+    for mut fitted in optional {
+        fitted.width = fitted.widths[1];
+        if let Some(left) = room.checked_sub(fitted.width + GAP) {
+            room = left;
+            taken.push(fitted);
+        }
+    }
+    taken.sort_by_key(|fitted| fitted.place);
+    grow(&mut taken, |fitted| fitted.widths[2], &mut room);
+    taken
+        .into_iter()
+        .map(|fitted| (fitted.column, fitted.width))
+        .collect()
+}
+
+/// A column on its way into the layout.
+struct Fitted<R: 'static> {
+    /// Its position among all columns.
+    place: usize,
+    column: &'static TableColumn<R>,
+    width: usize,
+    /// The column's widths, no more than its texts need.
+    widths: [usize; 3],
+}
+
+/// Deals `room` out, one to each column in turn, until all have their `goal`.
+fn grow<R>(columns: &mut [Fitted<R>], goal: impl Fn(&Fitted<R>) -> usize, room: &mut usize) {
+    while *room > 0 && columns.iter().any(|fitted| fitted.width < goal(fitted)) {
+        for fitted in columns.iter_mut() {
+            if *room > 0 && fitted.width < goal(fitted) {
+                fitted.width += 1;
+                *room -= 1;
+            }
+        }
+    }
+}
+
+fn line<R>(
+    out: &mut impl Write,
+    layout: &[(&'static TableColumn<R>, usize)],
+    text: impl Fn(&TableColumn<R>) -> String,
+) -> io::Result<()> {
+    let mut line = String::new();
+    let mut owed = 0;
+    for (column, columns) in layout {
+        let cell = text(column);
+        let cell = (column.cut)(&cell, *columns);
+        if !cell.is_empty() {
+            line.extend(std::iter::repeat_n(' ', owed));
+            owed = 0;
+        }
+        line.push_str(&cell);
+        owed += columns - width(&cell).min(*columns) + GAP;
+    }
+    writeln!(out, "{line}")
+}
+
+fn shown<'a, R>(column: &TableColumn<R>, view: &View<'a>, row: &'a R) -> String {
+    visible(&(column.text)(view, row)).into_owned()
+}
+
+/// `WS01 (formerly WIN-03DLIIOFRRA)`
+fn heading((host, aliases): (&Text, &[Text])) -> String {
+    let host = visible(host);
+    if aliases.is_empty() {
+        return host.into_owned();
+    }
+    let aliases: Vec<_> = aliases.iter().map(|alias| visible(alias)).collect();
+    format!("{host} (formerly {})", aliases.join(", "))
+}
+
+/// `DOMAIN\name`, else the SID.
+fn account(account: &Account) -> String {
+    match (&account.domain, &account.name, &account.sid) {
+        (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
+        (None, Some(name), _) => name.to_string(),
+        (_, None, Some(sid)) => sid.to_string(),
+        (_, None, None) => String::new(),
+    }
+}
+
+/// The start after its mark: `~` for an inferred one, `<` where only the latest moment is known.
+fn start(session: &Session) -> String {
+    let (mark, time) = match (session.start.time, session.start.max) {
+        (Some(time), _) if session.start.source == StartSource::Inferred => ('~', time),
+        (Some(time), _) => (' ', time),
+        (None, Some(max)) => ('<', max),
+        (None, None) => return " unknown".to_owned(),
+    };
+    format!("{mark}{}", day_and_time(time))
+}
+
+/// The end after its mark: `~` for an inferred one, `>` where only the earliest moment is known; the range of
+/// an uncertain one.
+fn end_time(session: &Session) -> String {
+    let end = session.end;
+    match (end.time(), end.min, end.max) {
+        (Some(time), ..) if end.source == EndSource::Inferred => format!("~{}", day_and_time(time)),
+        (Some(time), ..) => format!(" {}", day_and_time(time)),
+        (None, Some(min), Some(max)) => format!(" {}", range(min, max)),
+        (None, Some(min), None) => format!(">{}", day_and_time(min)),
+        (None, None, Some(max)) => format!("<{}", day_and_time(max)),
+        (None, None, None) => " unknown".to_owned(),
+    }
+}
+
+/// The duration; after a `>` what is certain of one that is not exactly known.
+fn duration(session: &Session) -> String {
+    if let Some(duration) = session.duration {
+        return spoken(duration);
+    }
+    if session.flags.contains(&Flag::ClockChanged) {
+        return String::new();
+    }
+    let first = session.start.time.or(session.start.max);
+    let last = session.end.min;
+    match first.zip(last).map(|(first, last)| last.since(first)) {
+        Some(least) if least >= TICKS_PER_SECOND => format!("> {}", spoken(least)),
+        _ => String::new(),
+    }
+}
+
+/// Why it ended, in words, after a `~` if that is inferred.
+fn ended(session: &Session) -> String {
+    let words = match session.end.reason {
+        EndReason::UserLogoff => "logged off",
+        EndReason::Logoff => "closed",
+        EndReason::Shutdown => "shut down",
+        EndReason::Crash => "crashed",
+        EndReason::Unclean => "unclean stop",
+        EndReason::LostBoot => "lost boot",
+        EndReason::LogEnds => "log ends",
+    };
+    match session.end.source {
+        EndSource::Inferred => format!("~{words}"),
+        _ => words.to_owned(),
+    }
+}
+
+/// `09-19 22:10..23:05`, in the same minute `09-19 22:10:01..42`, on two days both of them.
+fn range(min: Time, max: Time) -> String {
+    let (first, last) = (day_and_time(min), day_and_time(max));
+    let agree = |end: usize| first.get(..end) == last.get(..end);
+    let (end, last_from) = match () {
+        () if agree(16) => (19, 17),
+        () if agree(10) => (16, 11),
+        () => (16, 5),
+    };
+    let first = first.get(5..end).unwrap_or(&first);
+    format!("{first}..{}", last.get(last_from..end).unwrap_or(&last))
+}
+
+/// `2020-09-19 03:21:46`
+fn day_and_time(time: Time) -> String {
+    let text = time.to_string();
+    match text
+        .split_once('.')
+        .and_then(|(whole, _)| whole.split_once('T'))
+    {
+        Some((day, time)) => format!("{day} {time}"),
+        None => text,
+    }
+}
+
+/// A span as people say it, in its two largest units: `<1s`, `12s`, `3m 12s`, `8h 05m`, `2d 04h`.
+fn spoken(ticks: Ticks) -> String {
+    let seconds = ticks / TICKS_PER_SECOND;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes, seconds % 60) {
+        _ if seconds < 1 => "<1s".to_owned(),
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+        (days, hours, ..) => format!("{days}d {hours:02}h"),
+    }
+}
+
+/// Where a session came from. The loopback address that Windows writes for logons at the console says nothing.
+fn came_from(session: &Session) -> String {
+    let at_the_machine = matches!(
+        session.kind,
+        Kind::Console | Kind::ConsoleCached | Kind::Runas | Kind::RunasNetonly | Kind::Elevation
+    );
+    let address = session
+        .source_address
+        .as_deref()
+        .filter(|address| !(at_the_machine && ["127.0.0.1", "::1"].contains(address)));
+    let names = std::iter::once(&session.host).chain(&session.host_aliases);
+    place(address, session.workstation.as_deref(), names)
+}
+
+/// An address and the workstation name beside it, if that is none of the machine's own names.
+fn place<'a>(
+    address: Option<&str>,
+    workstation: Option<&str>,
+    own: impl IntoIterator<Item = &'a Text>,
+) -> String {
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let mut own = own.into_iter();
+    let workstation = workstation.filter(|name| !own.any(|own| label(own) == label(name)));
+    match (address, workstation) {
+        (Some(address), Some(workstation)) => format!("{address} {workstation}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What else an event says: why it failed, who asked, how far the clock moved.
+fn detail(row: &TimelineEvent) -> String {
+    let event = &row.event;
+    let by = || match account(&event.subject) {
+        subject if subject.is_empty() => String::new(),
+        subject => format!("by {subject}"),
+    };
+    match event.action {
+        Action::LogonFailed => {
+            let code = event.sub_status.filter(|&code| code != 0).or(event.status);
+            failure_text(event)
+                .map(str::to_owned)
+                .or_else(|| code.map(|code| format!("{code:#010x}")))
+                .unwrap_or_default()
+        }
+        Action::ExplicitCredentials => match &event.target_server {
+            Some(server) => format!("{} for {server}", by()),
+            None => by(),
+        },
+        Action::ClockChange => match (event.previous_time, event.new_time) {
+            (Some(previous), Some(new)) => {
+                format!("{} to {}", day_and_time(previous), day_and_time(new))
+            }
+            _ => by(),
+        },
+        Action::Reconnect | Action::Disconnect => {
+            event.session_name.as_deref().unwrap_or_default().to_owned()
+        }
+        Action::LogCleared => by(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        let told = |seconds: i64| spoken(seconds * TICKS_PER_SECOND);
+        assert_eq!(spoken(9_999_999), "<1s");
+        assert_eq!(told(1), "1s");
+        assert_eq!(told(59), "59s");
+        assert_eq!(told(192), "3m 12s");
+        assert_eq!(told(3600 * 8 + 300), "8h 05m");
+        assert_eq!(told(86_400 * 2 + 3600 * 4), "2d 04h");
+        assert_eq!(told(86_400 * 120), "120d 00h");
+    }
+
+    #[test]
+    fn a_range_tells_the_day_once_if_it_is_the_same() {
+        let time = |text: &str| text.parse::<Time>().unwrap();
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2020-09-19T23:05")),
+            "09-19 22:10..23:05"
+        );
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2020-09-20T07:45")),
+            "09-19 22:10..09-20 07:45"
+        );
+        assert_eq!(
+            range(time("2020-09-19T22:10:01"), time("2020-09-19T22:10:42.5")),
+            "09-19 22:10:01..42"
+        );
+        assert_eq!(
+            range(time("2020-09-19T22:10"), time("2021-09-19T22:11")),
+            "09-19 22:10..09-19 22:11",
+            "a year apart is not the same day"
+        );
+    }
+
+    #[test]
+    fn of_an_account_the_domain_is_cut_before_the_name() {
+        let account = "DESKTOP-GNCCVRK\\AndrewRathbun";
+        assert_eq!(cut_domain(account, 29), account);
+        assert_eq!(cut_domain(account, 20), "DESKT…\\AndrewRathbun");
+        assert_eq!(cut_domain(account, 16), "D…\\AndrewRathbun");
+        assert_eq!(cut_domain(account, 14), "DESKTOP-GNCCV…");
+        assert_eq!(cut_domain("会社\\管理者", 10), "会…\\管理者");
+        assert_eq!(cut_domain("no-domain-at-all", 5), "no-d…");
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_still_prints() {
+        assert!(!day_and_time(Time::from_filetime(u64::MAX)).is_empty());
+        let last = Time::from_filetime(u64::MAX);
+        assert!(!range(Time::from_filetime(0), last).is_empty());
+    }
+}

@@ -1,0 +1,287 @@
+use super::*;
+use crate::analysis::{Analysis, TimelineEvent};
+use crate::session::Session;
+
+/// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
+fn golden(name: &str, found: &[u8]) {
+    let path = format!("{}/src/export/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("WINSESSIONS_BLESS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read(&path).unwrap();
+    assert!(
+        found == expected,
+        "{path} differs; found:\n{}",
+        String::from_utf8_lossy(found)
+    );
+}
+
+fn sessions(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows: Vec<&Session> = analysis.sessions.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
+fn events(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows: Vec<&TimelineEvent> = analysis.events.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn every_format_gives_the_bytes_that_were_reviewed() {
+    let analysis = sample::analysis();
+    golden("sessions.csv", &sessions(&analysis, Format::Csv, 0));
+    golden("sessions.json", &sessions(&analysis, Format::Json, 0));
+    golden("sessions.jsonl", &sessions(&analysis, Format::Jsonl, 0));
+    golden("sessions-100.txt", &sessions(&analysis, Format::Table, 100));
+    golden("sessions-200.txt", &sessions(&analysis, Format::Table, 200));
+    golden("events.csv", &events(&analysis, Format::Csv, 0));
+    golden("events.json", &events(&analysis, Format::Json, 0));
+    golden("events-100.txt", &events(&analysis, Format::Table, 100));
+    golden("events-160.txt", &events(&analysis, Format::Table, 160));
+    let mut told = Vec::new();
+    messages::write(&analysis, &mut told).unwrap();
+    golden("messages.txt", &told);
+}
+
+#[test]
+fn the_columns_have_the_names_and_the_order_of_the_interface() {
+    const SESSIONS: &str = "session_id host host_aliases account_name account_domain account_sid account_class \
+        interactivity kind logon_type logon_type_name logon_id linked_logon_id elevated start start_max \
+        start_source end end_min end_max end_reason end_source duration_seconds active_seconds \
+        disconnected_seconds locked_seconds source_address source_port workstation logon_process \
+        authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
+        parent_session_id subject_name subject_domain subject_sid subject_logon_id boot privileges logons \
+        failures_before flags start_record end_record token_closed";
+    const EVENTS: &str = "time host computer channel event_id record_id event kind account_name account_domain \
+        account_sid account_class subject_name subject_domain subject_sid subject_logon_id source_address \
+        source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
+        authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
+        privileges status sub_status status_text session_name session_number session_id file sources \
+        target_server previous_time new_time";
+    let names =
+        |columns: &mut dyn Iterator<Item = &'static str>| columns.collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        names(&mut columns::SESSIONS.iter().map(|c| c.name)),
+        SESSIONS
+    );
+    assert_eq!(names(&mut columns::EVENTS.iter().map(|c| c.name)), EVENTS);
+}
+
+#[test]
+fn csv_ends_each_row_with_the_schema_and_every_row_has_every_column() {
+    let out = sessions(&sample::analysis(), Format::Csv, 0);
+    let mut reader = ::csv::Reader::from_reader(&out[..]);
+    let header = reader.headers().unwrap().clone();
+    assert_eq!(header.len(), columns::SESSIONS.len() + 1);
+    assert_eq!(header.iter().next_back(), Some("schema"));
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 6);
+    for row in &rows {
+        assert_eq!(row.iter().next_back(), Some("winsessions/sessions/1"));
+    }
+}
+
+#[test]
+fn hostile_names_come_back_exactly_from_csv_and_json() {
+    let analysis = sample::analysis();
+    let name = analysis.sessions[0].account.name.as_deref().unwrap();
+    let out = sessions(&analysis, Format::Csv, 0);
+    let mut reader = ::csv::Reader::from_reader(&out[..]);
+    let row = reader.records().next().unwrap().unwrap();
+    assert_eq!(&row[3], name);
+    for (format, start) in [(Format::Json, "/sessions/0"), (Format::Jsonl, "")] {
+        let out = sessions(&analysis, format, 0);
+        let mut values = serde_json::Deserializer::from_slice(&out).into_iter();
+        let value: serde_json::Value = values.next().unwrap().unwrap();
+        let found = value.pointer(&format!("{start}/account_name")).unwrap();
+        assert_eq!(found.as_str(), Some(name));
+    }
+}
+
+#[test]
+fn json_lines_and_the_rows_of_a_document_are_the_same_but_for_the_schema() {
+    let analysis = sample::analysis();
+    let document: serde_json::Value =
+        serde_json::from_slice(&sessions(&analysis, Format::Json, 0)).unwrap();
+    let lines = String::from_utf8(sessions(&analysis, Format::Jsonl, 0)).unwrap();
+    let rows = document["sessions"].as_array().unwrap();
+    assert_eq!(lines.lines().count(), rows.len());
+    for (line, row) in lines.lines().zip(rows) {
+        assert!(line.starts_with("{\"schema\":\"winsessions/sessions/1\","));
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("schema");
+        assert_eq!(&line, row);
+    }
+}
+
+#[test]
+fn an_empty_result_is_a_header_an_empty_list_or_nothing() {
+    let empty = Analysis::default();
+    let text = |format| String::from_utf8(sessions(&empty, format, 100)).unwrap();
+    assert_eq!(text(Format::Csv).lines().count(), 1);
+    assert_eq!(text(Format::Jsonl), "");
+    assert_eq!(text(Format::Table), "");
+    let document: serde_json::Value = serde_json::from_str(&text(Format::Json)).unwrap();
+    assert_eq!(document["sessions"], serde_json::json!([]));
+    assert_eq!(document["evidence"]["logs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
+    let analysis = sample::analysis();
+    let rows: Vec<&Session> = analysis.sessions.iter().collect();
+    let view = View::new(&analysis, Some(sample::time("2020-09-19T09:10")));
+    let mut out = Vec::new();
+    write(Format::Csv, &view, &rows, 0, &mut out).unwrap();
+    let mut reader = ::csv::Reader::from_reader(&out[..]);
+    let header = reader.headers().unwrap().clone();
+    assert_eq!(header.iter().nth_back(1), Some("state_at"));
+    let states: Vec<String> = reader
+        .records()
+        .map(|row| row.unwrap().iter().nth_back(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(states, ["", "", "on", "locked", "maybe", ""]);
+
+    let mut out = Vec::new();
+    write(Format::Table, &view, &rows, 100, &mut out).unwrap();
+    let table = String::from_utf8(out).unwrap();
+    assert!(table.contains(" STATE ") && table.contains(" locked "));
+    assert!(
+        !String::from_utf8(sessions(&analysis, Format::Table, 300))
+            .unwrap()
+            .contains("STATE")
+    );
+}
+
+#[test]
+fn a_record_is_named_by_file_channel_and_number_and_a_missing_one_by_nothing() {
+    let analysis = sample::analysis();
+    let view = View::new(&analysis, None);
+    let value = |name: &str, row: usize| {
+        let column = columns::SESSIONS.iter().find(|c| c.name == name).unwrap();
+        (column.value)(&view, &analysis.sessions[row])
+            .to_text()
+            .into_owned()
+    };
+    assert_eq!(
+        value("start_record", 3),
+        "case/Security, \"live\".evtx#Security/100"
+    );
+    assert_eq!(value("start_record", 1), "");
+    assert_eq!(value("end_record", 4), "", "an index that leads nowhere");
+}
+
+#[test]
+fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_on() {
+    let mut analysis = sample::analysis();
+    for row in &mut analysis.sessions {
+        row.host_aliases.push("長い名前".repeat(60).into());
+    }
+    for columns in [100, 101, 113, 120, 137, 160, 200, 300] {
+        for table in [
+            sessions(&analysis, Format::Table, columns),
+            events(&analysis, Format::Table, columns),
+        ] {
+            for line in String::from_utf8(table).unwrap().lines() {
+                assert!(text::width(line) <= columns, "{columns}: {line}");
+                assert_eq!(visible(line), line);
+                assert_eq!(line.trim_end(), line);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_logon_says_why_by_the_finer_code_that_has_words() {
+    let mut row = sample::event("2020-01-01", crate::event::Action::LogonFailed, 4625);
+    let text = |row: &TimelineEvent| columns::failure_text(&row.event);
+    assert_eq!(text(&row), Some("wrong password"));
+    row.event.sub_status = Some(0);
+    assert_eq!(text(&row), Some("bad account name or password"));
+    row.event.status = Some(0x1234);
+    assert_eq!(text(&row), None);
+}
+
+#[test]
+fn every_machine_has_a_heading_of_its_own() {
+    let table = String::from_utf8(sessions(&sample::analysis(), Format::Table, 100)).unwrap();
+    assert_eq!(table.matches(" START (UTC)").count(), 3);
+    assert!(table.contains("\n\nWS01\n"));
+    assert!(table.starts_with("=cmd|'/c calc'!A0,\"x\" (formerly WIN-03DLIIOFRRA, a;b)\n"));
+}
+
+#[test]
+fn messages_tell_twenty_places_of_a_log_and_count_the_rest() {
+    let mut analysis = sample::analysis();
+    let account = &mut analysis.logs[0].account;
+    let place = account.damage[0].clone();
+    account.damage = vec![place; 25];
+    account.more_damage = 7;
+    let mut out = Vec::new();
+    messages::write(&analysis, &mut out).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    assert_eq!(told.matches("offset 0x11000").count(), 20);
+    assert!(told.contains("live\".evtx: and 12 more\n"), "{told}");
+}
+
+#[test]
+fn the_documentation_lists_every_column() {
+    let mut page = String::from(COLUMNS_PAGE);
+    section(
+        &mut page,
+        "sessions",
+        Session::SCHEMA,
+        columns::SESSIONS.iter().chain([&columns::STATE_AT]),
+    );
+    let nested = "in each session of JSON";
+    section(&mut page, "intervals", nested, columns::INTERVALS);
+    section(&mut page, "parts", nested, columns::PARTS);
+    section(&mut page, "records", nested, columns::RECORDS);
+    section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
+    section(&mut page, "logs", "in `evidence` of JSON", columns::LOGS);
+    section(&mut page, "damage", "in each log of JSON", columns::DAMAGE);
+    section(
+        &mut page,
+        "skipped",
+        "in `evidence` of JSON",
+        columns::SKIPPED,
+    );
+    golden("../../../docs/columns.md", page.as_bytes());
+}
+
+const COLUMNS_PAGE: &str = "\
+# Columns
+
+The names are the same in every format. Absent is empty in CSV and `null` in JSON. Times are UTC, ISO 8601, with
+the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
+words can grow: readers must expect new ones. A schema's number changes when a column changes its meaning or
+goes; new columns may come under the same number, so read columns by name.
+
+- **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
+- **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
+  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under `sessions` or `events`, one on a line.
+- **JSON lines**: one object a line, `schema` first.
+
+This page is held to the program by a test.
+";
+
+fn section<T: 'static>(
+    page: &mut String,
+    title: &str,
+    place: &str,
+    columns: impl IntoIterator<Item = &'static columns::Column<T>>,
+) {
+    use std::fmt::Write as _;
+    write!(
+        page,
+        "\n## {title}\n\n{place}\n\n| name | meaning |\n|---|---|\n"
+    )
+    .unwrap();
+    for column in columns {
+        writeln!(page, "| `{}` | {} |", column.name, column.about).unwrap();
+    }
+}

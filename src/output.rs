@@ -1,0 +1,220 @@
+//! Where results go: standard output, or a file that is there when it is complete and not before.
+//!
+//! A file is written under another name beside its target and renamed at the end. It never lies in evidence.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, StdoutLock, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Why an output cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Writing there would alter evidence.
+    #[error("{} lies in the evidence ({}); evidence is never altered: name a place outside it", output.display(), evidence.display())]
+    InEvidence {
+        /// The output as it was named.
+        output: PathBuf,
+        /// The evidence as it was named.
+        evidence: PathBuf,
+    },
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// An open output.
+pub enum Output {
+    /// Standard output, or a device or pipe that was named.
+    Stream(BufWriter<Box<dyn Write>>),
+    /// A file under its passing name.
+    File {
+        /// The file.
+        file: BufWriter<NamedTempFile>,
+        /// The name it gets.
+        target: PathBuf,
+    },
+}
+
+impl Output {
+    /// Standard output.
+    pub fn stdout() -> Self {
+        let stdout: StdoutLock<'static> = io::stdout().lock();
+        Output::Stream(BufWriter::new(Box::new(stdout)))
+    }
+
+    /// The file `named`, which must not be or lie in any of `evidence`. Nothing is seen of it before
+    /// [`finish`](Self::finish); a device or pipe is written to as it is.
+    ///
+    /// # Errors
+    /// [`OpenError::InEvidence`], or what the operating system says.
+    pub fn open(named: &Path, evidence: &[PathBuf]) -> Result<Self, OpenError> {
+        let found = fs::metadata(named).ok();
+        if found.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+        }
+        if found.is_some_and(|found| !found.is_file()) {
+            let stream = File::options().write(true).open(named)?;
+            return Ok(Output::Stream(BufWriter::new(Box::new(stream))));
+        }
+        let target = real_target(named)?;
+        for path in evidence {
+            // Evidence that does not exist cannot be altered; the analysis says what is wrong with it.
+            if fs::canonicalize(path).is_ok_and(|real| target.starts_with(real)) {
+                return Err(OpenError::InEvidence {
+                    output: named.to_owned(),
+                    evidence: path.clone(),
+                });
+            }
+        }
+        let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
+            return Err(io::Error::from(io::ErrorKind::InvalidFilename).into());
+        };
+        let file = create_beside(folder, name)?;
+        Ok(Output::File {
+            file: BufWriter::new(file),
+            target,
+        })
+    }
+
+    /// Completes the output: a file gets its name, replacing what had it.
+    ///
+    /// # Errors
+    /// What the operating system says; a file is then not there.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Output::Stream(mut stream) => stream.flush(),
+            Output::File { file, target } => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(target)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Stream(stream) => stream.write(bytes),
+            Output::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Stream(stream) => stream.flush(),
+            Output::File { file, .. } => file.flush(),
+        }
+    }
+}
+
+/// The path without links and `..`, so that it can be compared: of an existing file its own, else its folder's.
+fn real_target(named: &Path) -> io::Result<PathBuf> {
+    if let Ok(real) = fs::canonicalize(named) {
+        return Ok(real);
+    }
+    let name = named
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
+    let folder = match named.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+fn create_beside(folder: &Path, name: &OsStr) -> io::Result<NamedTempFile> {
+    let mut prefix = OsStr::new(".").to_owned();
+    prefix.push(name);
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".partial");
+    // As any new file: what the user's umask leaves, not the privacy of a temporary file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_there_when_it_is_complete_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.csv");
+        let mut output = Output::open(&target, &[]).unwrap();
+        output.write_all(b"a,b\n").unwrap();
+        output.flush().unwrap();
+        assert!(!target.exists());
+        output.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"a,b\n");
+        assert_eq!(names(folder.path()), ["out.csv"]);
+    }
+
+    #[test]
+    fn an_output_that_is_given_up_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.csv");
+        fs::write(&target, "old").unwrap();
+        let mut output = Output::open(&target, &[]).unwrap();
+        output.write_all(b"half").unwrap();
+        drop(output);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["out.csv"]);
+    }
+
+    #[test]
+    fn evidence_is_never_written_to_by_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = folder.path().join("case");
+        fs::create_dir_all(evidence.join("deep")).unwrap();
+        let log = evidence.join("Security.evtx");
+        fs::write(&log, "evidence").unwrap();
+        let refused = |output: &Path, evidence: &Path| {
+            let opened = Output::open(output, &[evidence.to_owned()]);
+            matches!(opened, Err(OpenError::InEvidence { .. }))
+        };
+        assert!(refused(&evidence.join("out.csv"), &evidence));
+        assert!(refused(&evidence.join("deep/out.csv"), &evidence));
+        assert!(refused(&evidence.join("deep/../out.csv"), &evidence));
+        assert!(refused(&log, &log));
+        assert!(!refused(&folder.path().join("out.csv"), &evidence));
+        assert!(!refused(&folder.path().join("case.csv"), &evidence));
+        assert!(
+            !refused(&evidence.join("out.csv"), &log),
+            "a log was named, not its folder"
+        );
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&log, &link).unwrap();
+            assert!(refused(&link, &evidence));
+        }
+        assert_eq!(names(&evidence), ["Security.evtx", "deep"]);
+        assert_eq!(fs::read(&log).unwrap(), b"evidence");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error_of_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Output::open(&folder.path().join("none/out.csv"), &[]);
+        assert!(matches!(opened, Err(OpenError::Io(_))));
+        assert!(matches!(
+            Output::open(folder.path(), &[]),
+            Err(OpenError::Io(_))
+        ));
+    }
+}
