@@ -70,7 +70,7 @@ impl Body {
             self.instance(&event_template(record), &event_values(number, record));
         }
         self.bytes.push(EOF);
-        while (self.bytes.len() - start + 4) % 8 != 0 {
+        while !(self.bytes.len() - start + 4).is_multiple_of(8) {
             self.bytes.push(0);
         }
         let size = (self.bytes.len() - start + 4) as u32;
@@ -590,7 +590,8 @@ fn payload_template(payload: &Payload) -> (Element, Vec<Slot>) {
     let slot = |index: usize, value: &Value| Content::Slot {
         number: index as u16,
         declared: value.kind().map_or(TYPE_STRING, declared_type),
-        optional: false,
+        // libevtx refuses a null in a substitution that is not optional.
+        optional: *value == Value::Null,
     };
     let fields = payload.fields();
     let values = fields

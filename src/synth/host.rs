@@ -15,7 +15,7 @@ use super::value::{Guid, Sid, Value};
 /// What a log consists of before it is numbered.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Record(Record),
+    Record(Box<Record>),
     /// So many records were lost here: their numbers are skipped.
     Lose(u64),
     /// The log was cleared: all before is gone, the numbers go on.
@@ -152,7 +152,9 @@ impl<'a> Host<'a> {
             }
             When::After(span) => self.clock() + span,
             When::TimeOfDay(_) if self.now == 0 => {
-                return Err(step.fault("the first step needs a date: at = \"2024-03-04T08:00:00Z\""));
+                return Err(
+                    step.fault("the first step needs a date: at = \"2024-03-04T08:00:00Z\"")
+                );
             }
             When::TimeOfDay(ticks) => self.clock() - self.clock() % DAY + ticks,
         };
@@ -554,7 +556,7 @@ impl<'a> Host<'a> {
             }
             let channel = record.channel.clone();
             self.entries
-                .push((self.now + offset, channel, Entry::Record(record)));
+                .push((self.now + offset, channel, Entry::Record(Box::new(record))));
         }
         Ok(())
     }

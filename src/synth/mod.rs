@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-pub use record::ExpectedRecord;
+pub use record::{ExpectedRecord, ExpectedValue};
 pub use scenario::ScenarioError;
 
 use host::Entry;
@@ -155,7 +155,7 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
     let mut collected: BTreeMap<&str, Vec<(u64, Record)>> = BTreeMap::new();
     for machine in &scenario.machines {
         for (channel, entries) in story::tell(&scenario, machine)? {
-            let records = number(machine, &channel, entries);
+            let (records, cleared) = number(machine, &channel, entries);
             if machine.keep {
                 let options = machine.options(&channel);
                 let name = options
@@ -164,7 +164,7 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
                 keep(
                     &machine.name,
                     &name,
-                    records.clone(),
+                    records.get(cleared..).unwrap_or_default().to_vec(),
                     shape(machine, &channel),
                 )?;
             }
@@ -198,24 +198,24 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
     Ok(logs.into_values().collect())
 }
 
-/// Gives a channel's records their numbers; what a clear removed is gone, its numbers are spent.
-fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> Vec<(u64, Record)> {
+/// Gives a channel's records their numbers. Returns all, and how many of them a clear removed.
+fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> (Vec<(u64, Record)>, usize) {
     let mut next = machine
         .options(channel)
         .and_then(|options| options.first_record)
         .unwrap_or(1);
-    let mut records = Vec::new();
+    let (mut records, mut cleared) = (Vec::new(), 0);
     for entry in entries {
         match entry {
             Entry::Record(record) => {
-                records.push((next, record));
+                records.push((next, *record));
                 next += 1;
             }
             Entry::Lose(count) => next += count,
-            Entry::Clear => records.clear(),
+            Entry::Clear => cleared = records.len(),
         }
     }
-    records
+    (records, cleared)
 }
 
 fn shape(machine: &Machine, channel: &str) -> file::Shape {

@@ -1,6 +1,6 @@
 //! One event record before it is encoded, and its description for comparison with a reader.
 
-use super::value::{Guid, Sid, Value};
+use super::value::{Guid, Kind, Sid, Value};
 
 /// A record, all but its number in the log.
 #[derive(Debug, Clone)]
@@ -71,11 +71,22 @@ pub struct ExpectedRecord {
     /// The time in the record's header, as text with seven digits.
     pub written: String,
     /// The values of `System`, by element or `Element/Attribute`; an absent one is missing here.
-    pub system: Vec<(&'static str, String)>,
+    pub system: Vec<ExpectedValue>,
     /// The element under `UserData`; `None` for `EventData`.
     pub user_data: Option<String>,
-    /// Names and values of the data, in order.
-    pub fields: Vec<(String, String)>,
+    /// The data, in order.
+    pub fields: Vec<ExpectedValue>,
+}
+
+/// One value that a reader must find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedValue {
+    /// The field's name, or its place in `System`.
+    pub name: String,
+    /// Its text as Windows shows it.
+    pub text: String,
+    /// Its type by the name it has in a scenario; `null` for an absent value.
+    pub kind: &'static str,
 }
 
 impl Record {
@@ -85,61 +96,57 @@ impl Record {
     }
 
     pub(super) fn expected(&self, number: u64) -> ExpectedRecord {
-        let text = |value: Value| {
-            if self.forwarded {
+        let show = |name: &str, value: Value| ExpectedValue {
+            name: name.into(),
+            text: if self.forwarded {
                 value.forwarded_text()
             } else {
                 value.text()
-            }
+            },
+            kind: match value.kind() {
+                Some(_) if self.forwarded => Kind::Text.name(),
+                Some(kind) => kind.name(),
+                None => "null",
+            },
         };
-        let mut system = vec![("Provider/Name", self.provider.clone())];
-        if let Some(guid) = self.provider_guid {
-            system.push(("Provider/Guid", text(Value::Guid(guid))));
-        }
-        system.push(("EventID", self.event_id.to_string()));
-        if let Some(qualifiers) = self.qualifiers {
-            system.push(("EventID/Qualifiers", qualifiers.to_string()));
-        }
-        system.extend([
-            ("Version", self.version.to_string()),
-            ("Level", self.level.to_string()),
-            ("Task", self.task.to_string()),
-            ("Opcode", self.opcode.to_string()),
-            ("Keywords", text(Value::Hex64(self.keywords))),
-            ("TimeCreated/SystemTime", text(Value::Time(self.time))),
-            (
-                "EventRecordID",
-                self.source_number
-                    .filter(|_| self.forwarded)
-                    .unwrap_or(number)
-                    .to_string(),
-            ),
-        ]);
-        if let Some(activity) = self.activity {
-            system.push(("Correlation/ActivityID", text(Value::Guid(activity))));
-        }
-        system.extend([
-            ("Execution/ProcessID", self.process_id.to_string()),
-            ("Execution/ThreadID", self.thread_id.to_string()),
-            ("Channel", self.channel.clone()),
-            ("Computer", self.computer.clone()),
-        ]);
-        if let Some(user) = &self.user {
-            system.push(("Security/UserID", user.text()));
-        }
+        let text = |text: &str| Value::Text(text.into());
+        let number_in_data = self
+            .source_number
+            .filter(|_| self.forwarded)
+            .unwrap_or(number);
+        let values = [
+            ("Provider/Name", Some(text(&self.provider))),
+            ("Provider/Guid", self.provider_guid.map(Value::Guid)),
+            ("EventID", Some(Value::U16(self.event_id))),
+            ("EventID/Qualifiers", self.qualifiers.map(Value::U16)),
+            ("Version", Some(Value::U8(self.version))),
+            ("Level", Some(Value::U8(self.level))),
+            ("Task", Some(Value::U16(self.task))),
+            ("Opcode", Some(Value::U8(self.opcode))),
+            ("Keywords", Some(Value::Hex64(self.keywords))),
+            ("TimeCreated/SystemTime", Some(Value::Time(self.time))),
+            ("EventRecordID", Some(Value::U64(number_in_data))),
+            ("Correlation/ActivityID", self.activity.map(Value::Guid)),
+            ("Execution/ProcessID", Some(Value::U32(self.process_id))),
+            ("Execution/ThreadID", Some(Value::U32(self.thread_id))),
+            ("Channel", Some(text(&self.channel))),
+            ("Computer", Some(text(&self.computer))),
+            ("Security/UserID", self.user.clone().map(Value::Sid)),
+        ];
+        let fields = self.payload.fields().iter();
         ExpectedRecord {
             record_id: number,
             written: super::time::format(self.written()),
-            system,
+            system: values
+                .into_iter()
+                .filter_map(|(name, value)| Some(show(name, value?)))
+                .collect(),
             user_data: match &self.payload {
                 Payload::EventData(_) => None,
                 Payload::UserData { element, .. } => Some(element.clone()),
             },
-            fields: self
-                .payload
-                .fields()
-                .iter()
-                .map(|field| (field.name.clone(), text(field.value.clone())))
+            fields: fields
+                .map(|field| show(&field.name, field.value.clone()))
                 .collect(),
         }
     }

@@ -663,6 +663,7 @@ impl Host<'_> {
         let kind = step.text("kind")?.unwrap_or("console");
         let handle = match kind {
             "anonymous" => "ANONYMOUS LOGON",
+            "self" => "machine",
             "service" => step.text("account")?.unwrap_or("SYSTEM"),
             _ => step.required("account")?,
         };
@@ -714,7 +715,7 @@ impl Host<'_> {
                     r"C:\Program Files\Contoso\agent.exe",
                 )?,
                 "ssh" => self.ssh(step, &mut scene, at, &account)?,
-                "self" => self.to_itself(step, &mut scene, at)?,
+                "self" => self.own_network(step, &mut scene, at)?,
                 other => {
                     let known = "console, console-cached, rdp, rdp-cached, network, anonymous, network-cleartext, batch, service, program, new-credentials, ssh, self";
                     return Err(step.fault(format!("unknown kind `{other}`; known: {known}")));
@@ -895,7 +896,7 @@ impl Host<'_> {
     }
 
     /// The computer account to its own services over the network, as domain controllers do all day.
-    fn to_itself(
+    fn own_network(
         &mut self,
         step: &Step,
         scene: &mut Scene,

@@ -44,24 +44,36 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    const NAMES: [(&'static str, Kind); 13] = [
+        ("string", Kind::Text),
+        ("u8", Kind::U8),
+        ("u16", Kind::U16),
+        ("u32", Kind::U32),
+        ("u64", Kind::U64),
+        ("bool", Kind::Bool),
+        ("binary", Kind::Binary),
+        ("guid", Kind::Guid),
+        ("time", Kind::Time),
+        ("sid", Kind::Sid),
+        ("hex32", Kind::Hex32),
+        ("hex64", Kind::Hex64),
+        ("pointer", Kind::Pointer),
+    ];
+
     /// The kind that a scenario names (`type = "hex64"`).
     pub(super) fn named(name: &str) -> Option<Kind> {
-        Some(match name {
-            "string" => Kind::Text,
-            "u8" => Kind::U8,
-            "u16" => Kind::U16,
-            "u32" => Kind::U32,
-            "u64" => Kind::U64,
-            "bool" => Kind::Bool,
-            "binary" => Kind::Binary,
-            "guid" => Kind::Guid,
-            "time" => Kind::Time,
-            "sid" => Kind::Sid,
-            "hex32" => Kind::Hex32,
-            "hex64" => Kind::Hex64,
-            "pointer" => Kind::Pointer,
-            _ => return None,
-        })
+        Kind::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, kind)| *kind)
+    }
+
+    /// The name of the kind in scenarios.
+    pub(super) fn name(self) -> &'static str {
+        Kind::NAMES
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(name, _)| name)
     }
 
     /// What Windows writes where it has nothing to say.
@@ -189,7 +201,7 @@ fn hex_bytes(text: &str) -> Option<Vec<u8>> {
         .chars()
         .map(|c| c.to_digit(16))
         .collect::<Option<_>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     Some(
