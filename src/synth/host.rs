@@ -85,6 +85,8 @@ pub(super) struct Host<'a> {
     pub(super) machine: &'a Machine,
     pub(super) name: String,
     pub(super) computer: String,
+    /// The machine's account, where a rename has not reached it yet.
+    pub(super) account_name: Option<String>,
     pub(super) domain: Option<String>,
     /// True time; the clock shows this plus `clock_error`.
     pub(super) now: i64,
@@ -107,6 +109,7 @@ impl<'a> Host<'a> {
             machine,
             name: String::new(),
             computer: String::new(),
+            account_name: None,
             domain: machine.domain.clone(),
             now: 0,
             clock_error: 0,
@@ -265,7 +268,7 @@ impl<'a> Host<'a> {
         (
             Identity {
                 sid: Sid::nt(&[18]),
-                name: format!("{}$", self.name),
+                name: format!("{}$", self.account_name.as_ref().unwrap_or(&self.name)),
                 domain,
             },
             0x3e7,

@@ -210,6 +210,7 @@ const VERBS: [(&str, &[&str]); 22] = [
             "clock_reset",
             "services",
             "greeter",
+            "machine_account",
         ],
     ),
     ("stop", &["late_logoff", "logoff"]),

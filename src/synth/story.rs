@@ -175,6 +175,7 @@ impl Host<'_> {
             let name = step.text("name")?.unwrap_or(&self.name).to_string();
             self.rename(&name, step.text("computer")?);
         }
+        self.account_name = step.text("machine_account")?.map(str::to_string);
         self.start_boot(step.narrow("lsass")?, step.number("logon_ids_from")?);
         let mut scene = Scene::new();
         if step.flag("dropped", false)? {
