@@ -880,6 +880,49 @@ fn names_at_the_limits_are_written_as_they_are() {
 }
 
 #[test]
+fn a_log_that_was_cleared_of_everything_is_still_a_log() {
+    let scenario = SMALL.replace("do = \"boot\"", "do = \"clear-log\"\nchannel = \"System\"");
+    let scenario = scenario.split("[[machine.step]]\nafter").next().unwrap();
+    let (path, bytes) = synth::render(scenario).unwrap().remove(0);
+    assert_eq!(
+        (path.as_path(), bytes.len()),
+        (Path::new("HOST/System.evtx"), 4096 + 0x1_0000)
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("System.evtx");
+    std::fs::write(&log, &bytes).unwrap();
+    for reader in [Reader::EvtxCrate, Reader::Libevtx, Reader::PythonEvtx] {
+        assert!(reader.read(&log, &bytes).is_empty());
+    }
+}
+
+#[test]
+fn extreme_numbers_are_refused_or_written_but_never_overflow() {
+    let logon = |text: &str| SMALL.replace("as = \"ann\"", text);
+    for text in [
+        "count = 1000001",
+        "count = 3\nevery = \"400d\"\nlinked_id = 1",
+        "port = -1",
+    ] {
+        let scenario =
+            logon(text).replace("account = \"ann\"", "kind = \"network\"\naccount = \"ann\"");
+        assert!(synth::render(&scenario).is_err(), "{text}");
+    }
+    for text in ["logon_id = \"0xffffffffffffffff\"", "session = 4294967295"] {
+        let more = "\n[[machine.step]]\nafter = \"1s\"\ndo = \"logon\"\naccount = \"ann\"\n";
+        synth::render(&(logon(text) + more)).unwrap();
+    }
+    let later = "\n[[machine.step]]\nafter = \"146000d\"\ndo = \"wait\"\n".repeat(22);
+    let fault = synth::render(&(SMALL.to_string() + &later)).unwrap_err();
+    assert!(fault.what.contains("9999"), "{fault}");
+    let lsass = SMALL.replace(
+        "do = \"boot\"",
+        "do = \"boot\"\nlsass = 4294967295\nlogon_ids_from = \"0xffffffffffffffff\"",
+    );
+    synth::render(&lsass).unwrap();
+}
+
+#[test]
 fn files_are_written_under_the_folder_and_replace_older_ones() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("scenario.toml");

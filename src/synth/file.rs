@@ -75,31 +75,25 @@ pub(super) fn write(records: &[(u64, Record)], shape: Shape) -> Result<Log, TooL
         in_chunk = 1;
     }
 
+    if chunks.is_empty() {
+        chunks.push(Chunk::empty());
+    }
     let places = shape
         .max_chunks
         .unwrap_or(usize::MAX)
-        .max(1)
-        .min(chunks.len());
-    let (count, current) = (chunks.len(), chunks.len().saturating_sub(1));
+        .clamp(1, chunks.len());
+    let (count, current) = (chunks.len(), chunks.len() - 1);
     let oldest = count - places;
     let mut bytes = vec![0; FILE_HEADER];
     // Chunk n of a circular log lies at place n modulo their number.
     let mut kept: Vec<Chunk> = chunks.drain(oldest..).collect();
-    if places > 0 {
-        kept.rotate_right(oldest % places);
-    }
+    kept.rotate_right(oldest % places);
     let first_kept = kept.iter().map(|chunk| chunk.start).min().unwrap_or(0);
     for chunk in kept {
         bytes.extend_from_slice(&chunk.finish(shape));
     }
 
-    let place = |chunk: usize| {
-        if places == 0 {
-            0
-        } else {
-            (chunk % places) as u64
-        }
-    };
+    let place = |chunk: usize| (chunk % places) as u64;
     let header = &mut bytes[..FILE_HEADER];
     put(header, 0, b"ElfFile\0");
     put(header, 0x08, &place(oldest).to_le_bytes());
@@ -109,7 +103,7 @@ pub(super) fn write(records: &[(u64, Record)], shape: Shape) -> Result<Log, TooL
         0x18,
         &records
             .last()
-            .map_or(1, |(number, _)| number + 1)
+            .map_or(1, |(number, _)| number.saturating_add(1))
             .to_le_bytes(),
     );
     put(header, 0x20, &128u32.to_le_bytes());
@@ -124,6 +118,17 @@ pub(super) fn write(records: &[(u64, Record)], shape: Shape) -> Result<Log, TooL
 }
 
 impl Chunk {
+    /// The chunk of a log without records: the last number is -1.
+    fn empty() -> Chunk {
+        Chunk {
+            body: Body::new(),
+            first: 1,
+            last: u64::MAX,
+            last_offset: 0,
+            start: 0,
+        }
+    }
+
     /// Appends a record if the chunk has room for it.
     fn push(&mut self, number: u64, record: &Record) -> bool {
         let before = (

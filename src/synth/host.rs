@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::events::{self, Layout, Writer};
 use super::record::{Field, Payload, Record};
 use super::scenario::{Locale, Machine, Os, Scenario, ScenarioError, Step, When};
-use super::time::{DAY, SECOND};
+use super::time::{DAY, LATEST, SECOND};
 use super::value::{Guid, Sid, Value};
 
 /// What a log consists of before it is numbered.
@@ -78,6 +78,9 @@ pub(super) struct Boot {
     last_id_at: i64,
     pub(super) next_session: u32,
     pub(super) next_connection: u32,
+    /// The session at the console, and what draws its desktop.
+    pub(super) console: u32,
+    pub(super) console_services: Vec<(Identity, u64)>,
 }
 
 pub(super) struct Host<'a> {
@@ -96,6 +99,8 @@ pub(super) struct Host<'a> {
     last_lsass: u32,
     pub(super) sessions: BTreeMap<String, Session>,
     random: Random,
+    /// The thread of lsass that serves the step: one for all records of a logon.
+    pub(super) thread: u32,
     entries: Vec<(i64, String, Entry)>,
 }
 
@@ -118,6 +123,7 @@ impl<'a> Host<'a> {
             last_lsass: 0,
             sessions: BTreeMap::new(),
             random: Random::from_name(&machine.name),
+            thread: 1,
             entries: Vec::new(),
         };
         host.rename(&machine.name, machine.computer.as_deref());
@@ -153,14 +159,18 @@ impl<'a> Host<'a> {
             When::At(time) => {
                 i64::try_from(time).map_err(|_| step.fault("the time is out of range"))?
             }
-            When::After(span) => self.clock() + span,
-            When::TimeOfDay(_) if self.now == 0 => {
+            When::TimeOfDay(_) | When::After(_) if self.now == 0 => {
                 return Err(
                     step.fault("the first step needs a date: at = \"2024-03-04T08:00:00Z\"")
                 );
             }
+            When::After(span) => self.clock() + span,
             When::TimeOfDay(ticks) => self.clock() - self.clock() % DAY + ticks,
         };
+        if shown > LATEST {
+            return Err(step.fault("the time is after the year 9999"));
+        }
+        self.thread = 1 + self.random.below(40) as u32;
         if self.now == 0 || step.flag("clock_reset", false)? {
             let true_time = if self.now == 0 {
                 shown
@@ -207,6 +217,8 @@ impl<'a> Host<'a> {
             last_id_at: self.now,
             next_session: 2,
             next_connection: 0,
+            console: 1,
+            console_services: Vec::new(),
         });
     }
 
@@ -238,7 +250,7 @@ impl<'a> Host<'a> {
         let Some(boot) = &mut self.boot else { return 0 };
         // LUIDs are spent on many other things as time goes by.
         let idle = ((now - boot.last_id_at) / SECOND).clamp(0, 0x8000) as u64 * 5;
-        boot.next_id += step + idle;
+        boot.next_id = boot.next_id.saturating_add(step + idle);
         boot.last_id_at = now;
         boot.next_id
     }
@@ -458,7 +470,7 @@ impl<'a> Host<'a> {
         };
         if let Some(boot) = &self.boot {
             (record.process_id, record.thread_id) = match layout.writer {
-                Writer::Lsass => (boot.lsass, boot.lsass + 4 + 4 * (record.thread_id % 40)),
+                Writer::Lsass => (boot.lsass, boot.lsass.wrapping_add(4 * self.thread)),
                 Writer::Kernel => (4, 4 * (8 + record.thread_id % 60)),
                 Writer::EventLog => (
                     boot.eventlog,

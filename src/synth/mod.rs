@@ -90,7 +90,11 @@ pub fn run(scenario_path: &Path, out_dir: &Path) -> Result<Vec<PathBuf>, Error> 
 fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // Like any file that a program writes, not for the owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = builder.tempfile_in(folder)?;
     beside.write_all(bytes)?;
     beside.persist(path)?;
     Ok(())
@@ -209,9 +213,9 @@ fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> (Vec<(u64, R
         match entry {
             Entry::Record(record) => {
                 records.push((next, *record));
-                next += 1;
+                next = next.saturating_add(1);
             }
-            Entry::Lose(count) => next += count,
+            Entry::Lose(count) => next = next.saturating_add(count),
             Entry::Clear => cleared = records.len(),
         }
     }

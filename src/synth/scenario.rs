@@ -499,7 +499,7 @@ impl Scenario {
 }
 
 /// A name that becomes a folder or file must stay inside the output folder.
-fn check_folder_name(name: &str) -> Result<(), String> {
+pub(super) fn check_folder_name(name: &str) -> Result<(), String> {
     let bad = |c: char| matches!(c, '/' | '\\' | ':' | '\0') || c.is_control();
     match name.is_empty() || name.starts_with('.') || name.chars().any(bad) {
         true => Err(format!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::host::{Entry, Host, Identity, Scene, Session, Target};
 use super::record::{Field, Payload, Record};
 use super::scenario::{Machine, Os, Scenario, ScenarioError, Step};
-use super::time::SECOND;
+use super::time::{LATEST, SECOND};
 use super::value::{Guid, Kind, Sid, Value};
 
 const MILLISECOND: i64 = SECOND / 1000;
@@ -187,6 +187,7 @@ impl Host<'_> {
         if self.os() >= Os::Ten1607 {
             self.before_lsass(&mut scene);
         }
+        self.thread = 1;
         scene.push((0, self.draft(4608, [])));
         let system = self
             .built_in("SYSTEM")
@@ -211,14 +212,18 @@ impl Host<'_> {
         let mut at = 700_000;
         self.service_start(&mut scene, at, "SYSTEM");
         let greeter = step.flag("greeter", true)?;
+        let mut services = Vec::new();
         if greeter && self.os() >= Os::Ten1607 {
             self.font_drivers(&mut scene, at + 20_000, 0);
-            self.font_drivers(&mut scene, at + 21_000, 1);
+            services.push(self.font_drivers(&mut scene, at + 21_000, 1));
         }
         at += 500_000;
         self.service_start(&mut scene, at, "NETWORK SERVICE");
         if greeter && self.os() >= Os::Eight {
-            self.window_manager(&mut scene, at + 1_000_000, 1);
+            services.extend(self.window_manager(&mut scene, at + 1_000_000, 1));
+        }
+        if let Some(boot) = &mut self.boot {
+            boot.console_services = services;
         }
         at += 1_500_000;
         self.service_start(&mut scene, at, "LOCAL SERVICE");
@@ -358,7 +363,7 @@ impl Host<'_> {
         let (process_id, process) = match (&self.boot, number) {
             (Some(boot), 0) => (boot.wininit, r"C:\Windows\System32\wininit.exe"),
             (Some(boot), 1) => (boot.winlogon, WINLOGON),
-            _ => (4 * (600 + 8 * number), WINLOGON),
+            _ => (winlogon_of(number), WINLOGON),
         };
         let mut logon = Logon::local(self.machine_account(), &account, 2, process_id, process);
         (logon.virtual_account, logon.elevated) = (true, false);
@@ -382,7 +387,7 @@ impl Host<'_> {
         let (first, second) = (self.next_id(false), self.next_id(true));
         let process_id = match (&self.boot, number) {
             (Some(boot), 1) => boot.winlogon,
-            _ => 4 * (600 + 8 * number),
+            _ => winlogon_of(number),
         };
         let mut logon = Logon::local(self.machine_account(), &account, 2, process_id, WINLOGON);
         logon.virtual_account = true;
@@ -562,7 +567,7 @@ impl Host<'_> {
         match &self.boot {
             Some(boot) if self.os() >= Os::Ten1607 => (boot.svchost, SVCHOST),
             Some(boot) if session <= 1 => (boot.winlogon, WINLOGON),
-            _ => (4 * (600 + 8 * session), WINLOGON),
+            _ => (winlogon_of(session), WINLOGON),
         }
     }
 
@@ -670,11 +675,10 @@ impl Host<'_> {
         };
         let account = self.account(step, handle)?;
         let mut scene = Scene::new();
-        let count = step.number("count")?.unwrap_or(1);
-        let every = step.span("every", SECOND)?;
+        let (count, every) = repetition(step)?;
         let mut session = None;
         for turn in 0..count {
-            let at = turn as i64 * every;
+            let at = turn * every;
             session = Some(match kind {
                 "console" => self.console(step, &mut scene, at, &account, 2)?,
                 "console-cached" => self.console(step, &mut scene, at, &account, 11)?,
@@ -778,7 +782,8 @@ impl Host<'_> {
         account: &Target,
         logon_type: u32,
     ) -> Result<Session, ScenarioError> {
-        let number = step.narrow("session")?.unwrap_or(1);
+        let at_console = self.boot.as_ref().map_or(1, |boot| boot.console);
+        let number = step.narrow("session")?.unwrap_or(at_console);
         let address = step.text("address")?.unwrap_or("127.0.0.1");
         let logon = self.desktop_logon(
             account,
@@ -813,7 +818,7 @@ impl Host<'_> {
         let (number, connection) = match &mut self.boot {
             Some(boot) => {
                 let number = step.narrow("session")?.unwrap_or(boot.next_session);
-                boot.next_session = boot.next_session.max(number + 1);
+                boot.next_session = boot.next_session.max(number.saturating_add(1));
                 boot.next_connection += 1;
                 (number, format!("RDP-Tcp#{}", boot.next_connection - 1))
             }
@@ -1098,7 +1103,8 @@ impl Host<'_> {
             admin: false,
         };
         let mut scene = Scene::new();
-        for turn in 0..step.number("count")?.unwrap_or(1) {
+        let (count, every) = repetition(step)?;
+        for turn in 0..count {
             let mut logon = match kind {
                 "network" => self.network(step, &account)?,
                 "console" => self.desktop_logon(&account, 2, 1, "127.0.0.1", "0"),
@@ -1134,10 +1140,7 @@ impl Host<'_> {
                 ("FailureReason", text(reason)),
                 ("SubStatus", Value::Hex32(sub_status)),
             ]);
-            scene.push((
-                turn as i64 * step.span("every", SECOND)?,
-                self.draft(4625, values),
-            ));
+            scene.push((turn * every, self.draft(4625, values)));
         }
         self.publish(step, scene)
     }
@@ -1294,13 +1297,15 @@ impl Host<'_> {
             }
         }
         if way != "silent" {
-            for (index, (account, id)) in session.window_managers.iter().enumerate() {
+            let mut services = session.window_managers.clone();
+            if session.connection == "Console" {
+                services.extend(self.next_greeting(&mut scene));
+            }
+            for (index, (account, id)) in services.iter().enumerate() {
                 let mut values = target(account, *id);
                 values.push(("LogonType", Value::U32(2)));
-                scene.push((
-                    400 * MILLISECOND + index as i64 * 900,
-                    self.draft(4634, values),
-                ));
+                let at = 900 * MILLISECOND + index as i64 * 900;
+                scene.push((at, self.draft(4634, values)));
             }
             if let Some(id) = session.nla {
                 self.network_logon_closed(&mut scene, 550 * MILLISECOND, &session.target, id);
@@ -1310,6 +1315,23 @@ impl Host<'_> {
             session.open = false;
         }
         self.publish(step, scene)
+    }
+
+    /// After a logoff at the console the next session draws its greeting; returns what drew the last.
+    fn next_greeting(&mut self, scene: &mut Scene) -> Vec<(Identity, u64)> {
+        let (number, old) = match &mut self.boot {
+            Some(boot) if !boot.console_services.is_empty() => {
+                boot.console = boot.next_session;
+                boot.next_session = boot.next_session.saturating_add(1);
+                (boot.console, std::mem::take(&mut boot.console_services))
+            }
+            _ => return Vec::new(),
+        };
+        let services = self.desktop_services(scene, 300 * MILLISECOND, number);
+        if let Some(boot) = &mut self.boot {
+            boot.console_services = services;
+        }
+        old
     }
 
     /// 4800 to 4803: locked, unlocked, screen saver on and off.
@@ -1618,6 +1640,8 @@ impl Host<'_> {
             record.activity = Some(guid);
         }
         if let Some(channel) = step.text("channel")? {
+            super::scenario::check_folder_name(&channel.replace('/', "%4"))
+                .map_err(|fault| step.fault(format!("channel: {fault}")))?;
             record.channel = channel.into();
         }
         if let Some(user) = step.text("user")? {
@@ -1635,6 +1659,26 @@ impl Host<'_> {
         record.process_id = step.narrow("pid")?.unwrap_or(record.process_id);
         record.thread_id = step.narrow("tid")?.unwrap_or(record.thread_id);
         self.publish(step, vec![(0, record)])
+    }
+}
+
+/// The process of winlogon in a session after the first.
+fn winlogon_of(session: u32) -> u32 {
+    4 * (600 + 8 * (session % 10_000))
+}
+
+/// How often and at what distance a step repeats itself.
+fn repetition(step: &Step) -> Result<(i64, i64), ScenarioError> {
+    let count = step.number("count")?.unwrap_or(1);
+    match i64::try_from(count) {
+        Ok(count) if count <= 1_000_000 => {
+            let every = step.span("every", SECOND)?;
+            match count.checked_mul(every) {
+                Some(whole) if whole <= LATEST => Ok((count, every)),
+                _ => Err(step.fault("the last repetition lies after the year 9999")),
+            }
+        }
+        _ => Err(step.fault(format!("count = {count} is more than a million"))),
     }
 }
 

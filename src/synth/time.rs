@@ -6,6 +6,10 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, Timelike};
 pub(super) const SECOND: i64 = 10_000_000;
 /// Ticks in a day.
 pub(super) const DAY: i64 = 86_400 * SECOND;
+/// The end of the year 9999.
+pub(super) const LATEST: i64 = 2_650_467_744_000_000_000 - 1;
+/// The longest span that a scenario may give, 400 years.
+const LONGEST: f64 = 146_097.0 * DAY as f64;
 /// Seconds from 1601-01-01 to 1970-01-01.
 const EPOCH: i64 = 11_644_473_600;
 
@@ -22,8 +26,9 @@ pub(super) fn parse(text: &str) -> Option<u64> {
         .or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M"))
         .ok()?
         .and_utc();
-    let ticks = (time.timestamp() + EPOCH) * SECOND + i64::from(time.nanosecond()) / 100;
-    u64::try_from(ticks).ok()
+    let ticks =
+        (time.timestamp() + EPOCH).checked_mul(SECOND)? + i64::from(time.nanosecond()) / 100;
+    u64::try_from(ticks).ok().filter(|_| ticks <= LATEST)
 }
 
 /// Reads a time of day, `08:15`, `08:15:30` or `08:15:30.5`, as ticks since midnight.
@@ -60,7 +65,7 @@ pub(super) fn parse_span(text: &str) -> Option<i64> {
             };
         rest = rest[unit_len..].trim_start();
     }
-    Some(ticks.round() as i64)
+    (ticks <= LONGEST).then_some(ticks.round() as i64)
 }
 
 /// `2024-03-04T08:00:00.0000000Z`, all seven digits of a FILETIME.
@@ -95,6 +100,9 @@ mod tests {
         assert_eq!(format(parse(text).unwrap()), text);
         assert_eq!(parse("2024-03-04T08:00:00.12345678Z"), None);
         assert_eq!(parse("yesterday"), None);
+        assert_eq!(parse("1600-12-31T23:59:59Z"), None);
+        assert!(parse("9999-12-31T23:59:59.9999999Z").is_some());
+        assert_eq!(parse("+10000-01-01T00:00:00Z"), None);
     }
 
     #[test]
@@ -103,5 +111,6 @@ mod tests {
         assert_eq!(parse_span("150ms"), Some(1_500_000));
         assert_eq!(parse_span("5 minutes"), None);
         assert_eq!(parse_span(""), None);
+        assert_eq!(parse_span("99999999999d"), None);
     }
 }
