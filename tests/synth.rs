@@ -171,7 +171,9 @@ fn base64(hex: &str) -> String {
 }
 
 fn xml_of_the_evtx_crate(bytes: &[u8]) -> String {
-    let mut parser = evtx::EvtxParser::from_buffer(bytes.to_vec()).unwrap();
+    let settings = evtx::ParserSettings::default().validate_checksums(true);
+    let parser = evtx::EvtxParser::from_buffer(bytes.to_vec()).unwrap();
+    let mut parser = parser.with_configuration(settings);
     parser
         .records()
         .map(|record| record.unwrap().data)
@@ -548,6 +550,41 @@ fn options_of_a_log_reach_its_header() {
     assert_eq!((seven[0x24], seven[0x78]), (1, 0));
     assert_eq!((eleven[0x24], eleven[0x78]), (2, 1));
     assert_eq!(u64_at(eleven, 4096 + 8), 1001);
+}
+
+/// A mistake common to reader and writer could hide: so they share nothing.
+#[test]
+fn synth_imports_nothing_but_itself() {
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| {
+                if path.is_dir() {
+                    sources(&path)
+                } else {
+                    vec![path]
+                }
+            })
+            .collect()
+    }
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/synth"));
+    assert!(sources.len() > 8);
+    for path in sources {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
+            let outside = line.replace("crate::synth::", "").contains("crate::");
+            assert!(
+                !outside && !line.contains("evtx::"),
+                "{}: {line}",
+                path.display()
+            );
+        }
+    }
 }
 
 // ---- 4. the scenario ----

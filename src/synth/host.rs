@@ -1,6 +1,6 @@
 //! One machine while its story runs: clock, boot, Logon IDs, open sessions, records so far.
 //!
-//! In: drafts of records from the steps of [`story`](super::story). Out: the records of every
+//! In: drafts of records from the steps of `story`. Out: the records of every
 //! channel in the order of writing. Everything that looks random comes from the names in the
 //! scenario, so that the same scenario makes the same bytes.
 

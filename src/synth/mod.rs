@@ -1,16 +1,44 @@
 //! Writes valid event logs from a scenario: fixtures with a known truth.
 //!
 //! **In**: a scenario (TOML), a story of machines, accounts and steps such as `boot`, `logon`,
-//! `lock`. **Out**: one EVTX file a machine and channel (`HOST/Security.evtx`), with the records
-//! that Windows would write around each step.
+//! `lock`; `fixtures/README.md` lists them. **Out**: one EVTX file a machine and channel
+//! (`HOST/Security.evtx`), with the records that Windows would write around each step.
 //!
 //! **Promises**: the same scenario gives the same bytes; every file is a valid log for any reader
 //! of the format; [`expected`] lists what a reader must find. **Does not**: share any code with
 //! the reader in `log`, so that a mistake common to both cannot hide; nor write damaged logs.
 //!
-//! The layers, each knowing only the ones before it: [`value`] typed values, [`events`] what the
-//! manifests say, [`record`] one record, [`scenario`] the file that a person writes, [`host`] and
-//! [`story`] what Windows makes of it, [`binxml`] and [`file`] the format.
+//! The layers, each knowing only the ones before it: `value` typed values, `events` what the
+//! manifests say, `record` one record, `scenario` the file that a person writes, `host` and
+//! `story` what Windows makes of it, `binxml` and `file` the format.
+//!
+//! ```
+//! let scenario = r#"
+//!     [account.ann]
+//!     rid = 1001
+//!
+//!     [[machine]]
+//!     name = "WS-ELM"
+//!     os = "windows-10"
+//!     sid = "S-1-5-21-1111-2222-3333"
+//!
+//!     [[machine.step]]
+//!     at = "2024-03-04T08:00:00Z"
+//!     do = "boot"
+//!
+//!     [[machine.step]]
+//!     after = "2m"
+//!     do = "logon"
+//!     account = "ann"
+//! "#;
+//! let logs = winsessions::synth::render(scenario)?;
+//! assert_eq!(logs[0].0, std::path::Path::new("WS-ELM/Security.evtx"));
+//!
+//! let records = &winsessions::synth::expected(scenario)?[0].1;
+//! let logon = records.last().expect("the logon is the last record");
+//! assert!(logon.fields.iter().any(|field| field.name == "TargetUserName" && field.text == "ann"));
+//! # Ok::<(), winsessions::synth::ScenarioError>(())
+//! ```
 
 mod binxml;
 mod events;

@@ -444,11 +444,20 @@ impl Scenario {
             }
             collectors.push(collector);
         }
-        let domains: BTreeMap<String, Domain> = document
-            .domains
-            .into_iter()
-            .map(|(key, domain)| (key, domain.into_inner()))
-            .collect();
+        let mut domains = BTreeMap::new();
+        for (key, domain) in document.domains {
+            let at = line(domain.span().start);
+            let domain = domain.into_inner();
+            if Sid::parse(&domain.sid).is_none() {
+                let what = format!("sid `{}` is not a SID", domain.sid);
+                return Err(ScenarioError {
+                    line: at,
+                    place: format!("domain {key}: "),
+                    what,
+                });
+            }
+            domains.insert(key, domain);
+        }
         let mut accounts = BTreeMap::new();
         for (handle, account) in document.accounts {
             let at = line(account.span().start);
@@ -478,16 +487,6 @@ impl Scenario {
                 )));
             }
             accounts.insert(handle, account);
-        }
-        for (key, domain) in &domains {
-            if Sid::parse(&domain.sid).is_none() {
-                let place = format!("domain {key}: ");
-                return Err(ScenarioError {
-                    line: 1,
-                    place,
-                    what: format!("sid `{}` is not a SID", domain.sid),
-                });
-            }
         }
         Ok(Scenario {
             accounts,
