@@ -757,6 +757,228 @@ fn a_late_logoff_is_written_after_the_stop_with_the_earlier_time() {
     assert!(logoff.written < stop.written);
 }
 
+/// The small scenario with more steps.
+fn story(steps: &[&str]) -> Vec<ExpectedRecord> {
+    let more: String = steps
+        .iter()
+        .map(|step| format!("\n[[machine.step]]\n{step}\n"))
+        .collect();
+    expected_of(&format!("{SMALL}{more}"))
+}
+
+fn events(records: &[ExpectedRecord]) -> Vec<&str> {
+    records
+        .iter()
+        .map(|record| system(record, "EventID"))
+        .collect()
+}
+
+/// What the steps after the logon of [`SMALL`] wrote.
+fn after_the_logon(records: &[ExpectedRecord]) -> &[ExpectedRecord] {
+    let at = records
+        .iter()
+        .rposition(|r| field(r, "TargetUserName") == "ann" && system(r, "EventID") == "4624");
+    &records[at.unwrap() + 1..]
+}
+
+#[test]
+fn a_power_loss_swallows_what_was_still_to_come() {
+    let logoff = "after = \"1m\"\ndo = \"logoff\"\nsession = \"ann\"\ntoken_after = \"2h\"";
+    let whole = story(&[logoff, "after = \"3h\"\ndo = \"stop\""]);
+    let cut = story(&[logoff, "after = \"1h\"\ndo = \"power-loss\""]);
+    let of_ann = |records: &[ExpectedRecord]| {
+        let records = records
+            .iter()
+            .filter(|record| field(record, "TargetUserName") == "ann");
+        records
+            .map(|record| system(record, "EventID").to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_ann(after_the_logon(&whole)), ["4647", "4634"]);
+    assert_eq!(of_ann(after_the_logon(&cut)), ["4647"]);
+}
+
+#[test]
+fn a_changed_clock_shows_in_the_times_and_not_in_the_order() {
+    let records = story(&[
+        "after = \"1m\"\ndo = \"clock\"\nto = \"2024-03-04T07:00:00Z\"",
+        "after = \"10s\"\ndo = \"lock\"\nsession = \"ann\"",
+    ]);
+    let [change, lock] = after_the_logon(&records) else {
+        panic!("{:?}", events(&records))
+    };
+    assert_eq!(
+        field(change, "PreviousTime"),
+        "2024-03-04T08:02:00.0000000Z"
+    );
+    assert_eq!(field(change, "NewTime"), "2024-03-04T07:00:00.0000000Z");
+    assert_eq!(
+        system(lock, "TimeCreated/SystemTime"),
+        "2024-03-04T07:00:10.0000000Z"
+    );
+    assert!(change.record_id < lock.record_id);
+}
+
+#[test]
+fn a_cleared_log_begins_with_1102_and_its_numbers_go_on() {
+    let records = story(&["after = \"1m\"\ndo = \"clear-log\"\nby = \"ann\""]);
+    assert_eq!(events(&records), ["1102"]);
+    assert!(records[0].record_id > 10);
+    assert_eq!(records[0].user_data.as_deref(), Some("LogFileCleared"));
+}
+
+#[test]
+fn lost_records_leave_a_gap_in_the_numbers() {
+    let records = story(&[
+        "after = \"1m\"\ndo = \"lose\"\nrecords = 25",
+        "after = \"1m\"\ndo = \"lock\"\nsession = \"ann\"",
+    ]);
+    let [.., before, after] = records.as_slice() else {
+        panic!()
+    };
+    assert_eq!(after.record_id - before.record_id, 26);
+}
+
+#[test]
+fn a_logoff_can_be_told_by_two_records_one_or_none() {
+    let told = |how: &str| {
+        let records = story(&[&format!(
+            "after = \"1m\"\ndo = \"logoff\"\nsession = \"ann\"\n{how}"
+        )]);
+        let of_ann = after_the_logon(&records)
+            .iter()
+            .filter(|r| field(r, "TargetUserName") == "ann");
+        of_ann
+            .map(|record| system(record, "EventID").to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), ["4647", "4634"]);
+    assert_eq!(told("ended = \"token\""), ["4634"]);
+    assert_eq!(told("ended = \"silent\""), [""; 0]);
+}
+
+#[test]
+fn a_reconnection_is_a_logon_of_its_own_and_4778_names_the_old_one() {
+    let records = story(&[
+        "after = \"1m\"\ndo = \"logon\"\nkind = \"rdp\"\naccount = \"ann\"\nas = \"rdp\"\naddress = \"192.0.2.1\"",
+        "after = \"1m\"\ndo = \"disconnect\"\nsession = \"rdp\"",
+        "after = \"1m\"\ndo = \"reconnect\"\nsession = \"rdp\"\naddress = \"192.0.2.2\"",
+    ]);
+    let find = |id: &str, logon_type: &str| {
+        let found = records
+            .iter()
+            .filter(|r| system(r, "EventID") == id && field(r, "LogonType") == logon_type);
+        found
+            .filter(|r| field(r, "TargetUserName") == "ann")
+            .collect::<Vec<_>>()
+    };
+    let (rdp, unlock, closed) = (find("4624", "10"), find("4624", "7"), find("4634", "7"));
+    let back = records
+        .iter()
+        .find(|record| system(record, "EventID") == "4778")
+        .unwrap();
+    assert_eq!((rdp.len(), unlock.len()), (1, 1));
+    assert_eq!(field(back, "LogonID"), field(rdp[0], "TargetLogonId"));
+    assert_eq!(field(back, "ClientAddress"), "192.0.2.2");
+    assert_eq!(
+        field(closed[0], "TargetLogonId"),
+        field(unlock[0], "TargetLogonId")
+    );
+    // Each connection begins with a network logon, whose 4634 comes with the disconnection.
+    assert_eq!((find("4624", "3").len(), find("4634", "3").len()), (2, 1));
+}
+
+#[test]
+fn a_microsoft_account_has_its_mail_address_at_logon_and_its_own_name_at_logoff() {
+    let logs: BTreeMap<_, _> = synth::expected(GENERATIONS).unwrap().into_iter().collect();
+    let log = &logs[Path::new("W11/Security.evtx")];
+    let named = |id: &str, name: &str| {
+        let record = log
+            .iter()
+            .find(|r| system(r, "EventID") == id && field(r, "TargetUserName") == name);
+        let record = record.unwrap_or_else(|| panic!("no {id} of {name}"));
+        (
+            field(record, "TargetDomainName").to_string(),
+            field(record, "TargetUserSid").to_string(),
+        )
+    };
+    let (logon, logoff) = (named("4624", "mia@mail.example"), named("4647", "mia"));
+    assert_eq!(
+        (logon.0.as_str(), logoff.0.as_str()),
+        ("MicrosoftAccount", "W11")
+    );
+    assert_eq!(logon.1, logoff.1);
+}
+
+#[test]
+fn a_renamed_machine_keeps_the_sids_of_its_accounts() {
+    let text = include_str!("../fixtures/renamed/scenario.toml");
+    let records = expected_of(text);
+    let mut names: Vec<&str> = records
+        .iter()
+        .map(|record| system(record, "Computer"))
+        .collect();
+    names.dedup();
+    assert_eq!(
+        names,
+        [
+            "MINT91-7F3A-04",
+            "WIN-7Q2KFRTB0LE",
+            "DESKTOP-LND4N",
+            "PC-LINDEN.corp.example"
+        ]
+    );
+    let of_hana = records
+        .iter()
+        .filter(|record| field(record, "TargetUserName") == "hana");
+    let of_hana = of_hana.filter(|record| field(record, "TargetUserSid").ends_with("-1001"));
+    let domains: std::collections::BTreeSet<&str> =
+        of_hana.map(|r| field(r, "TargetDomainName")).collect();
+    assert_eq!(
+        domains.into_iter().collect::<Vec<_>>(),
+        ["DESKTOP-LND4N", "PC-LINDEN"]
+    );
+}
+
+#[test]
+fn the_kernel_writes_before_4608_only_from_windows_10_on() {
+    let logs: BTreeMap<_, _> = synth::expected(GENERATIONS).unwrap().into_iter().collect();
+    for (host, before) in [("W7", 0), ("S12", 0), ("S16", 13), ("W10", 13), ("S25", 13)] {
+        let log = &logs[&Path::new(host).join("Security.evtx")];
+        let at = log
+            .iter()
+            .position(|record| system(record, "EventID") == "4608")
+            .unwrap();
+        assert_eq!(at, before, "{host}");
+        assert!(
+            log[..at]
+                .iter()
+                .all(|record| field(record, "SubjectUserName") == "-")
+        );
+    }
+}
+
+#[test]
+fn privileges_come_before_a_network_logon_and_after_any_other() {
+    let logs: BTreeMap<_, _> = synth::expected(GENERATIONS).unwrap().into_iter().collect();
+    for log in logs.values() {
+        for (at, record) in log
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| system(r, "EventID") == "4624")
+        {
+            let id = field(record, "TargetLogonId");
+            let place = log
+                .iter()
+                .position(|r| system(r, "EventID") == "4672" && field(r, "SubjectLogonId") == id);
+            if let (Some(place), true) = (place, id.len() > 5) {
+                let network = field(record, "LogonType") == "3";
+                assert_eq!(place < at, network, "{record:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn logon_ids_grow_within_a_boot() {
     let logs: BTreeMap<_, _> = synth::expected(GENERATIONS).unwrap().into_iter().collect();
