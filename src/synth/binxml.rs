@@ -123,9 +123,7 @@ impl Body {
                         self.bytes.extend_from_slice(&FRAGMENT);
                     }
                     self.instance(template, values);
-                    if *fragment {
-                        self.bytes.push(EOF);
-                    }
+                    self.bytes.push(EOF);
                     TYPE_BINXML
                 }
             };
