@@ -100,7 +100,7 @@ const fn service(
     }
 }
 
-/// The layout of an event; the highest version not above `version` where that one is unknown.
+/// The layout of an event in the highest version that is not above `version`.
 pub(super) fn layout(event_id: u16, version: u8) -> Option<&'static Layout> {
     LAYOUTS
         .iter()
@@ -108,7 +108,7 @@ pub(super) fn layout(event_id: u16, version: u8) -> Option<&'static Layout> {
         .max_by_key(|layout| layout.version)
 }
 
-/// The layouts of 4624 by version, and of 1102.
+/// All rows, by event and version.
 #[rustfmt::skip]
 static LAYOUTS: &[Layout] = &[
     service(1100, 0, 103, 4, "ServiceShutdown", &[]),
