@@ -1085,6 +1085,13 @@ fn a_wrong_scenario_is_told_where_and_what() {
             20,
             "give provider and data",
         ),
+        (
+            step(
+                "after = \"1s\"\ndo = \"stop\"\n\n[[machine.step]]\nafter = \"1s\"\ndo = \"lock\"\nsession = \"ann\"",
+            ),
+            24,
+            "no session `ann` in this boot",
+        ),
         ("title = \n".to_string(), 1, ""),
     ];
     for (scenario, line, what) in cases {

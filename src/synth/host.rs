@@ -226,6 +226,7 @@ impl<'a> Host<'a> {
     pub(super) fn end_boot(&mut self, last: i64) {
         self.forget_after(last);
         self.boot = None;
+        self.sessions.clear();
     }
 
     fn forget_after(&mut self, last: i64) {
