@@ -41,7 +41,21 @@ pub enum Command {
         #[command(flatten)]
         rows: Rows,
     },
+    /// Writes event logs from a scenario, for tests and training
+    #[command(after_help = SYNTH_EXAMPLES)]
+    Synth {
+        /// What happened on which machines (TOML); fixtures/README.md explains how to write one
+        #[arg(value_name = "SCENARIO")]
+        scenario: PathBuf,
+        /// The folder to write into: a folder a machine, a log a channel
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
+
+const SYNTH_EXAMPLES: &str = "Example:
+  winsessions synth fixtures/workday/scenario.toml /tmp/workday
+The same scenario always makes the same bytes. A log that is already there is replaced.";
 
 /// What is read, and where results go.
 #[derive(Debug, Args)]
@@ -277,6 +291,7 @@ mod tests {
         let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);
         match Cli::try_parse_from(line).unwrap().command {
             Command::Sessions { run, .. } | Command::Events { run, .. } => run,
+            Command::Synth { .. } => unreachable!("no rows"),
         }
     }
 

@@ -6,7 +6,8 @@
 //! evidence -> log -> event -> session -> analysis -> filter -> export
 //! ```
 //!
-//! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top.
+//! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
+//! logs from stories and shares no code with what reads them, so that a common mistake shows.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
@@ -20,4 +21,5 @@ pub mod log;
 mod named;
 pub mod session;
 pub mod sid;
+pub mod synth;
 pub mod time;

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use winsessions::analysis::{Analysis, Options, analyse};
 use winsessions::error::Error;
 use winsessions::export::{self, Row, Tabular, View, messages, visible};
+use winsessions::synth;
 
 /// How wide tables are where no terminal says.
 const DEFAULT_WIDTH: usize = 120;
@@ -43,6 +44,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
                 to.write(&view, &kept.collect::<Vec<_>>())
             })
+        }
+        Command::Synth { scenario, folder } => {
+            let mut stdout = io::stdout().lock();
+            for log in synth::run(&scenario, &folder)? {
+                // The logs are written, whoever listens.
+                let _ = writeln!(stdout, "{}", visible(&log.display().to_string()));
+            }
+            Ok(Completeness::Whole)
         }
     }
 }
@@ -113,6 +122,7 @@ enum Completeness {
 enum Failure {
     Usage(clap::Error),
     Error(Error),
+    Synth(synth::Error),
 }
 
 impl Failure {
@@ -128,6 +138,9 @@ impl Failure {
                 writeln!(stderr, "winsessions: {}", visible(&text))
             }
             Failure::Usage(error) => error.print(),
+            Failure::Synth(error) => {
+                writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
+            }
         };
     }
 }
@@ -135,6 +148,12 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Error(error)
+    }
+}
+
+impl From<synth::Error> for Failure {
+    fn from(error: synth::Error) -> Self {
+        Failure::Synth(error)
     }
 }
 
@@ -163,7 +182,9 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
         Err(Failure::Usage(_)) => 2,
         Err(Failure::Error(Error::NoLog { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
-        Err(Failure::Error(_)) => 1,
+        // A scenario that makes no sense is wrong usage; all else may work another time.
+        Err(Failure::Synth(synth::Error::Scenario { .. })) => 2,
+        Err(Failure::Error(_) | Failure::Synth(_)) => 1,
     }
 }
 

@@ -1,0 +1,144 @@
+//! The fixtures: each log is what its scenario makes, each timeline what must come out, byte for byte.
+//!
+//! `WINSESSIONS_BLESS=1` remakes logs, timelines and the README's output instead; read the difference before it is kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use winsessions::synth;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn is_blessed() -> bool {
+    std::env::var_os("WINSESSIONS_BLESS").is_some()
+}
+
+/// The folders of the fixtures.
+fn fixtures() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("fixtures")).unwrap();
+    let mut folders: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 5, "{folders:?}");
+    folders
+}
+
+fn winsessions(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+        .args(arguments)
+        .env("COLUMNS", "100")
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// Compares with what is kept, or keeps it.
+fn hold(kept: &Path, made: &[u8]) {
+    if is_blessed() {
+        fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        fs::write(kept, made).unwrap();
+    }
+    let expected = fs::read(kept).unwrap_or_default();
+    let differs = expected
+        .iter()
+        .zip(made)
+        .position(|(a, b)| a != b)
+        .unwrap_or(expected.len().min(made.len()));
+    let around = |bytes: &[u8]| {
+        String::from_utf8_lossy(
+            &bytes[differs.saturating_sub(80).min(bytes.len())..(differs + 80).min(bytes.len())],
+        )
+        .into_owned()
+    };
+    assert!(
+        expected == made,
+        "{}: expected …{}… but made …{}…",
+        kept.display(),
+        around(&expected),
+        around(made)
+    );
+}
+
+fn files_under(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { files_under(&path) } else { 1 })
+        .sum()
+}
+
+// One test, so that timelines are remade after the logs that they come from.
+#[test]
+fn logs_are_what_their_scenarios_make_and_timelines_what_they_must_show() {
+    for folder in fixtures() {
+        let scenario = folder.join("scenario.toml");
+        let made = synth::render(&fs::read_to_string(&scenario).unwrap()).unwrap();
+        for (path, bytes) in &made {
+            hold(&folder.join("evidence").join(path), bytes);
+        }
+        assert_eq!(
+            files_under(&folder.join("evidence")),
+            made.len(),
+            "{}",
+            folder.display()
+        );
+        assert!(
+            folder.join("README.md").exists(),
+            "{} has no README.md",
+            folder.display()
+        );
+        for command in ["sessions", "events"] {
+            for format in ["csv", "jsonl"] {
+                let rows = winsessions(&folder, &[command, "--format", format, "evidence"]);
+                hold(&folder.join(format!("expected/{command}.{format}")), &rows);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let path = root().join("README.md");
+    let mut readme = fs::read_to_string(&path).unwrap();
+    let (marker, end) = ("<!-- output: ", " -->\n```text\n");
+    let start = readme.find(marker).unwrap();
+    let arguments_end = start + readme[start..].find(end).unwrap();
+    let arguments: Vec<String> = readme[start + marker.len()..arguments_end]
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let shown = arguments_end + end.len();
+    let shown_end = shown + readme[shown..].find("```").unwrap();
+    let made = String::from_utf8(winsessions(root(), &arguments)).unwrap();
+    readme.replace_range(shown..shown_end, &made);
+    hold(&path, readme.as_bytes());
+
+    let rows = String::from_utf8(winsessions(
+        root(),
+        &["sessions", "--format", "csv", "fixtures"],
+    ))
+    .unwrap();
+    let proofs: Vec<&str> = readme
+        .split('`')
+        .filter(|code| code.contains("#Security/"))
+        .collect();
+    assert_eq!(proofs.len(), 2);
+    let proven = rows.lines().filter(|row| {
+        proofs
+            .iter()
+            .all(|proof| row.contains(&format!("{proof},")))
+    });
+    assert_eq!(proven.count(), 1, "{proofs:?}");
+}
