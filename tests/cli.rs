@@ -93,17 +93,16 @@ fn an_output_that_cannot_be_opened_is_status_1_before_the_work_starts() {
     assert!(stderr(&failed).starts_with("winsessions: cannot write "));
 }
 
-/// A copy of the evidence in `fixtures/workday`; nothing while there is none.
-fn workday() -> Option<tempfile::TempDir> {
-    let evidence = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/workday/evidence");
-    let logs = Path::new(evidence)
-        .exists()
-        .then(|| logs(Path::new(evidence)))?;
+/// A copy of the logs of all fixtures.
+fn evidence() -> tempfile::TempDir {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let folder = tempfile::tempdir().unwrap();
+    let logs = logs(&fixtures);
+    assert!(logs.len() > 2, "{logs:?}");
     for (number, log) in logs.iter().enumerate() {
         fs::copy(log, folder.path().join(format!("{number}.evtx"))).unwrap();
     }
-    Some(folder)
+    folder
 }
 
 /// Every log below a folder, sorted.
@@ -150,7 +149,7 @@ fn what_should_have_been_a_log_is_told_with_the_reason() {
 
 #[test]
 fn data_goes_to_standard_output_and_messages_to_standard_error() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let output = winsessions(&["sessions", path(evidence.path())]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(output.stdout.starts_with(b"session_id,host,"));
@@ -163,7 +162,7 @@ fn data_goes_to_standard_output_and_messages_to_standard_error() {
 
 #[test]
 fn a_damaged_log_is_status_3_and_the_place_is_told() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let log = logs(evidence.path()).remove(0);
     let mut bytes = fs::read(&log).unwrap();
     let torn = bytes.len() - 1000;
@@ -180,7 +179,7 @@ fn a_damaged_log_is_status_3_and_the_place_is_told() {
 
 #[test]
 fn threads_and_the_order_of_arguments_do_not_change_a_byte() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let logs = logs(evidence.path());
     let mut forward: Vec<&str> = logs.iter().map(|log| path(log)).collect();
     for format in ["csv", "json", "jsonl"] {
@@ -195,7 +194,7 @@ fn threads_and_the_order_of_arguments_do_not_change_a_byte() {
 
 #[test]
 fn a_file_holds_what_standard_output_would_and_nothing_is_left_beside_it() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.json");
     let evidence = path(evidence.path());
@@ -209,7 +208,7 @@ fn a_file_holds_what_standard_output_would_and_nothing_is_left_beside_it() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let mut child = Command::new(env!("CARGO_BIN_EXE_winsessions"))
         .args(["sessions", path(evidence.path())])
         .stdout(Stdio::piped())
@@ -224,7 +223,7 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 
 #[test]
 fn a_filter_leaves_rows_out_and_a_time_adds_the_state() {
-    let Some(evidence) = workday() else { return };
+    let evidence = evidence();
     let evidence = path(evidence.path());
     let rows = |arguments: &[&str]| {
         let output = winsessions(&[&["sessions", evidence], arguments].concat());
