@@ -1,10 +1,10 @@
 //! Damage: what could not be read, where, and how much of it. Damage is data: it never stops a run.
 
-use serde::Serialize;
+use crate::named::named;
 use std::fmt;
 
 /// Where in a log something is. Parts that are not known are `None`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// Bytes from the start of the file.
     pub offset: Option<u64>,
@@ -15,7 +15,7 @@ pub struct Location {
 }
 
 /// Something in a log that could not be read as it should.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// Where it is.
     pub location: Location,
@@ -25,28 +25,28 @@ pub struct Damage {
     pub message: String,
 }
 
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DamageKind {
-    /// The file header's checksum or fields are wrong; its chunks were read all the same.
-    FileHeader,
-    /// A chunk does not start with its magic; its records were not read.
-    ChunkMagic,
-    /// A chunk header's checksum or fields are wrong; its records were read all the same.
-    ChunkHeader,
-    /// The checksum over a chunk's records is wrong; what parses was read all the same.
-    ChunkData,
-    /// A record could not be decoded.
-    Record,
-    /// Records that the chunk header claims are not there.
-    MissingRecords,
-    /// The file ends inside a chunk.
-    CutChunk,
-    /// Bytes after the last whole chunk.
-    TrailingBytes,
-    /// The file could not be read to its end.
-    Unreadable,
+named! {
+    /// What is wrong.
+    pub enum DamageKind {
+        /// The file header's checksum or fields are wrong; its chunks were read all the same.
+        FileHeader = "file-header",
+        /// A chunk does not start with its magic; its records were not read.
+        ChunkMagic = "chunk-magic",
+        /// A chunk header's checksum or fields are wrong; its records were read all the same.
+        ChunkHeader = "chunk-header",
+        /// The checksum over a chunk's records is wrong; what parses was read all the same.
+        ChunkData = "chunk-data",
+        /// A record could not be decoded.
+        Record = "record",
+        /// Records that the chunk header claims are not there.
+        MissingRecords = "missing-records",
+        /// The file ends inside a chunk; its records before the end were read.
+        CutChunk = "cut-chunk",
+        /// Bytes after the last whole chunk that are no chunk.
+        TrailingBytes = "trailing-bytes",
+        /// The file could not be read to its end.
+        Unreadable = "unreadable",
+    }
 }
 
 impl fmt::Display for Location {

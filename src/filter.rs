@@ -105,6 +105,17 @@ impl Filter {
             && self.at.is_none_or(|at| state_at(session, at).is_some())
     }
 
+    /// Whether a session would be shown if it were known to be interactive: the evidence does not tell.
+    pub fn leaves_out_as_unknown(&self, session: &Session) -> bool {
+        let all = Filter {
+            interactive: false,
+            ..self.clone()
+        };
+        self.interactive
+            && session.interactivity == Interactivity::Unknown
+            && all.keeps_session(session)
+    }
+
     /// Whether an event is asked for; `session` is the one it belongs to.
     pub fn keeps_event(&self, event: &TimelineEvent, session: Option<&Session>) -> bool {
         let record = &event.event;

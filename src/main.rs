@@ -33,7 +33,19 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let filter = rows.filter(at).map_err(usage)?;
             export(&run, |analysis, to| {
                 let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
-                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())
+                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())?;
+                let unknown = analysis
+                    .sessions
+                    .iter()
+                    .filter(|s| filter.leaves_out_as_unknown(s))
+                    .count();
+                if unknown > 0 && !run.quiet {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "winsessions: {unknown} more may be interactive: the evidence does not tell"
+                    );
+                }
+                Ok(())
             })
         }
         Command::Events { run, rows } => {

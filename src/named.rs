@@ -2,10 +2,10 @@
 
 /// Defines an enum whose variants have one written name, with `name`, `ALL`, `Display` and `FromStr`.
 macro_rules! named {
-    ($(#[$meta:meta])* pub enum $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
+    ($(#[$meta:meta])* pub enum $enum:ident { $(#[doc = $doc:literal] $variant:ident = $name:literal,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $enum { $($(#[$doc])* $variant,)* }
+        pub enum $enum { $(#[doc = $doc] $variant,)* }
 
         impl $enum {
             /// Every value, in the order of declaration.
@@ -14,6 +14,11 @@ macro_rules! named {
             /// The word that outputs use.
             pub const fn name(self) -> &'static str {
                 match self { $($enum::$variant => $name,)* }
+            }
+
+            /// What the word means, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $($enum::$variant => $doc.trim_ascii(),)* }
             }
         }
 

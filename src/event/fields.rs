@@ -149,7 +149,6 @@ impl Collector {
                 span.latest = span.latest.max(time);
                 span.earliest = span.earliest.min(time);
                 span.live &= live;
-                span.records += 1;
                 Some(previous)
             }
             _ => {
@@ -165,7 +164,6 @@ impl Collector {
                     earliest: time,
                     latest: time,
                     live,
-                    records: 1,
                 });
                 None
             }

@@ -160,8 +160,6 @@ pub struct Span {
     pub latest: Time,
     /// Whether EventRecordIDs are those of the record headers, so that a number left out is a loss.
     pub live: bool,
-    /// How many records.
-    pub records: u64,
 }
 
 /// One logon-related record.

@@ -331,7 +331,7 @@ pub static LOGS: &[Column<LogAccount>] = &[
 /// The damaged places of a log, in file order.
 #[rustfmt::skip]
 pub static DAMAGE: &[Column<Damage>] = &[
-    column("kind", "What is wrong.", |_, d| damage_kind(d)),
+    column("kind", "What is wrong.", |_, d| d.kind.name().into()),
     column("chunk", "The chunk, counted from 0 in file order.", |_, d| d.location.chunk.into()),
     column("record", "The record header's identifier.", |_, d| d.location.record.into()),
     column("offset", "Bytes from the start of the file.", |_, d| d.location.offset.into()),
@@ -344,11 +344,3 @@ pub static SKIPPED: &[Column<Skipped>] = &[
     column("path", "The file or folder.", |_, s| path_text(&s.path).into()),
     column("reason", "Why it was skipped, in words.", |_, s| s.reason.as_str().into()),
 ];
-
-/// The word that serde writes for the kind of damage.
-fn damage_kind(damage: &Damage) -> Cell<'_> {
-    match serde_json::to_value(damage.kind) {
-        Ok(serde_json::Value::String(word)) => word.into(),
-        _ => Cell::Empty,
-    }
-}

@@ -402,7 +402,18 @@ fn came_from(session: &Session) -> String {
         .as_deref()
         .filter(|address| !(at_the_machine && ["127.0.0.1", "::1"].contains(address)));
     let names = std::iter::once(&session.host).chain(&session.host_aliases);
-    place(address, session.workstation.as_deref(), names)
+    let from = place(address, session.workstation.as_deref(), names);
+    // Where somebody took it over later says more than where it began.
+    let later = session
+        .intervals
+        .iter()
+        .rev()
+        .find_map(|interval| interval.address.as_deref());
+    match later.filter(|later| Some(*later) != address) {
+        Some(later) if from.is_empty() => format!("then {later}"),
+        Some(later) => format!("{from}, then {later}"),
+        None => from,
+    }
 }
 
 /// An address and the workstation name beside it, if that is none of the machine's own names.

@@ -1,6 +1,11 @@
 use super::*;
 use crate::analysis::{Analysis, TimelineEvent};
-use crate::session::Session;
+use crate::damage::DamageKind;
+use crate::event::Action;
+use crate::session::{
+    EndReason, EndSource, Flag, Interactivity, Kind, PartReason, Role, Session, StartSource, State,
+};
+use crate::sid::AccountClass;
 
 /// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
 fn golden(name: &str, found: &[u8]) {
@@ -250,6 +255,31 @@ fn the_documentation_lists_every_column() {
         "in `evidence` of JSON",
         columns::SKIPPED,
     );
+    macro_rules! words {
+        ($title:literal, $enum:ident) => {
+            page.push_str(concat!(
+                "\n### ",
+                $title,
+                "\n\n| word | meaning |\n|---|---|\n"
+            ));
+            for word in $enum::ALL {
+                page.push_str(&format!("| `{}` | {} |\n", word.name(), word.meaning()));
+            }
+        };
+    }
+    page.push_str("\n## Words\n");
+    words!("kind", Kind);
+    words!("interactivity", Interactivity);
+    words!("account_class", AccountClass);
+    words!("start_source", StartSource);
+    words!("end_reason", EndReason);
+    words!("end_source", EndSource);
+    words!("flags", Flag);
+    words!("state, in intervals", State);
+    words!("reason, in parts", PartReason);
+    words!("role, in records", Role);
+    words!("event", Action);
+    words!("kind, in damage", DamageKind);
     golden("../../../docs/columns.md", page.as_bytes());
 }
 
@@ -260,6 +290,10 @@ The names are the same in every format. Absent is empty in CSV and `null` in JSO
 the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
 words can grow: readers must expect new ones. A schema's number changes when a column changes its meaning or
 goes; new columns may come under the same number, so read columns by name.
+
+Times are the machine's own clock. Where it was set back inside a session, `end` can lie before `start`, and a session
+before its own `boot`: records are ordered by their numbers, durations leave the change out, and the session is flagged
+`clock-changed`.
 
 - **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
 - **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,

@@ -261,16 +261,16 @@ fn error_at(error: &EvtxError, at: Place) -> (Location, String) {
     }
 }
 
-/// An error and what it came from, in one line.
+/// An error and what it came from, in one line, without the steps in between that say nothing.
 fn words(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_words = cause.to_string();
-        if !words.contains(&cause_words) {
-            words = format!("{words}: {cause_words}");
+    let mut words: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !text.starts_with("An error occurred") && words.last() != Some(&text) {
+            words.push(text);
         }
-        source = cause.source();
+        next = cause.source();
     }
-    words
+    words.join(": ")
 }

@@ -2,12 +2,18 @@
 
 use crate::event::{Action, Event, LogonId, Span};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// A Logon ID lower than the highest of its boot by more than this was given by another boot. Within a boot
 /// the largest step back seen is 3,251.
 const LOGON_ID_STEP_BACK: u64 = 0x4000;
+
+/// How many records before its 4624 a Logon ID can be named, unless within [`HELD_TIME`].
+const HELD_RECORDS: u64 = 10;
+
+/// How long before its 4624 a Logon ID can be named, unless within [`HELD_RECORDS`].
+const HELD_TIME: Ticks = TICKS_PER_SECOND;
 
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
@@ -157,6 +163,8 @@ const AUDIT_EVENTS_DROPPED: u16 = 1101;
 struct Seen {
     lsass: Option<u32>,
     given: HashSet<LogonId>,
+    /// Logon IDs that records named, with the first record and its time.
+    named: HashMap<LogonId, (u64, Time)>,
     highest: u64,
 }
 
@@ -168,7 +176,14 @@ impl Seen {
             return true;
         }
         Self::given(event).is_some_and(|id| {
-            self.given.contains(&id) || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest
+            // Special privileges are written just before their logon; what is older was another logon.
+            let was_used = self.named.get(&id).is_some_and(|&(record, time)| {
+                event.record_id.saturating_sub(record) > HELD_RECORDS
+                    && !event.time.within(time, HELD_TIME)
+            });
+            was_used
+                || self.given.contains(&id)
+                || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest
         })
     }
 
@@ -177,6 +192,12 @@ impl Seen {
         if let Some(id) = Self::given(event) {
             self.given.insert(id);
             self.highest = self.highest.max(id.0);
+        }
+        let own = event.logon_id.filter(|_| event.action != Action::Logon);
+        for id in [own, event.subject_logon_id].into_iter().flatten() {
+            self.named
+                .entry(id)
+                .or_insert((event.record_id, event.time));
         }
     }
 
@@ -205,13 +226,17 @@ fn last_time(boot: &Boot, next: Option<&Event>, events: &[Event], spans: &[Span]
     if let Some(previous) = next.and_then(|next| next.previous) {
         return Some(previous);
     }
-    let last_span = spans
-        .iter()
+    // Spans are sorted by channel and first record.
+    let limit = next.map_or(u64::MAX, |next| next.record_id);
+    let upto = spans
+        .partition_point(|span| (&*span.channel, span.first_id) < (&*last_event.channel, limit));
+    let last_span = upto
+        .checked_sub(1)
+        .and_then(|at| spans.get(at))
         .filter(|span| {
             span.channel == last_event.channel
-                && next.is_none_or(|next| span.last_id < next.record_id)
-        })
-        .max_by_key(|span| span.last_id)
-        .filter(|span| span.last_id > last_event.record_id);
+                && span.last_id > last_event.record_id
+                && span.last_id < limit
+        });
     Some(last_span.map_or(last_event.time, |span| span.last_time))
 }

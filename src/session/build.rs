@@ -1,13 +1,13 @@
 //! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
 
 use super::boot::Boot;
-use super::draft::{Draft, DraftInterval, DraftPart};
+use super::draft::{Draft, DraftPart};
 use super::kind;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How far apart the two records of a logon that User Account Control split can be, where no link says so:
 /// 119 of 119 pairs with a link were that near.
@@ -22,6 +22,8 @@ const REFRESH: Ticks = TICKS_PER_SECOND / 2;
 const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
 /// How near two Logon IDs that precede the log must be to be one logon, split.
 const TWIN_DISTANCE: u64 = 0x100;
+/// How many events around a logon are looked at for what belongs to it: a bound for logs in which all have one time.
+const NEAR_EVENTS: usize = 2000;
 /// How many records before a `runas` logon its 4648 lies at most.
 const CREDENTIALS_RECORDS: u64 = 2;
 /// The same in time.
@@ -36,18 +38,24 @@ pub(super) struct Builder<'a> {
     first_draft: usize,
     /// The draft that each event of the machine belongs to.
     pub places: &'a mut [Option<usize>],
-    /// Its desktop sessions.
-    desktops: Vec<usize>,
-    /// Its prompts that were answered with credentials.
-    elevations: Vec<usize>,
+    /// Its desktop sessions that are open; those that have ended since are taken out when they are met.
+    desktops: BTreeSet<usize>,
+    /// The same by account.
+    desktops_of: HashMap<Sid, BTreeSet<usize>>,
+    /// Its prompts that were answered with credentials, by the session they were shown in.
+    elevations: HashMap<usize, Vec<usize>>,
     /// The draft of each Logon ID of this boot.
     by_id: HashMap<LogonId, usize>,
     /// The 4624 of each Logon ID of this boot.
     logons: HashMap<LogonId, usize>,
     /// What is known of the Logon IDs of this boot that have no 4624.
     unlogged: HashMap<LogonId, Unlogged>,
-    /// The first half of a split logon, by the Logon ID of the second.
-    awaited: HashMap<LogonId, usize>,
+    /// The same by account, where they may be desktop sessions.
+    unlogged_of: HashMap<Sid, Vec<LogonId>>,
+    /// The Logon IDs that a 4647 names.
+    left: HashSet<LogonId>,
+    /// The draft and the Logon ID of the first half of a split logon, by the Logon ID of the second.
+    awaited: HashMap<LogonId, (usize, LogonId)>,
     /// Records that name a Logon ID before its 4624 does.
     held: HashMap<LogonId, Vec<usize>>,
 }
@@ -75,11 +83,14 @@ impl<'a> Builder<'a> {
             first_draft: drafts.len(),
             drafts,
             places,
-            desktops: Vec::new(),
-            elevations: Vec::new(),
+            desktops: BTreeSet::new(),
+            desktops_of: HashMap::new(),
+            elevations: HashMap::new(),
             by_id: HashMap::new(),
             logons: HashMap::new(),
             unlogged: HashMap::new(),
+            unlogged_of: HashMap::new(),
+            left: HashSet::new(),
             awaited: HashMap::new(),
             held: HashMap::new(),
         };
@@ -133,6 +144,27 @@ impl<'a> Builder<'a> {
                     .fill_from(&event.subject);
             }
         }
+        for (&id, known) in &unlogged {
+            let may_be_desktop = known.had_desktop
+                || known
+                    .logoff_type
+                    .is_none_or(|logon_type| matches!(logon_type.0, 2 | 10..=12));
+            if let Some(sid) = known
+                .account
+                .sid
+                .clone()
+                .filter(|_| may_be_desktop && kind::standing(id).is_none())
+            {
+                self.unlogged_of.entry(sid).or_default().push(id);
+            }
+        }
+        self.unlogged_of
+            .values_mut()
+            .for_each(|ids| ids.sort_unstable());
+        self.left = own()
+            .filter(|(_, event)| event.action == Action::UserLogoff)
+            .filter_map(|(_, event)| event.logon_id)
+            .collect();
         self.unlogged = unlogged;
     }
 
@@ -176,12 +208,16 @@ impl<'a> Builder<'a> {
             self.held.entry(id).or_default().push(index);
             return None;
         }
-        if let Some(&number) = self.awaited.get(&id) {
+        if let Some(&(number, first)) = self.awaited.get(&id) {
             // The other half of a split logon, whose own 4624 is missing.
             let draft = self.drafts.get_mut(number)?;
-            draft.parts.push(DraftPart {
+            let reason = match draft.part(first).map(|part| part.reason) {
+                Some(PartReason::Logon) | None => PartReason::UacTwin,
+                Some(attached) => attached,
+            };
+            draft.add_part(DraftPart {
                 is_paired: true,
-                ..DraftPart::new(id, None, PartReason::UacTwin)
+                ..DraftPart::new(id, None, reason)
             });
             draft.used(index);
             self.by_id.insert(id, number);
@@ -216,17 +252,25 @@ impl<'a> Builder<'a> {
 
     fn add(&mut self, draft: Draft, id: Option<LogonId>) -> usize {
         let number = self.drafts.len();
-        if draft.is_desktop {
-            self.desktops.push(number);
-        }
-        if draft.kind == Kind::Elevation {
-            self.elevations.push(number);
+        let (is_desktop, sid) = (draft.is_desktop, draft.account.sid.clone());
+        if let Some(parent) = draft.parent.filter(|_| draft.kind == Kind::Elevation) {
+            self.elevations.entry(parent).or_default().push(number);
         }
         self.drafts.push(draft);
         if let Some(id) = id {
             self.by_id.insert(id, number);
         }
+        if is_desktop {
+            self.note_desktop(number, sid);
+        }
         number
+    }
+
+    fn note_desktop(&mut self, number: usize, sid: Option<Sid>) {
+        self.desktops.insert(number);
+        if let Some(sid) = sid {
+            self.desktops_of.entry(sid).or_default().insert(number);
+        }
     }
 
     fn logon(&mut self, index: usize, event: &Event) -> Option<usize> {
@@ -266,10 +310,9 @@ impl<'a> Builder<'a> {
             draft.parent = self.only_open_desktop();
         }
         draft.elevated = event.elevated;
-        draft
-            .parts
-            .iter_mut()
-            .for_each(|part| part.logon = Some(index));
+        if let Some(part) = id.and_then(|id| draft.part_mut(id)) {
+            part.logon = Some(index);
+        }
         draft.prove(index, Role::Start);
         if matches!(kind, Kind::Runas | Kind::RunasNetonly)
             && let Some(credentials) = self.credentials_for(index, event)
@@ -286,21 +329,16 @@ impl<'a> Builder<'a> {
 
     /// Notes what a new Logon ID of a session brings: the half still to come, and the records that named it before.
     fn settle(&mut self, number: usize, index: usize, event: &Event) {
-        if let Some(linked) = event.linked_logon_id {
-            self.awaited.insert(linked, number);
+        if let (Some(linked), Some(id)) = (event.linked_logon_id, event.logon_id) {
+            self.awaited.insert(linked, (number, id));
         }
         let held = event
             .logon_id
             .and_then(|id| self.held.remove(&id))
             .unwrap_or_default();
         for earlier in held {
-            if let Some(place) = self.places.get_mut(earlier) {
-                *place = place.or(Some(number));
-            }
-            if let (Some(draft), Some(event)) =
-                (self.drafts.get_mut(number), self.events.get(earlier))
-            {
-                draft.privileged(earlier, event);
+            if let Some(event) = self.events.get(earlier) {
+                self.take(earlier, event);
             }
         }
         if let Some(draft) = self.drafts.get_mut(number) {
@@ -335,7 +373,7 @@ impl<'a> Builder<'a> {
         event: &Event,
     ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
-        let half = draft.part(first)?;
+        let half = draft.part_mut(first)?;
         half.is_paired = true;
         let reason = half.reason;
         draft.logons += 1;
@@ -351,16 +389,20 @@ impl<'a> Builder<'a> {
             draft.id = filtered;
             draft.elevated_id = elevated;
             draft.elevated = Some(true);
-            draft.parts.extend(event.logon_id.map(|id| DraftPart {
-                is_paired: true,
-                ..DraftPart::new(id, Some(index), PartReason::UacTwin)
-            }));
+            if let Some(id) = event.logon_id {
+                draft.add_part(DraftPart {
+                    is_paired: true,
+                    ..DraftPart::new(id, Some(index), PartReason::UacTwin)
+                });
+            }
         } else {
             // The other half of an unlock unlocks as well.
-            draft.parts.extend(event.logon_id.map(|id| DraftPart {
-                is_paired: true,
-                ..DraftPart::new(id, Some(index), reason)
-            }));
+            if let Some(id) = event.logon_id {
+                draft.add_part(DraftPart {
+                    is_paired: true,
+                    ..DraftPart::new(id, Some(index), reason)
+                });
+            }
         }
         if let Some(id) = event.logon_id {
             self.by_id.insert(id, number);
@@ -379,11 +421,9 @@ impl<'a> Builder<'a> {
     ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
         draft.logons += 1;
-        draft.parts.extend(
-            event
-                .logon_id
-                .map(|id| DraftPart::new(id, Some(index), reason)),
-        );
+        if let Some(id) = event.logon_id {
+            draft.add_part(DraftPart::new(id, Some(index), reason));
+        }
         draft.prove(index, Role::Part);
         draft.last_attached = Some(index);
         if let Some(id) = event.logon_id {
@@ -419,16 +459,7 @@ impl<'a> Builder<'a> {
         let (number, first) = match linked {
             Some(linked) => (*self.by_id.get(&linked)?, linked),
             None => match self.awaited.get(&id) {
-                Some(&number) => (
-                    number,
-                    self.drafts
-                        .get(number)?
-                        .parts
-                        .iter()
-                        .rev()
-                        .find(|part| self.links_to(part, id))?
-                        .id,
-                ),
+                Some(&awaited) => awaited,
                 None => {
                     let first = self.unlinked_half(index, event)?.logon_id?;
                     (*self.by_id.get(&first)?, first)
@@ -436,38 +467,39 @@ impl<'a> Builder<'a> {
             },
         };
         let draft = self.drafts.get(number)?;
-        let part = draft.parts.iter().find(|part| part.id == first)?;
+        let part = draft.part(first)?;
         // A split logon has two halves, never three, of one account.
         (!part.is_paired && draft.account.sid == event.account.sid).then_some((number, first))
     }
 
-    fn links_to(&self, part: &DraftPart, id: LogonId) -> bool {
-        part.logon
-            .and_then(|logon| self.events.get(logon))
-            .is_some_and(|logon| logon.linked_logon_id == Some(id))
-    }
-
     /// The first half of a split logon of a version that does not link the two.
     fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
-        let unsplit = event
-            .logon_type
-            .is_none_or(|logon_type| matches!(logon_type.0, 0 | 3 | 5 | 8));
-        if event.version >= FIRST_VERSION_WITH_LINK || unsplit {
-            return None;
-        }
         let earlier = self.events.get(self.boot.events.start..index)?;
         let near = earlier
             .iter()
             .rev()
             .take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
-        near.into_iter().find(|first| {
-            first.action == Action::Logon
-                && event.time.within(first.time, TWIN_TIME)
-                && first.account.sid == event.account.sid
-                && first.logon_type == event.logon_type
-                && first.process_id == event.process_id
-                && first.logon_process == event.logon_process
-        })
+        near.into_iter()
+            .find(|first| are_unlinked_halves(first, event))
+    }
+
+    /// Whether a 4647 names this logon or its other half: somebody logged off from it, so that it was a session.
+    fn is_left_by_somebody(&self, index: usize, event: &Event) -> bool {
+        let later = self
+            .events
+            .get(index + 1..self.boot.events.end)
+            .unwrap_or_default();
+        let near = later
+            .iter()
+            .take_while(|second| second.record_id.saturating_sub(event.record_id) <= TWIN_RECORDS);
+        let second = near
+            .into_iter()
+            .find(|second| are_unlinked_halves(event, second))
+            .and_then(|second| second.logon_id);
+        [event.logon_id, event.linked_logon_id, second]
+            .into_iter()
+            .flatten()
+            .any(|id| self.left.contains(&id))
     }
 
     /// The session of the account that LSA has just made, or returned to, and validates anew.
@@ -481,6 +513,7 @@ impl<'a> Builder<'a> {
         let near = |logon: &Event| event.time.within(logon.time, REFRESH);
         let earlier = (self.boot.events.start..index)
             .rev()
+            .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         if let Some((logon, _)) = earlier
             .take_while(|(_, logon)| near(logon))
@@ -490,6 +523,7 @@ impl<'a> Builder<'a> {
         }
         // The logon itself is often written just after.
         let later = (index + 1..self.boot.events.end)
+            .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         let (logon, event) = later
             .take_while(|(_, logon)| near(logon))
@@ -505,6 +539,9 @@ impl<'a> Builder<'a> {
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
         let logon_type = event.logon_type.map(|logon_type| logon_type.0);
+        if self.is_left_by_somebody(index, event) {
+            return None;
+        }
         let number = self
             .open_desktop_of(event.account.sid.as_ref(), reconnected_id)
             .or_else(|| {
@@ -541,73 +578,62 @@ impl<'a> Builder<'a> {
             return;
         };
         draft.account.fill_from(account);
-        if !draft.is_desktop {
-            draft.is_desktop = true;
-            self.desktops.push(number);
-        }
-    }
-
-    /// The open desktop sessions of this boot.
-    fn open_desktops(&self) -> impl Iterator<Item = (usize, &Draft)> {
-        let desktops = self
-            .desktops
-            .iter()
-            .filter_map(|&number| Some((number, self.drafts.get(number)?)));
-        desktops.filter(|(_, draft)| draft.is_open())
+        draft.is_desktop = true;
+        let sid = draft.account.sid.clone();
+        self.note_desktop(number, sid);
     }
 
     /// The desktop session of an account that is open now; the one with Logon ID `preferred` if there are several, else
     /// one that is locked or disconnected, else the latest.
-    fn open_desktop_of(&self, sid: Option<&Sid>, preferred: Option<LogonId>) -> Option<usize> {
-        let sid = sid?;
-        let own = || {
-            self.open_desktops()
-                .filter(|(_, draft)| draft.account.sid.as_ref() == Some(sid))
+    fn open_desktop_of(&mut self, sid: Option<&Sid>, preferred: Option<LogonId>) -> Option<usize> {
+        let own = self.desktops_of.get_mut(sid?)?;
+        own.retain(|&number| self.drafts.get(number).is_some_and(Draft::is_open));
+        let is = |wanted: &dyn Fn(&Draft) -> bool| {
+            own.iter()
+                .copied()
+                .find(|&number| self.drafts.get(number).is_some_and(wanted))
         };
-        own()
-            .filter(|(_, draft)| preferred.is_some_and(|id| draft.holds(id)))
-            .chain(own().filter(|(_, draft)| draft.is_away()))
-            .map(|(number, _)| number)
-            .next()
-            .or_else(|| own().map(|(number, _)| number).last())
+        is(&|draft| preferred.is_some_and(|id| draft.part(id).is_some()))
+            .or_else(|| is(&Draft::is_away))
+            .or_else(|| own.last().copied())
     }
 
     /// The Logon ID of a desktop session of the account that began before the log; of two that are probably halves of one
     /// logon, the larger.
     fn desktop_before_log(&self, sid: Option<&Sid>) -> Option<LogonId> {
-        let mut ids: Vec<LogonId> = self
-            .unlogged
-            .iter()
-            .filter(|(id, known)| {
-                let may_be_desktop = known.had_desktop
-                    || known
-                        .logoff_type
-                        .is_none_or(|t| matches!(t.0, 2 | 10 | 11 | 12));
-                let still_open = self
-                    .by_id
-                    .get(id)
-                    .and_then(|&number| self.drafts.get(number))
-                    .is_none_or(Draft::is_open);
-                kind::standing(**id).is_none()
-                    && known.account.sid.as_ref() == sid
-                    && sid.is_some()
-                    && may_be_desktop
-                    && still_open
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        ids.sort_by_key(|id| {
+        let ids = self.unlogged_of.get(sid?)?.iter().copied();
+        let open = |id: &LogonId| {
+            self.by_id
+                .get(id)
+                .and_then(|&number| self.drafts.get(number))
+                .is_none_or(Draft::is_open)
+        };
+        ids.filter(open).max_by_key(|id| {
             (
                 self.unlogged.get(id).is_some_and(|known| known.had_desktop),
                 *id,
             )
-        });
-        ids.pop()
+        })
     }
 
-    fn only_open_desktop(&self) -> Option<usize> {
-        let mut open = self.open_desktops().map(|(number, _)| number);
-        open.next().filter(|_| open.next().is_none())
+    fn only_open_desktop(&mut self) -> Option<usize> {
+        let (mut open, mut ended) = (Vec::new(), Vec::new());
+        for &number in &self.desktops {
+            match self.drafts.get(number).is_some_and(Draft::is_open) {
+                true => open.push(number),
+                false => ended.push(number),
+            }
+            if open.len() > 1 {
+                break;
+            }
+        }
+        for number in ended {
+            self.desktops.remove(&number);
+        }
+        match open.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
     }
 
     /// The later events of this boot that are near enough to belong to a reconnect.
@@ -619,6 +645,7 @@ impl<'a> Builder<'a> {
             .unwrap_or_default();
         later
             .iter()
+            .take(NEAR_EVENTS)
             .take_while(move |after| at.is_some_and(|at| after.time.within(at, RECONNECT)))
     }
 
@@ -631,9 +658,12 @@ impl<'a> Builder<'a> {
     /// Network logons just before a Remote Desktop logon that were its pre-authentication.
     fn pre_authentications(&self, event: &Event) -> Vec<usize> {
         let own = self.drafts.iter().enumerate().skip(self.first_draft).rev();
-        own.filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
+        own.take(NEAR_EVENTS)
+            .filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
             .take_while(|(_, _, logon)| event.time.since(logon.time) <= RECONNECT)
+            // What seems to come later was written before the clock went back.
             .filter(|(_, draft, logon)| {
+                let before = logon.time <= event.time;
                 let nobody = logon
                     .subject
                     .sid
@@ -641,7 +671,8 @@ impl<'a> Builder<'a> {
                     .is_some_and(|sid| sid.as_str() == "S-1-0-0");
                 let address_fits =
                     logon.source_address.is_none() || logon.source_address == event.source_address;
-                draft.kind == Kind::Network
+                before
+                    && draft.kind == Kind::Network
                     && nobody
                     && address_fits
                     && logon.account.sid == event.account.sid
@@ -692,9 +723,7 @@ impl<'a> Builder<'a> {
             return Some(number);
         }
         draft.account.fill_from(&event.account);
-        if let Some(part) = draft.part(id) {
-            part.closed = part.closed.or(Some(index));
-        }
+        draft.close_part(id, index);
         draft.prove(index, Role::End);
         Some(number)
     }
@@ -706,7 +735,11 @@ impl<'a> Builder<'a> {
         if draft.user_logoff.is_none() && !draft.standing {
             draft.user_logoff = Some(index);
             draft.prove(index, Role::End);
-            if draft.elevated_id.is_none() && draft.id != event.logon_id {
+            let is_half = event
+                .logon_id
+                .and_then(|id| draft.part(id))
+                .is_some_and(|part| part.reason == PartReason::UacTwin);
+            if draft.elevated_id.is_none() && is_half {
                 // It names the filtered half, whose 4624 is missing.
                 draft.elevated_id = draft.id;
                 draft.id = event.logon_id;
@@ -718,12 +751,8 @@ impl<'a> Builder<'a> {
 
     /// A prompt that was answered in a session ends with it at the latest.
     fn end_elevations(&mut self, parent: usize, index: usize) {
-        for &number in &self.elevations {
-            if let Some(draft) = self
-                .drafts
-                .get_mut(number)
-                .filter(|draft| draft.parent == Some(parent) && draft.is_open())
-            {
+        for number in self.elevations.remove(&parent).unwrap_or_default() {
+            if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
                 draft.parents_end = Some(index);
             }
         }
@@ -735,77 +764,89 @@ impl<'a> Builder<'a> {
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
-        if !begins {
-            // The address of a local client is `LOCAL`: no address.
-            let address = event
-                .source_address
-                .clone()
-                .filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
-            self.back_in_use(number, index, state, address);
-        } else if !draft.is_in(state) {
-            draft.intervals.push(DraftInterval {
-                state,
-                from: Some(index),
-                to: None,
-                address: None,
-            });
+        // What comes after somebody left is the session being torn down.
+        if draft.user_logoff.is_none() {
+            if begins {
+                draft.leave(state, index);
+            } else {
+                // The address of a local client is `LOCAL`: no address.
+                let address = event
+                    .source_address
+                    .clone()
+                    .filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
+                self.back_in_use(number, index, state, address);
+            }
         }
         Some(number)
     }
 
-    /// Ends a state; one whose beginning was not recorded is kept with an open beginning.
+    /// Ends a state. A 4801 soon after an unlocking logon is the same unlock.
     fn back_in_use(&mut self, number: usize, index: usize, state: State, address: Option<Text>) {
         let (Some(draft), Some(event)) = (self.drafts.get_mut(number), self.events.get(index))
         else {
             return;
         };
-        let last = draft
-            .intervals
-            .iter_mut()
-            .rev()
-            .find(|interval| interval.state == state);
-        match last {
-            Some(open) if open.to.is_none() => {
-                open.to = Some(index);
-                open.address = address;
+        let events = self.events;
+        draft.come_back(state, index, address, |ended| {
+            events
+                .get(ended)
+                .is_some_and(|ended| event.time.within(ended.time, RECONNECT))
+        });
+    }
+}
+
+/// Marks, among the sessions of a boot whose logons precede the log, those that are probably halves of one logon: two
+/// of one account with neighbouring Logon IDs, one of which was seen with a desktop.
+pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
+    let mut unlogged: Vec<(Sid, LogonId, usize, bool)> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| {
+            draft.logon.is_none() && !draft.standing && draft.kind != Kind::Network
+        })
+        .filter_map(|(number, draft)| {
+            Some((
+                draft.account.sid.clone()?,
+                draft.id?,
+                number,
+                draft.is_desktop,
+            ))
+        })
+        .collect();
+    unlogged.sort();
+    let near = |a: &(Sid, LogonId, usize, bool), b: &(Sid, LogonId, usize, bool)| {
+        a.0 == b.0 && b.1.0.abs_diff(a.1.0) < TWIN_DISTANCE
+    };
+    for (at, desktop) in unlogged.iter().enumerate().filter(|(_, one)| one.3) {
+        let neighbours = [at.checked_sub(1), at.checked_add(1)]
+            .into_iter()
+            .flatten()
+            .filter_map(|at| unlogged.get(at));
+        let nearest = neighbours
+            .filter(|other| near(desktop, other))
+            .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
+        for number in nearest.into_iter().flat_map(|other| [desktop.2, other.2]) {
+            if let Some(draft) = drafts.get_mut(number) {
+                draft.flags.insert(Flag::Twin);
             }
-            // A 4801 soon after an unlocking logon is the same unlock.
-            Some(ended)
-                if ended
-                    .to
-                    .and_then(|to| self.events.get(to))
-                    .is_some_and(|to| event.time.within(to.time, RECONNECT)) => {}
-            _ => draft.intervals.push(DraftInterval {
-                state,
-                from: None,
-                to: Some(index),
-                address,
-            }),
         }
     }
 }
 
-/// Marks, among the sessions of a boot whose logons precede the log, those that are probably halves of one logon.
-pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
-    let mut unlogged: Vec<(Sid, LogonId, usize)> = drafts
-        .iter()
-        .enumerate()
-        .filter(|(_, draft)| draft.logon.is_none() && !draft.standing)
-        .filter_map(|(number, draft)| Some((draft.account.sid.clone()?, draft.id?, number)))
-        .collect();
-    unlogged.sort();
-    for pair in unlogged.windows(2) {
-        if let [(sid, first, a), (same, second, b)] = pair
-            && sid == same
-            && second.0 - first.0 < TWIN_DISTANCE
-        {
-            for number in [*a, *b] {
-                if let Some(draft) = drafts.get_mut(number) {
-                    draft.flags.insert(Flag::Twin);
-                }
-            }
-        }
-    }
+/// Whether two logons of a version that does not link them are halves of one.
+fn are_unlinked_halves(first: &Event, second: &Event) -> bool {
+    let unsplit = second
+        .logon_type
+        .is_none_or(|logon_type| matches!(logon_type.0, 0 | 3 | 5 | 8));
+    second.version < FIRST_VERSION_WITH_LINK
+        && !unsplit
+        && first.action == Action::Logon
+        && second.action == Action::Logon
+        && second.time.within(first.time, TWIN_TIME)
+        && first.account.sid == second.account.sid
+        && first.logon_type == second.logon_type
+        && first.process_id == second.process_id
+        && first.logon_process == second.logon_process
 }
 
 /// What a logon was that is only a part of a session.

@@ -27,14 +27,20 @@ pub(super) struct Draft {
     pub is_desktop: bool,
     pub logons: u32,
     pub parent: Option<usize>,
-    pub parts: Vec<DraftPart>,
+    parts: Vec<DraftPart>,
+    /// How many of its parts carry it, and how many of those are closed.
+    carriers: (u32, u32),
+    /// The last event that closed a part that carries it.
+    last_closed: Option<usize>,
     pub proofs: Vec<(usize, Role)>,
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
     /// Its parent's end, which is its own at the latest.
     pub parents_end: Option<usize>,
-    pub intervals: Vec<DraftInterval>,
+    intervals: Vec<DraftInterval>,
+    /// The last interval of each state.
+    last_of_state: [Option<usize>; State::ALL.len()],
     pub flags: BTreeSet<Flag>,
     pub privileges: Option<Text>,
 }
@@ -79,7 +85,7 @@ impl DraftPart {
 impl Draft {
     /// A session first named by the event at `first`.
     pub(super) fn new(first: usize, id: Option<LogonId>) -> Self {
-        Draft {
+        let mut draft = Draft {
             first,
             last_use: first,
             id,
@@ -92,18 +98,91 @@ impl Draft {
             is_desktop: false,
             logons: 0,
             parent: None,
-            parts: id
-                .map(|id| DraftPart::new(id, None, PartReason::Logon))
-                .into_iter()
-                .collect(),
+            parts: Vec::new(),
+            carriers: (0, 0),
+            last_closed: None,
             proofs: Vec::new(),
             last_attached: None,
             user_logoff: None,
             parents_end: None,
             intervals: Vec::new(),
+            last_of_state: Default::default(),
             flags: BTreeSet::new(),
             privileges: None,
+        };
+        if let Some(id) = id {
+            draft.add_part(DraftPart::new(id, None, PartReason::Logon));
         }
+        draft
+    }
+
+    pub(super) fn add_part(&mut self, part: DraftPart) {
+        self.carriers.0 += u32::from(part.carries());
+        self.parts.push(part);
+    }
+
+    /// Notes that the token of a part closed at `index`.
+    pub(super) fn close_part(&mut self, id: LogonId, index: usize) {
+        let Some(part) = self.part_mut(id).filter(|part| part.closed.is_none()) else {
+            return;
+        };
+        part.closed = Some(index);
+        if part.carries() {
+            self.carriers.1 += 1;
+            self.last_closed = self.last_closed.max(Some(index));
+        }
+    }
+
+    /// Begins a state, unless the session is in it already.
+    pub(super) fn leave(&mut self, state: State, index: usize) {
+        if !self.is_in(state) {
+            self.add_interval(DraftInterval {
+                state,
+                from: Some(index),
+                to: None,
+                address: None,
+            });
+        }
+    }
+
+    fn add_interval(&mut self, interval: DraftInterval) {
+        if let Some(last) = self.last_of_state.get_mut(interval.state as usize) {
+            *last = Some(self.intervals.len());
+        }
+        self.intervals.push(interval);
+    }
+
+    /// Ends a state; one whose beginning was not recorded is kept with an open beginning, unless `is_repeated` says
+    /// of the event that ended the last one that this is the same.
+    pub(super) fn come_back(
+        &mut self,
+        state: State,
+        index: usize,
+        address: Option<Text>,
+        is_repeated: impl Fn(usize) -> bool,
+    ) {
+        let last = self.last_of_state.get(state as usize).copied().flatten();
+        match last.and_then(|last| self.intervals.get_mut(last)) {
+            Some(open) if open.to.is_none() => {
+                open.to = Some(index);
+                open.address = address;
+            }
+            Some(ended) if ended.to.is_some_and(is_repeated) => {}
+            _ => self.add_interval(DraftInterval {
+                state,
+                from: None,
+                to: Some(index),
+                address,
+            }),
+        }
+    }
+
+    pub(super) fn intervals(&self) -> &[DraftInterval] {
+        &self.intervals
+    }
+
+    pub(super) fn parts(&self) -> &[DraftPart] {
+        &self.parts
     }
 
     pub(super) fn prove(&mut self, record: usize, role: Role) {
@@ -130,24 +209,19 @@ impl Draft {
         }
     }
 
-    pub(super) fn part(&mut self, id: LogonId) -> Option<&mut DraftPart> {
-        self.parts.iter_mut().find(|part| part.id == id)
+    // What is looked for is nearly always a late part.
+    pub(super) fn part(&self, id: LogonId) -> Option<&DraftPart> {
+        self.parts.iter().rev().find(|part| part.id == id)
     }
 
-    pub(super) fn holds(&self, id: LogonId) -> bool {
-        self.parts.iter().any(|part| part.id == id)
+    pub(super) fn part_mut(&mut self, id: LogonId) -> Option<&mut DraftPart> {
+        self.parts.iter_mut().rev().find(|part| part.id == id)
     }
 
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
-        let mut carriers = self
-            .parts
-            .iter()
-            .filter(|part| part.carries())
-            .map(|part| part.closed)
-            .peekable();
-        carriers.peek()?;
-        carriers.collect::<Option<Vec<usize>>>()?.into_iter().max()
+        let (carriers, closed) = self.carriers;
+        self.last_closed.filter(|_| carriers == closed)
     }
 
     /// Whether nothing has ended it so far.
@@ -156,10 +230,10 @@ impl Draft {
             || (self.user_logoff.is_none() && self.parents_end.is_none() && self.closed().is_none())
     }
 
-    pub(super) fn is_in(&self, state: State) -> bool {
-        self.intervals
-            .iter()
-            .any(|interval| interval.state == state && interval.to.is_none())
+    fn is_in(&self, state: State) -> bool {
+        let last = self.last_of_state.get(state as usize).copied().flatten();
+        last.and_then(|last| self.intervals.get(last))
+            .is_some_and(|interval| interval.to.is_none())
     }
 
     /// Whether nobody is at it now.

@@ -89,7 +89,7 @@ fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind
     }
     let draft = drafts.get(place?)?;
     let part = draft
-        .parts
+        .parts()
         .iter()
         .find(|part| Some(part.id) == event.logon_id);
     part.and_then(|part| build::attached_kind(part.reason))
@@ -107,21 +107,13 @@ fn positions(events: &[Event], action: Action) -> Vec<usize> {
 
 /// Where records of the machine's channels are missing: the channel and the number before the gap.
 fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
-    let mut gaps = Vec::new();
-    let mut reached: Option<(&Text, u64)> = None;
-    for span in machine.spans.iter().filter(|span| span.live) {
-        if let Some((channel, last)) = reached
-            && *channel == span.channel
-        {
-            if span.first_id > last + 1 {
-                gaps.push((span.channel.clone(), last));
-            }
-            reached = Some((channel, last.max(span.last_id)));
-        } else {
-            reached = Some((&span.channel, span.last_id));
+    let neighbours = machine.spans.windows(2).filter_map(|pair| match pair {
+        [before, after] if before.channel == after.channel && before.live && after.live => {
+            Some((before.channel.clone(), before.last_id))
         }
-    }
-    gaps
+        _ => None,
+    });
+    neighbours.collect()
 }
 
 /// The clock changes of a machine, by their positions, summed up.
@@ -230,12 +222,6 @@ impl Finisher<'_> {
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
-        // Where it lies in record order, as far as it is known.
-        let last_position = ending
-            .record
-            .or(ending.witness)
-            .unwrap_or(draft.last_use)
-            .max(draft.last_use);
         let away = |states: &[State]| self.away(draft, &ending, states);
         let duration = draft
             .logon
@@ -297,14 +283,14 @@ impl Finisher<'_> {
             boot: boot.and_then(|boot| boot.start),
             privileges: draft.privileges.clone(),
             logons: draft.logons,
-            flags: self.flags(draft, logon, last_position),
+            flags: self.flags(draft, boot_number, &ending),
             intervals: draft
-                .intervals
+                .intervals()
                 .iter()
                 .map(|interval| self.interval(interval))
                 .collect(),
             parts: draft
-                .parts
+                .parts()
                 .iter()
                 .map(|part| {
                     let logon = part.logon.and_then(|logon| self.event(logon));
@@ -454,7 +440,7 @@ impl Finisher<'_> {
     /// How long the session was in one of `states`, overlaps counted once; `None` if that is not known.
     fn away(&self, draft: &Draft, ending: &Ending, states: &[State]) -> Option<Ticks> {
         let of_states = draft
-            .intervals
+            .intervals()
             .iter()
             .filter(|interval| states.contains(&interval.state));
         let known = of_states.filter_map(|interval| Some((interval.from?, interval.to)));
@@ -514,7 +500,8 @@ impl Finisher<'_> {
             .is_some_and(|id| super::kind::standing(id).is_some())
     }
 
-    fn flags(&self, draft: &Draft, logon: Option<&Event>, last: usize) -> Vec<Flag> {
+    fn flags(&self, draft: &Draft, boot_number: usize, ending: &Ending) -> Vec<Flag> {
+        let logon = draft.logon.and_then(|logon| self.event(logon));
         let mut flags = draft.flags.clone();
         let remote_logon = logon.filter(|logon| {
             logon
@@ -526,7 +513,7 @@ impl Finisher<'_> {
             .into_iter();
         let mut addresses = addresses.chain(
             draft
-                .intervals
+                .intervals()
                 .iter()
                 .filter_map(|interval| interval.address.as_deref()),
         );
@@ -545,29 +532,45 @@ impl Finisher<'_> {
         {
             flags.insert(Flag::OwnMachine);
         }
+        if self.was_moved(draft) {
+            flags.insert(Flag::Moved);
+        }
+        // From the first to the last event that it can have lived through.
+        let boot = self
+            .boots
+            .get(boot_number)
+            .map_or(0..0, |boot| boot.events.clone());
         let begins = if draft.logon.is_some() {
             draft.first
         } else {
-            self.boot_first(draft)
+            boot.start
         };
+        let ends = ending.record.unwrap_or(boot.end.saturating_sub(1));
+        let cleared = self.clears.partition_point(|&clear| clear < begins);
         if self
             .clears
-            .iter()
-            .any(|clear| (begins..last).contains(clear))
+            .get(cleared)
+            .is_some_and(|&clear| clear < ends.max(begins + 1))
         {
             flags.insert(Flag::SpansClear);
         }
-        if self.clock.stepped(draft.first, last) {
+        if self.clock.stepped(begins, ends) {
             flags.insert(Flag::ClockChanged);
         }
-        if let (Some(first), Some(end)) = (self.event(draft.first), self.event(last)) {
+        if let Some(first) = self.event(begins) {
+            let after = if ending.record.is_some() {
+                self.event(ends)
+            } else {
+                self.event(boot.end)
+            };
+            let limit = after.map_or(u64::MAX, |after| after.record_id);
             let inside = self.gaps.partition_point(|(channel, id)| {
                 (channel, *id) < (&first.channel, first.record_id)
             });
             if self
                 .gaps
                 .get(inside)
-                .is_some_and(|(channel, id)| *channel == end.channel && *id < end.record_id)
+                .is_some_and(|(channel, id)| *channel == first.channel && *id < limit)
             {
                 flags.insert(Flag::SpansGap);
             }
@@ -578,14 +581,26 @@ impl Finisher<'_> {
         flags.into_iter().collect()
     }
 
-    /// Where the boot of a session of unknown start begins.
-    fn boot_first(&self, draft: &Draft) -> usize {
-        let boot = self
-            .boots
-            .partition_point(|boot| boot.events.end <= draft.first);
-        self.boots
-            .get(boot)
-            .map_or(draft.first, |boot| boot.events.start)
+    /// Whether a desktop session was taken up again at another place than it began at.
+    fn was_moved(&self, draft: &Draft) -> bool {
+        let began_remote = match draft.kind {
+            Kind::Rdp | Kind::RdpCached => true,
+            Kind::Console | Kind::ConsoleCached => false,
+            _ => return false,
+        };
+        let reconnects = draft
+            .intervals()
+            .iter()
+            .filter_map(|interval| self.event(interval.to?));
+        reconnects
+            .filter(|event| event.action == Action::Reconnect)
+            .any(|event| {
+                let at_console = event
+                    .session_name
+                    .as_deref()
+                    .is_some_and(|name| name.eq_ignore_ascii_case("Console"));
+                at_console == began_remote
+            })
     }
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).

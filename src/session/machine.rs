@@ -52,7 +52,11 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
     let mut groups: Vec<Vec<Member>> = Vec::new();
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
     let mut without_events: Vec<Member> = Vec::new();
-    for member in sources.into_iter().flat_map(members) {
+    for member in sources
+        .into_iter()
+        .flat_map(members)
+        .map(Member::with_times)
+    {
         if member.events.is_empty() {
             without_events.push(member);
             continue;
@@ -135,9 +139,17 @@ struct Member {
     events: Vec<Event>,
     spans: Vec<Span>,
     folder: usize,
+    /// The earliest and the latest time of its events.
+    times: Option<(Time, Time)>,
 }
 
 impl Member {
+    fn with_times(mut self) -> Self {
+        let times = || self.events.iter().map(|event| event.time);
+        self.times = times().min().zip(times().max());
+        self
+    }
+
     fn labels(&self) -> impl Iterator<Item = String> + '_ {
         self.names.iter().map(|name| first_label(name))
     }
@@ -162,6 +174,7 @@ fn members(source: Source) -> Vec<Member> {
             events,
             spans,
             folder,
+            times: None,
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
@@ -312,9 +325,7 @@ fn relation(a: &Member, b: &Member) -> Relation {
             .last()
             .zip(newer.events.first())
             .is_some_and(|(end, start)| end.record_id < start.record_id);
-        let earliest = |member: &Member| member.events.iter().map(|event| event.time).min();
-        let latest = |member: &Member| member.events.iter().map(|event| event.time).max();
-        if ordered && earliest(older) > latest(newer) {
+        if ordered && older.times.map(|times| times.0) > newer.times.map(|times| times.1) {
             return Relation::Contradiction;
         }
     }
@@ -393,9 +404,7 @@ fn merge(group: Vec<Member>) -> Machine {
             }
         }
     }
-    spans.sort_by(|a, b| {
-        (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log))
-    });
+    let spans = joined(spans);
     Machine {
         host,
         aliases,
@@ -406,6 +415,31 @@ fn merge(group: Vec<Member>) -> Machine {
         own,
         conflicts,
     }
+}
+
+/// Runs of records by channel and record ID; those that overlap or touch are one.
+fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_by(|a, b| {
+        (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log))
+    });
+    let mut runs: Vec<Span> = Vec::new();
+    for span in spans {
+        match runs.last_mut() {
+            Some(run)
+                if run.channel == span.channel
+                    && span.first_id <= run.last_id.saturating_add(1) =>
+            {
+                if span.last_id > run.last_id {
+                    (run.last_id, run.last_time) = (span.last_id, span.last_time);
+                }
+                run.earliest = run.earliest.min(span.earliest);
+                run.latest = run.latest.max(span.latest);
+                run.live &= span.live;
+            }
+            _ => runs.push(span),
+        }
+    }
+    runs
 }
 
 /// Whether two records say the same, wherever they were found.

@@ -63,9 +63,9 @@ named! {
         Anonymous = "anonymous",
         /// Over the network.
         Network = "network",
-        /// An unlock of an open desktop session; never a session of its own.
+        /// An unlock of an open desktop session: a part of it, and a row of its own only where its logon is not in the evidence.
         Unlock = "unlock",
-        /// A return to an open desktop session over Remote Desktop; never a session of its own.
+        /// A return to an open desktop session over Remote Desktop: a part of it.
         RdpReconnect = "rdp-reconnect",
         /// A logon type that has no rule.
         Other = "other",
@@ -141,6 +141,8 @@ named! {
         Tunnel = "tunnel",
         /// A logon of the machine's own account from the machine itself.
         OwnMachine = "self",
+        /// It began at the console and was taken over by Remote Desktop, or the other way round.
+        Moved = "moved",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The log was cleared inside the session: its end may be lost.

@@ -132,7 +132,6 @@ impl Story {
             earliest: event.time,
             latest: event.time,
             live: true,
-            records: 1,
         };
         Source {
             events: self.events.clone(),
@@ -798,5 +797,134 @@ fn remote_desktop_from_a_loopback_address_is_a_tunnel_and_a_console_logon_is_non
             .screen(logon_type, 0x5000, ALICE)
             .source_address = Some(address.into());
         assert_eq!(story.own()[0].flags, flags, "{logon_type} {address}");
+    }
+}
+
+#[test]
+fn what_happens_under_a_session_that_is_still_open_at_the_end_of_the_log_is_flagged() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.logon(5, 0x3e4, "S-1-5-20");
+    let change = story.at(50).write(4616, Action::ClockChange);
+    (change.previous_time, change.new_time) = (Some(clock(50.0)), Some(clock(90.0)));
+    story.write(1102, Action::LogCleared);
+    story.record += 5;
+    story.at(100).logon(3, 0x6000, BOB);
+    let sessions = story.sessions();
+    for session in sessions
+        .iter()
+        .filter(|session| session.kind != Kind::Network)
+    {
+        assert_eq!(session.end.reason, EndReason::LogEnds);
+        assert_eq!(
+            session.flags,
+            [Flag::SpansClear, Flag::SpansGap, Flag::ClockChanged],
+            "{:?}",
+            session.logon_id
+        );
+    }
+    assert_eq!(sessions.last().unwrap().flags, []);
+}
+
+#[test]
+fn a_logon_id_that_was_used_long_before_it_is_given_is_of_another_boot() {
+    let mut story = Story::booted();
+    story.at(10).user_logoff(0x20000, ALICE);
+    for id in 0..12 {
+        story.at(20).logon(3, 0x10000 + id, BOB);
+    }
+    story.at(5000).screen(2, 0x20000, ALICE);
+    let sessions = story.own();
+    assert_eq!(
+        (sessions[0].start.source, sessions[0].end.reason),
+        (StartSource::BeforeLog, EndReason::UserLogoff)
+    );
+    let last = sessions.last().unwrap();
+    assert_eq!(
+        (last.start.time, last.end.reason, last.boot),
+        (Some(clock(5000.0)), EndReason::LogEnds, None)
+    );
+    assert_eq!(sessions[1].end.reason, EndReason::LostBoot);
+}
+
+#[test]
+fn a_logoff_written_just_before_its_logon_closes_it() {
+    let mut story = Story::booted();
+    story.at(10).logoff(0x5000, ALICE).logon_type = Some(LogonType(3));
+    story.logon(3, 0x5000, ALICE);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(
+        end(&sessions[0]),
+        (exact(10.0), EndReason::Logoff, EndSource::Recorded)
+    );
+}
+
+#[test]
+fn a_logon_that_somebody_logs_off_from_is_a_session_and_no_reconnect() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x20000, ALICE);
+    story.at(100).screen(10, 0x21000, ALICE);
+    story.at(200).user_logoff(0x21000, ALICE);
+    let sessions = story.own();
+    assert_eq!(
+        sessions
+            .iter()
+            .map(|s| (s.kind, s.logon_id.unwrap().0, s.end.reason))
+            .collect::<Vec<_>>(),
+        [
+            (Kind::Console, 0x20000, EndReason::LogEnds),
+            (Kind::Rdp, 0x21000, EndReason::UserLogoff),
+        ]
+    );
+    assert!(
+        sessions
+            .iter()
+            .all(|session| session.linked_logon_id.is_none())
+    );
+}
+
+#[test]
+fn probable_halves_are_two_and_one_of_them_was_a_desktop() {
+    let mut story = Story::new();
+    for id in [0x5000, 0x5010, 0x5020] {
+        story.at(10).about(4672, Action::SpecialPrivileges, id, BOB);
+    }
+    story
+        .at(20)
+        .about(4672, Action::SpecialPrivileges, 0x7000, ALICE);
+    story.at(30).user_logoff(0x7020, ALICE);
+    let twins: Vec<u64> = story
+        .own()
+        .iter()
+        .filter(|s| s.flags == [Flag::Twin])
+        .map(|s| s.logon_id.unwrap().0)
+        .collect();
+    assert_eq!(twins, [0x7000, 0x7020]);
+}
+
+#[test]
+fn a_disconnect_after_the_logoff_is_no_state_of_the_session() {
+    let mut story = Story::booted();
+    story.at(10).screen(10, 0x5000, ALICE);
+    story.at(100).user_logoff(0x5000, ALICE);
+    story.at(101).about(4779, Action::Disconnect, 0x5000, ALICE);
+    let session = &story.own()[0];
+    assert_eq!(
+        (session.intervals.len(), session.disconnected),
+        (0, Some(0))
+    );
+    assert!(session.records.iter().any(|record| record.event_id == 4779));
+}
+
+#[test]
+fn a_console_session_taken_over_by_remote_desktop_says_so() {
+    for (name, flags) in [("RDP-Tcp#0", &[Flag::Moved][..]), ("Console", &[])] {
+        let mut story = Story::booted();
+        story.at(10).screen(2, 0x5000, ALICE);
+        story.at(100).about(4779, Action::Disconnect, 0x5000, ALICE);
+        let back = story.at(102).about(4778, Action::Reconnect, 0x5000, ALICE);
+        (back.session_name, back.source_address) = (Some(name.into()), Some("192.0.2.9".into()));
+        assert_eq!(story.own()[0].flags, flags);
     }
 }
