@@ -410,8 +410,7 @@ fn came_from(session: &Session) -> String {
         .rev()
         .find_map(|interval| interval.address.as_deref());
     match later.filter(|later| Some(*later) != address) {
-        Some(later) if from.is_empty() => format!("then {later}"),
-        Some(later) => format!("{from}, then {later}"),
+        Some(later) => format!("{from}→{later}"),
         None => from,
     }
 }
