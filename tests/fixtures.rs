@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use winsessions::synth;
 
 fn root() -> &'static Path {
@@ -78,9 +79,13 @@ fn files_under(folder: &Path) -> usize {
         .sum()
 }
 
+/// Held while fixtures are remade or read.
+static FIXTURES: Mutex<()> = Mutex::new(());
+
 // One test, so that timelines are remade after the logs that they come from.
 #[test]
 fn logs_are_what_their_scenarios_make_and_timelines_what_they_must_show() {
+    let _held = FIXTURES.lock();
     for folder in fixtures() {
         let scenario = folder.join("scenario.toml");
         let made = synth::render(&fs::read_to_string(&scenario).unwrap()).unwrap();
@@ -109,6 +114,7 @@ fn logs_are_what_their_scenarios_make_and_timelines_what_they_must_show() {
 
 #[test]
 fn the_readme_shows_what_the_program_prints() {
+    let _held = FIXTURES.lock();
     let path = root().join("README.md");
     let mut readme = fs::read_to_string(&path).unwrap();
     let (marker, end) = ("<!-- output: ", " -->\n```text\n");
