@@ -69,8 +69,8 @@ pub struct Run {
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Worker threads; one per core if not given. The result does not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// No messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]

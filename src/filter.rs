@@ -91,7 +91,7 @@ pub struct Filter {
 impl Filter {
     /// Whether a session is asked for.
     pub fn keeps_session(&self, session: &Session) -> bool {
-        let hosts = std::iter::once(&session.host).chain(&session.host_aliases);
+        let hosts = std::iter::once(&session.host).chain(&*session.host_aliases);
         let came_from = [&session.source_address, &session.workstation]
             .into_iter()
             .chain(session.intervals.iter().map(|interval| &interval.address));
@@ -403,7 +403,7 @@ mod tests {
     fn a_machine_is_found_by_its_first_label_and_by_its_earlier_names() {
         let mut ann = session("2020-01-01", "2020-01-02");
         ann.host = "DC01.corp.example".into();
-        ann.host_aliases = vec!["WIN-03DLIIOFRRA".into()];
+        ann.host_aliases = ["WIN-03DLIIOFRRA".into()].into();
         let keeps = |text: &str| filter(|f| f.host = globs(&[text])).keeps_session(&ann);
         assert!(keeps("dc01"));
         assert!(keeps("dc01.corp.*"));

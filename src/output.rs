@@ -2,7 +2,6 @@
 //!
 //! A file is written under another name beside its target and renamed at the end. It never lies in evidence.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +27,8 @@ pub enum OpenError {
 pub enum Output {
     /// Standard output, or a device or pipe that was named.
     Stream(BufWriter<Box<dyn Write>>),
+    /// A file that is still to be written; it has no name yet.
+    Planned(PathBuf),
     /// A file under its passing name.
     File {
         /// The file.
@@ -54,8 +55,13 @@ impl Output {
         if found.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
         }
-        if found.is_some_and(|found| !found.is_file()) {
-            let stream = File::options().write(true).open(named)?;
+        // What lies in these leads to open files and devices, which others may be writing to as well.
+        let is_open_elsewhere = cfg!(unix)
+            && ["/dev", "/proc"]
+                .iter()
+                .any(|folder| named.starts_with(folder));
+        if is_open_elsewhere || found.is_some_and(|found| !found.is_file()) {
+            let stream = File::options().append(true).open(named)?;
             return Ok(Output::Stream(BufWriter::new(Box::new(stream))));
         }
         let target = real_target(named)?;
@@ -68,23 +74,32 @@ impl Output {
                 });
             }
         }
-        let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(io::Error::from(io::ErrorKind::InvalidFilename).into());
-        };
-        let file = create_beside(folder, name)?;
-        Ok(Output::File {
-            file: BufWriter::new(file),
-            target,
-        })
+        // Whether it can be written shows before the work, and nothing lies about while the work is done.
+        drop(create_beside(&target)?);
+        Ok(Output::Planned(target))
+    }
+
+    /// The file under its passing name.
+    fn begin(&mut self) -> io::Result<()> {
+        if let Output::Planned(target) = self {
+            let file = BufWriter::new(create_beside(target)?);
+            *self = Output::File {
+                file,
+                target: std::mem::take(target),
+            };
+        }
+        Ok(())
     }
 
     /// Completes the output: a file gets its name, replacing what had it.
     ///
     /// # Errors
     /// What the operating system says; a file is then not there.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
+        self.begin()?;
         match self {
             Output::Stream(mut stream) => stream.flush(),
+            Output::Planned(_) => Ok(()),
             Output::File { file, target } => {
                 let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.as_file().sync_all()?;
@@ -97,7 +112,9 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begin()?;
         match self {
+            Output::Planned(_) => Ok(0),
             Output::Stream(stream) => stream.write(bytes),
             Output::File { file, .. } => file.write(bytes),
         }
@@ -105,6 +122,7 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
+            Output::Planned(_) => Ok(()),
             Output::Stream(stream) => stream.flush(),
             Output::File { file, .. } => file.flush(),
         }
@@ -126,17 +144,28 @@ fn real_target(named: &Path) -> io::Result<PathBuf> {
     Ok(fs::canonicalize(folder)?.join(name))
 }
 
-fn create_beside(folder: &Path, name: &OsStr) -> io::Result<NamedTempFile> {
-    let mut prefix = OsStr::new(".").to_owned();
-    prefix.push(name);
-    prefix.push(".");
+fn create_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let invalid = || io::Error::from(io::ErrorKind::InvalidFilename);
+    let folder = target.parent().ok_or_else(invalid)?;
+    let name = target.file_name().ok_or_else(invalid)?.to_string_lossy();
+    // A name can be as long as the file system allows: the passing one must not be longer.
+    let start: String = name.chars().take(PASSING_NAME).collect();
+    let prefix = format!(".{start}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".partial");
     // As any new file: what the user's umask leaves, not the privacy of a temporary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    // A file that is replaced keeps who may read it.
+    if let Ok(old) = fs::metadata(target) {
+        fs::set_permissions(file.path(), old.permissions())?;
+    }
+    Ok(file)
 }
+
+/// How many characters of its target's name a passing name has.
+const PASSING_NAME: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +191,28 @@ mod tests {
         output.finish().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"a,b\n");
         assert_eq!(names(folder.path()), ["out.csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_replaced_keeps_who_may_read_it_and_a_long_name_is_no_obstacle() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x".repeat(255));
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        let output = Output::open(&target, &[]).unwrap();
+        assert_eq!(
+            names(folder.path()).len(),
+            1,
+            "nothing lies about before the first byte"
+        );
+        output.finish().unwrap();
+        assert_eq!(
+            fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(fs::read(&target).unwrap(), b"");
     }
 
     #[test]

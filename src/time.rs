@@ -115,7 +115,9 @@ impl FromStr for Time {
                     let date = NaiveDate::parse_from_str(local, "%Y-%m-%d").ok()?;
                     Some(date.and_time(NaiveTime::MIN))
                 })?;
-                Some(naive.and_utc() - chrono::TimeDelta::try_seconds(offset)?)
+                naive
+                    .and_utc()
+                    .checked_sub_signed(chrono::TimeDelta::try_seconds(offset)?)
             });
         parsed
             .and_then(Time::from_chrono)
@@ -133,7 +135,13 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     };
     let (rest, offset) = text.split_at(at);
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
+    let two_digits = |text: &str, below: i64| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse()
+            .ok()
+            .filter(|&number: &i64| digits && number < below)
+    };
+    let seconds = two_digits(hours, 24)? * 3600 + two_digits(minutes, 60)? * 60;
     Some((
         rest,
         if offset.starts_with('-') {
@@ -186,8 +194,42 @@ mod tests {
             "2020-09-19T25:00",
             "1500-01-01",
             "2020-09-19T03:30+0x:00",
+            "2020-09-19T03:30+2300000000000:00",
+            "2020-09-19T03:30+9223372036854775807:00",
+            "2020-09-19T03:30+24:00",
+            "1601-01-01T00:00+00:01",
         ] {
             assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic() {
+        let pieces = [
+            "2020-09-19",
+            "T",
+            " ",
+            "03:30",
+            ":",
+            "+",
+            "-",
+            "23:59",
+            "99",
+            "262143-12-31",
+            ".",
+            "1",
+            "Z",
+            "é",
+            "-262144-01-01",
+        ];
+        for a in pieces {
+            for b in pieces {
+                for c in pieces {
+                    for d in pieces {
+                        let _ = format!("{a}{b}{c}{d}").parse::<Time>();
+                    }
+                }
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub fn session(start: &str, end: &str) -> Session {
     Session {
         id: "0123456789abcdef".into(),
         host: "WS01".into(),
-        host_aliases: vec![],
+        host_aliases: [].into(),
         account: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
         class: AccountClass::LocalUser,
         kind: Kind::Console,
@@ -197,7 +197,7 @@ pub fn analysis() -> Analysis {
     let hostile = Session {
         id: "aaaaaaaaaaaaaaaa".into(),
         host: "=cmd|'/c calc'!A0,\"x\"".into(),
-        host_aliases: vec!["WIN-03DLIIOFRRA".into(), "a;b".into()],
+        host_aliases: ["WIN-03DLIIOFRRA".into(), "a;b".into()].into(),
         account: account(
             "\u{202e}nimdA\0\u{1b}[2J\r\n,\";'",
             "\u{200b}Ünï",

@@ -401,7 +401,7 @@ fn came_from(session: &Session) -> String {
         .source_address
         .as_deref()
         .filter(|address| !(at_the_machine && ["127.0.0.1", "::1"].contains(address)));
-    let names = std::iter::once(&session.host).chain(&session.host_aliases);
+    let names = std::iter::once(&session.host).chain(&*session.host_aliases);
     let from = place(address, session.workstation.as_deref(), names);
     // Where somebody took it over later says more than where it began.
     let later = session

@@ -184,7 +184,7 @@ fn a_record_is_named_by_file_channel_and_number_and_a_missing_one_by_nothing() {
 fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_on() {
     let mut analysis = sample::analysis();
     for row in &mut analysis.sessions {
-        row.host_aliases.push("長い名前".repeat(60).into());
+        row.host_aliases = ["長い名前".repeat(60).into()].into();
     }
     for columns in [100, 101, 113, 120, 137, 160, 200, 300] {
         for table in [

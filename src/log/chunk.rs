@@ -6,7 +6,7 @@ use super::record::Record;
 use crate::damage::{Damage, DamageKind, Location};
 use crate::time::Time;
 use evtx::err::EvtxError;
-use evtx::{EvtxChunkData, EvtxChunkHeader, ParserSettings};
+use evtx::{EvtxChunkData, EvtxChunkHeader, EvtxRecord, ParserSettings};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -134,9 +134,7 @@ pub(super) fn read(
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         read_records(&mut data, at, &mut found, account, each)
     }));
-    if let Err(message) = outcome
-        .unwrap_or_else(|_| Err("decoding a record of the chunk failed unexpectedly".to_owned()))
-    {
+    if let Err(message) = outcome.unwrap_or_else(|_| Err(UNEXPECTED.to_owned())) {
         found.damaged += 1;
         report(account, DamageKind::Record, message);
     }
@@ -190,24 +188,16 @@ fn read_records(
             .map_err(|error| error_at(&error, at))
             .and_then(|record| {
                 let offset = at.offset + record.binxml_offset.saturating_sub(RECORD_HEADER_SIZE);
-                let number = record.event_record_id;
                 let location = Location {
                     offset: Some(offset),
-                    record: Some(number),
+                    record: Some(record.event_record_id),
                     ..at.location()
                 };
-                // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
-                let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
-                let json = record
-                    .into_json_bytes()
-                    .map_err(|error| (location, words(&error)))?;
-                match Record::from_json(&json.data, number, written) {
-                    Ok(record) => {
-                        each(&record);
-                        Ok(())
-                    }
-                    Err(message) => Err((location, message)),
-                }
+                // A panic costs one record.
+                let outcome = catch_unwind(AssertUnwindSafe(|| decode(record, each)));
+                outcome
+                    .unwrap_or_else(|_| Err(UNEXPECTED.to_owned()))
+                    .map_err(|message| (location, message))
             });
         match decoded {
             Ok(()) => found.read += 1,
@@ -221,6 +211,18 @@ fn read_records(
             }
         }
     }
+    Ok(())
+}
+
+/// What is said of a panic.
+const UNEXPECTED: &str = "decoding failed unexpectedly";
+
+fn decode(record: EvtxRecord<'_>, each: &mut dyn FnMut(&Record<'_>)) -> Result<(), String> {
+    let number = record.event_record_id;
+    // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
+    let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
+    let json = record.into_json_bytes().map_err(|error| words(&error))?;
+    each(&Record::from_json(&json.data, number, written)?);
     Ok(())
 }
 

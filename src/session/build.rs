@@ -693,19 +693,21 @@ impl<'a> Builder<'a> {
 
     /// The record of the credentials that were given to `runas`.
     fn credentials_for(&self, index: usize, event: &Event) -> Option<usize> {
-        let earlier = self.boot.events.start..index;
-        earlier.rev().find_map(|candidate| {
-            let credentials = self.events.get(candidate)?;
-            let near = event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
-                && event.time.within(credentials.time, CREDENTIALS_TIME);
-            if !near {
-                return None;
-            }
-            let fits = credentials.action == Action::ExplicitCredentials
+        let earlier = (self.boot.events.start..index)
+            .rev()
+            .map_while(|index| Some((index, self.events.get(index)?)));
+        let near = earlier.take_while(|(_, credentials)| {
+            event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
+                && event.time.within(credentials.time, CREDENTIALS_TIME)
+        });
+        let fits = |credentials: &Event| {
+            credentials.action == Action::ExplicitCredentials
                 && credentials.subject_logon_id == event.subject_logon_id
-                && credentials.process_id == event.process_id;
-            fits.then_some(candidate)
-        })
+                && credentials.process_id == event.process_id
+        };
+        near.into_iter()
+            .find(|(_, credentials)| fits(credentials))
+            .map(|(index, _)| index)
     }
 
     fn privileges(&mut self, index: usize, event: &Event) -> Option<usize> {

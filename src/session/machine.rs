@@ -4,15 +4,20 @@
 //! put together only if their names agree and something else does: the same folder, or records that
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
+use super::group;
 use crate::event::{Action, Event, LogIndex, Span, Text};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many records before and after a change of name the boot that brought it may lie: the first 11 to 15 records of
 /// a boot precede its 4608.
 const RENAME_RECORDS: u64 = 64;
+
+/// More names than this in one log are no renames: real machines had four at most.
+const MOST_NAMES: usize = 16;
 
 /// One log's part of the evidence.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +36,7 @@ pub struct Machine {
     /// Its latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
-    pub aliases: Vec<Text>,
+    pub aliases: Arc<[Text]>,
     /// Whether another machine of the evidence has the same name.
     pub same_name: bool,
     /// Its events, each once, in record order.
@@ -49,58 +54,16 @@ pub struct Machine {
 /// Tells the machines of all logs apart. The order of the result follows the names, that of the logs does not matter
 /// but for which of two conflicting records is used.
 pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
-    let mut groups: Vec<Vec<Member>> = Vec::new();
-    let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-    let mut without_events: Vec<Member> = Vec::new();
-    for member in sources
+    let (with_events, without): (Vec<Member>, Vec<Member>) = sources
         .into_iter()
         .flat_map(members)
-        .map(Member::with_times)
-    {
-        if member.events.is_empty() {
-            without_events.push(member);
-            continue;
-        }
-        let mut candidates: Vec<usize> = member
-            .labels()
-            .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default())
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        let home = candidates
-            .into_iter()
-            .find(|&at| groups.get(at).is_some_and(|group| belongs(&member, group)));
-        let home = home.unwrap_or_else(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        for label in member.labels() {
-            let known = by_name.entry(label).or_default();
-            if !known.contains(&home) {
-                known.push(home);
-            }
-        }
-        if let Some(group) = groups.get_mut(home) {
-            group.push(member);
-        }
-    }
+        .partition(|member| !member.events.is_empty());
+    let mut groups = group::group(with_events);
     // A log without logon records still tells how long its machine ran.
-    for member in without_events {
-        let candidates = member
-            .labels()
-            .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default());
-        let mut homes: Vec<usize> = candidates
-            .filter(|&at| {
-                groups
-                    .get(at)
-                    .is_some_and(|group| group.iter().any(|m| m.folder == member.folder))
-            })
-            .collect();
-        homes.sort_unstable();
-        homes.dedup();
-        if let [home] = homes.as_slice()
-            && let Some(group) = groups.get_mut(*home)
-        {
+    let names = group::by_name(&groups);
+    for member in without {
+        let home = group::only_home(&member, &groups, &names);
+        if let Some(group) = home.and_then(|home| groups.get_mut(home)) {
             group.push(member);
         }
     }
@@ -127,34 +90,26 @@ fn place(machine: &Machine) -> Option<(Time, u64)> {
 }
 
 /// The lower-case first label of a host name.
-fn first_label(name: &str) -> String {
+pub(super) fn first_label(name: &str) -> String {
     name.split('.').next().unwrap_or(name).to_lowercase()
 }
 
 /// The part of one log that one machine wrote.
 #[derive(Debug, Default)]
-struct Member {
+pub(super) struct Member {
     /// Its names in this log, oldest first.
-    names: Vec<Text>,
-    events: Vec<Event>,
+    pub names: Vec<Text>,
+    pub events: Vec<Event>,
     spans: Vec<Span>,
-    folder: usize,
-    /// The earliest and the latest time of its events.
-    times: Option<(Time, Time)>,
+    pub folder: usize,
 }
 
 impl Member {
-    fn with_times(mut self) -> Self {
-        let times = || self.events.iter().map(|event| event.time);
-        self.times = times().min().zip(times().max());
-        self
-    }
-
-    fn labels(&self) -> impl Iterator<Item = String> + '_ {
+    pub(super) fn labels(&self) -> impl Iterator<Item = String> + '_ {
         self.names.iter().map(|name| first_label(name))
     }
 
-    fn latest(&self) -> Option<String> {
+    pub(super) fn latest(&self) -> Option<String> {
         self.names.last().map(|name| first_label(name))
     }
 }
@@ -174,7 +129,6 @@ fn members(source: Source) -> Vec<Member> {
             events,
             spans,
             folder,
-            times: None,
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
@@ -235,7 +189,8 @@ fn one_machine(events: &[Event], spans: &[Span]) -> Option<Vec<Text>> {
             names = runs;
         }
     }
-    if events.iter().any(|event| event.stored_as_text) && names.len() > 1 {
+    let is_forwarded = names.len() > 1 && events.iter().any(|event| event.stored_as_text);
+    if is_forwarded || names.len() > MOST_NAMES {
         return None;
     }
     Some(names)
@@ -258,116 +213,35 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
     })
 }
 
-/// Whether a part of a log is of the machine that a group of parts is of.
-fn belongs(member: &Member, group: &[Member]) -> bool {
-    let relations: Vec<Relation> = group.iter().map(|other| relation(member, other)).collect();
-    let name_fits = group.iter().any(|other| {
-        member.latest() == other.latest()
-            || member.labels().any(|label| Some(label) == other.latest())
-            || other.labels().any(|label| Some(label) == member.latest())
-    });
-    let near = group.iter().any(|other| other.folder == member.folder)
-        || relations.contains(&Relation::SameRecords);
-    name_fits && near && !relations.contains(&Relation::Contradiction)
-}
-
-/// What the records of two parts say of each other.
-#[derive(Debug, PartialEq, Eq)]
-enum Relation {
-    /// They hold the same records.
-    SameRecords,
-    /// They cannot be of one machine: other records under the same numbers, or another order.
-    Contradiction,
-    /// They hold different records, in an order that fits.
-    None,
-}
-
-fn relation(a: &Member, b: &Member) -> Relation {
-    let key = |event: &Event| (event.channel.clone(), event.record_id);
-    let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) = (
-        a.events.first(),
-        b.events.first(),
-        a.events.last(),
-        b.events.last(),
-    ) else {
-        return Relation::None;
-    };
-    let start = a.events.partition_point(|event| key(event) < key(b_first));
-    let b_start = b.events.partition_point(|event| key(event) < key(a_first));
-    let (mut left, mut right) = (
-        a.events.iter().skip(start).peekable(),
-        b.events.iter().skip(b_start).peekable(),
-    );
-    let mut found = Relation::None;
-    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-        match key(one).cmp(&key(other)) {
-            Ordering::Less => drop(left.next()),
-            Ordering::Greater => drop(right.next()),
-            Ordering::Equal if one.time != other.time => return Relation::Contradiction,
-            Ordering::Equal => {
-                found = Relation::SameRecords;
-                left.next();
-                right.next();
-            }
-        }
-    }
-    if found == Relation::None
-        && a_first.channel == b_last.channel
-        && a_last.channel == b_first.channel
-    {
-        let (older, newer) = if a_last.record_id < b_first.record_id {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        let ordered = older
-            .events
-            .last()
-            .zip(newer.events.first())
-            .is_some_and(|(end, start)| end.record_id < start.record_id);
-        if ordered && older.times.map(|times| times.0) > newer.times.map(|times| times.1) {
-            return Relation::Contradiction;
-        }
-    }
-    found
-}
-
 fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
 
 /// Puts the parts of one machine together; each record once.
 fn merge(group: Vec<Member>) -> Machine {
-    let mut names: Vec<(u64, Text)> = Vec::new();
+    // Each name with its highest record number; a log without events does not name the machine.
+    let mut names: BTreeMap<String, (u64, Text)> = BTreeMap::new();
     let mut all = Vec::new();
     let mut spans = Vec::new();
     for member in group {
-        for name in &member.names {
-            let last = member
-                .spans
-                .iter()
-                .filter(|span| span.computer.eq_ignore_ascii_case(name))
-                .map(|span| span.last_id)
-                .max();
-            names.push((
-                if member.events.is_empty() {
-                    0
-                } else {
-                    last.unwrap_or(0)
-                },
-                name.clone(),
-            ));
+        for span in &member.spans {
+            let last = if member.events.is_empty() {
+                0
+            } else {
+                span.last_id
+            };
+            let known = names
+                .entry(span.computer.to_lowercase())
+                .or_insert_with(|| (last, span.computer.clone()));
+            *known = known.clone().max((last, span.computer.clone()));
         }
         all.extend(member.events);
         spans.extend(member.spans);
     }
     // The latest name is the one with the highest record number.
-    names.sort();
-    let mut aliases: Vec<Text> = Vec::new();
-    for (_, name) in names {
-        aliases.retain(|known| !known.eq_ignore_ascii_case(&name));
-        aliases.push(name);
-    }
+    let mut aliases: Vec<(u64, Text)> = names.into_values().collect();
+    aliases.sort();
+    let mut aliases: Vec<Text> = aliases.into_iter().map(|(_, name)| name).collect();
     let host = aliases.pop().unwrap_or_else(|| Text::from(""));
 
     all.sort_by(record_order);
@@ -407,7 +281,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let spans = joined(spans);
     Machine {
         host,
-        aliases,
+        aliases: aliases.into(),
         same_name: false,
         events,
         sources,

@@ -7,6 +7,7 @@ mod boot;
 mod build;
 mod draft;
 mod finish;
+mod group;
 mod kind;
 mod machine;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
+use std::sync::Arc;
 
 named! {
     /// What a logon really was; the logon type alone misleads.
@@ -292,7 +294,7 @@ pub struct Session {
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
-    pub host_aliases: Vec<Text>,
+    pub host_aliases: Arc<[Text]>,
     /// Whose session it is.
     pub account: Account,
     /// What kind of account that is.

@@ -928,3 +928,45 @@ fn a_console_session_taken_over_by_remote_desktop_says_so() {
         assert_eq!(story.own()[0].flags, flags);
     }
 }
+
+#[test]
+fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
+    // An archive that overlaps with the live log in another folder, and a third log that overlaps with the archive.
+    let mut story = Story::booted();
+    for id in 0..12 {
+        story.at(10 + id).logon(3, 0x5000 + id, ALICE);
+    }
+    let whole = story.source();
+    let part = |range: std::ops::Range<usize>, folder, log| {
+        let mut events = whole.events[range.clone()].to_vec();
+        events
+            .iter_mut()
+            .for_each(|event| event.log = LogIndex(log));
+        Source {
+            events,
+            spans: whole.spans[range].to_vec(),
+            folder,
+        }
+    };
+    let parts = [part(0..6, 0, 0), part(8..14, 1, 1), part(4..10, 2, 2)];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let found = machines(order.map(|at| parts[at].clone()).to_vec());
+        assert_eq!(found.len(), 1, "{order:?}");
+        assert_eq!(timeline(&found[0]).sessions.len(), 13);
+    }
+}
+
+#[test]
+fn a_log_with_more_names_than_any_machine_has_is_a_collectors() {
+    let mut story = Story::new();
+    for (at, computer) in [
+        "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        story.computer = computer;
+        story.at(at as u64 * 100).boot().stop();
+    }
+    assert_eq!(machines(vec![story.source()]).len(), 18);
+}

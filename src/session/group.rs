@@ -1,0 +1,238 @@
+//! Which parts of logs are of one machine: those that a name and something else connect, and that do not contradict each
+//! other.
+
+use super::machine::{Member, first_label};
+use crate::event::{Event, Text};
+use crate::time::Time;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Puts the parts of each machine together. The order of `members` does not matter.
+pub(super) fn group(members: Vec<Member>) -> Vec<Vec<Member>> {
+    let mut connected = Connected::new(members.len());
+    connect_by_folder(&members, &mut connected);
+    connect_by_records(&members, &mut connected);
+    let mut parts: BTreeMap<usize, Vec<Member>> = BTreeMap::new();
+    for (at, member) in members.into_iter().enumerate() {
+        parts.entry(connected.root(at)).or_default().push(member);
+    }
+    parts
+        .into_values()
+        .flat_map(without_contradiction)
+        .collect()
+}
+
+/// Parts of the same folder are of one machine if the latest name of one is a name of the other.
+fn connect_by_folder(members: &[Member], connected: &mut Connected) {
+    #[derive(Default)]
+    struct Known {
+        latest: Option<usize>,
+        earlier: Vec<usize>,
+    }
+    let mut names: HashMap<(String, usize), Known> = HashMap::new();
+    for (at, member) in members.iter().enumerate() {
+        let latest = member.latest();
+        for label in member.labels() {
+            let is_latest = latest.as_ref() == Some(&label);
+            let known = names.entry((label, member.folder)).or_default();
+            if let Some(other) = known.latest {
+                connected.join(at, other);
+            }
+            if is_latest {
+                known
+                    .earlier
+                    .drain(..)
+                    .for_each(|other| connected.join(at, other));
+                known.latest = Some(at);
+            } else if known.latest.is_none() {
+                known.earlier.push(at);
+            }
+        }
+    }
+}
+
+/// Parts that hold the same record are of one machine, wherever they lie.
+fn connect_by_records(members: &[Member], connected: &mut Connected) {
+    let mut holders: HashMap<String, u32> = HashMap::new();
+    for label in members
+        .iter()
+        .flat_map(|member| member.labels().collect::<HashSet<_>>())
+    {
+        *holders.entry(label).or_default() += 1;
+    }
+    let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize> = HashMap::new();
+    for (at, member) in members.iter().enumerate() {
+        if !member
+            .labels()
+            .any(|label| holders.get(&label).is_some_and(|&count| count > 1))
+        {
+            continue;
+        }
+        for event in &member.events {
+            let key = (&event.computer, &event.channel, event.record_id, event.time);
+            let holder = *first_holder.entry(key).or_insert(at);
+            connected.join(at, holder);
+        }
+    }
+}
+
+/// Splits parts that contradict each other: same-named machines, or states of one that was set back.
+fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
+    if members.len() == 1 {
+        return vec![members];
+    }
+    let key = |member: &Member| {
+        member
+            .events
+            .first()
+            .map(|first| (first.time, first.record_id, member.events.len(), first.log))
+    };
+    members.sort_by_key(key);
+    let mut groups: Vec<(Known, Vec<Member>)> = Vec::new();
+    for member in members {
+        let home = groups
+            .iter()
+            .position(|(known, _)| !known.contradicts(&member));
+        match home.and_then(|home| groups.get_mut(home)) {
+            Some((known, group)) => {
+                known.add(&member);
+                group.push(member);
+            }
+            None => {
+                let mut known = Known::default();
+                known.add(&member);
+                groups.push((known, vec![member]));
+            }
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What a group holds, by record number.
+#[derive(Default)]
+struct Known {
+    times: HashMap<(Text, u64), Time>,
+    /// By channel and first number: the last number, the earliest and the latest time of a part.
+    parts: BTreeMap<(Text, u64), (u64, Time, Time)>,
+}
+
+impl Known {
+    fn add(&mut self, member: &Member) {
+        for event in &member.events {
+            self.times
+                .entry((event.channel.clone(), event.record_id))
+                .or_insert(event.time);
+        }
+        for (channel, first, part) in channels(&member.events) {
+            self.parts.entry((channel, first)).or_insert(part);
+        }
+    }
+
+    /// Whether a part cannot be of this machine: another record under the same number, or another order.
+    fn contradicts(&self, member: &Member) -> bool {
+        let other_record = |event: &Event| {
+            let known = self.times.get(&(event.channel.clone(), event.record_id));
+            known.is_some_and(|&time| time != event.time)
+        };
+        member.events.iter().any(other_record)
+            || channels(&member.events).any(|(channel, first, (last, earliest, latest))| {
+                let before = self.parts.range(..(channel.clone(), first)).next_back();
+                let after = self
+                    .parts
+                    .range((channel.clone(), last.saturating_add(1))..)
+                    .next();
+                let of_channel = |part: &(&(Text, u64), &(u64, Time, Time))| part.0.0 == channel;
+                before
+                    .filter(of_channel)
+                    .is_some_and(|(_, part)| part.0 < first && part.1 > latest)
+                    || after
+                        .filter(of_channel)
+                        .is_some_and(|(_, part)| earliest > part.2)
+            })
+    }
+}
+
+/// For each channel of sorted events: first number, last number, earliest and latest time.
+fn channels(events: &[Event]) -> impl Iterator<Item = (Text, u64, (u64, Time, Time))> {
+    events
+        .chunk_by(|a, b| a.channel == b.channel)
+        .filter_map(|events| {
+            let (first, last) = (events.first()?, events.last()?);
+            let times = || events.iter().map(|event| event.time);
+            Some((
+                first.channel.clone(),
+                first.record_id,
+                (last.record_id, times().min()?, times().max()?),
+            ))
+        })
+}
+
+/// Disjoint sets of parts.
+struct Connected {
+    parents: Vec<usize>,
+}
+
+impl Connected {
+    fn new(count: usize) -> Self {
+        Connected {
+            parents: (0..count).collect(),
+        }
+    }
+
+    fn root(&mut self, at: usize) -> usize {
+        let mut root = at;
+        while let Some(&parent) = self.parents.get(root).filter(|&&parent| parent != root) {
+            root = parent;
+        }
+        let mut next = at;
+        while let Some(parent) = self.parents.get_mut(next).filter(|parent| **parent != root) {
+            next = std::mem::replace(parent, root);
+        }
+        root
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        // The lower number is the root, so that sets keep the order of their first parts.
+        if let Some(parent) = self.parents.get_mut(a.max(b)) {
+            *parent = a.min(b);
+        }
+    }
+}
+
+/// The group, among those with one of `member`'s names, that lies in its folder; `None` if there are several.
+pub(super) fn only_home(
+    member: &Member,
+    groups: &[Vec<Member>],
+    by_name: &HashMap<String, Vec<usize>>,
+) -> Option<usize> {
+    let mut homes: Vec<usize> = member
+        .labels()
+        .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default())
+        .collect();
+    homes.sort_unstable();
+    homes.dedup();
+    homes.retain(|&at| {
+        groups
+            .get(at)
+            .is_some_and(|group| group.iter().any(|other| other.folder == member.folder))
+    });
+    match homes.as_slice() {
+        [home] => Some(*home),
+        _ => None,
+    }
+}
+
+/// Where in `groups` each name occurs.
+pub(super) fn by_name(groups: &[Vec<Member>]) -> HashMap<String, Vec<usize>> {
+    let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, group) in groups.iter().enumerate() {
+        let labels: HashSet<String> = group
+            .iter()
+            .flat_map(|member| member.names.iter().map(|name| first_label(name)))
+            .collect();
+        for label in labels {
+            names.entry(label).or_default().push(at);
+        }
+    }
+    names
+}
