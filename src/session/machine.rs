@@ -4,7 +4,7 @@
 //! put together only if their names agree and something else does: the same folder, or records that
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
-use crate::event::{Action, Event, LogIndex, Span, Text};
+use crate::event::{Action, Event, LogIndex, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use std::cmp::Ordering;
@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 /// a boot precede its 4608.
 const RENAME_RECORDS: u64 = 64;
 
+/// The channel of audit records.
+pub(super) const SECURITY: &str = "Security";
+
 /// One log's part of the evidence.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
@@ -21,6 +24,8 @@ pub struct Source {
     pub events: Vec<Event>,
     /// Where all its records lie, in file order.
     pub spans: Vec<Span>,
+    /// Which Logon IDs its audit records show in use, in file order.
+    pub uses: Vec<Use>,
     /// A number that logs of the same folder share.
     pub folder: usize,
 }
@@ -40,6 +45,8 @@ pub struct Machine {
     pub sources: Vec<Vec<LogIndex>>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
+    /// Which Logon IDs its audit records show in use, by record ID; a run in two logs once.
+    pub uses: Vec<Use>,
     /// What tells its own accounts from a domain's.
     pub(super) own: OwnNames,
     /// How many records stand in two logs with different contents; the first log's is used.
@@ -52,7 +59,10 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
     let mut groups: Vec<Vec<Member>> = Vec::new();
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
     let mut without_events: Vec<Member> = Vec::new();
-    for member in sources.into_iter().flat_map(members) {
+    let mut members: Vec<Member> = sources.into_iter().flat_map(members).collect();
+    // A channel without boots shows no rename, so its names may look like two machines until a log with boots joins them.
+    members.sort_by_key(|member| member.rank());
+    for member in members {
         if member.events.is_empty() {
             without_events.push(member);
             continue;
@@ -63,9 +73,12 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             .collect();
         candidates.sort_unstable();
         candidates.dedup();
-        let home = candidates
+        let mut homes = candidates
             .into_iter()
-            .find(|&at| groups.get(at).is_some_and(|group| belongs(&member, group)));
+            .filter(|&at| groups.get(at).is_some_and(|group| belongs(&member, group)));
+        let home = homes.next();
+        // Without an audit record nothing tells two machines of one name in one folder apart.
+        let home = home.filter(|_| member.rank() == 0 || homes.next().is_none());
         let home = home.unwrap_or_else(|| {
             groups.push(Vec::new());
             groups.len() - 1
@@ -134,12 +147,19 @@ struct Member {
     names: Vec<Text>,
     events: Vec<Event>,
     spans: Vec<Span>,
+    uses: Vec<Use>,
     folder: usize,
 }
 
 impl Member {
     fn labels(&self) -> impl Iterator<Item = String> + '_ {
         self.names.iter().map(|name| first_label(name))
+    }
+
+    /// Which parts are put together first.
+    fn rank(&self) -> usize {
+        let ranks = self.spans.iter().map(|span| rank(&span.channel));
+        ranks.min().unwrap_or(usize::MAX)
     }
 
     fn latest(&self) -> Option<String> {
@@ -152,6 +172,7 @@ fn members(source: Source) -> Vec<Member> {
     let Source {
         mut events,
         mut spans,
+        uses,
         folder,
     } = source;
     events.sort_by(record_order);
@@ -161,6 +182,7 @@ fn members(source: Source) -> Vec<Member> {
             names,
             events,
             spans,
+            uses,
             folder,
         }];
     }
@@ -185,6 +207,13 @@ fn members(source: Source) -> Vec<Member> {
         let mut span = Some(span);
         part(&mut parts, &name, &mut |member| {
             member.spans.extend(span.take())
+        });
+    }
+    for one in uses {
+        let name = one.computer.clone();
+        let mut one = Some(one);
+        part(&mut parts, &name, &mut |member| {
+            member.uses.extend(one.take())
         });
     }
     parts.into_values().collect()
@@ -240,8 +269,10 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
         .skip(from)
         .take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
     near.into_iter().any(|event| {
-        matches!(event.action, Action::Boot | Action::StartingUp)
-            || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
+        matches!(
+            event.action,
+            Action::Boot | Action::StartingUp | Action::AuditDropped | Action::TsStart
+        ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
     })
 }
 
@@ -325,32 +356,47 @@ fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
 
+/// The channel that tells which of a machine's names is the latest: Security, else System, else the first of all.
+fn reference_channel(group: &[Member]) -> Option<Text> {
+    let with_events = group.iter().filter(|member| !member.events.is_empty());
+    let channels = with_events.flat_map(|member| member.spans.iter().map(|span| &span.channel));
+    channels
+        .min_by_key(|channel| (rank(channel), *channel))
+        .cloned()
+}
+
+/// How much a channel tells about its machine's names: those that record boots come first.
+fn rank(channel: &str) -> usize {
+    let known = [SECURITY, "System"];
+    let place = known.iter().position(|name| *name == channel);
+    place.unwrap_or(known.len())
+}
+
 /// Puts the parts of one machine together; each record once.
 fn merge(group: Vec<Member>) -> Machine {
     let mut names: Vec<(u64, Text)> = Vec::new();
     let mut all = Vec::new();
     let mut spans = Vec::new();
+    let mut uses: Vec<Use> = Vec::new();
+    let reference = reference_channel(&group);
     for member in group {
         for name in &member.names {
             let last = member
                 .spans
                 .iter()
-                .filter(|span| span.computer.eq_ignore_ascii_case(name))
+                .filter(|span| {
+                    Some(&span.channel) == reference.as_ref()
+                        && span.computer.eq_ignore_ascii_case(name)
+                })
                 .map(|span| span.last_id)
                 .max();
-            names.push((
-                if member.events.is_empty() {
-                    0
-                } else {
-                    last.unwrap_or(0)
-                },
-                name.clone(),
-            ));
+            names.push((last.unwrap_or(0), name.clone()));
         }
         all.extend(member.events);
         spans.extend(member.spans);
+        uses.extend(member.uses);
     }
-    // The latest name is the one with the highest record number.
+    // The latest name is the one with the highest record number; only those of one channel can be compared.
     names.sort();
     let mut aliases: Vec<Text> = Vec::new();
     for (_, name) in names {
@@ -396,6 +442,10 @@ fn merge(group: Vec<Member>) -> Machine {
     spans.sort_by(|a, b| {
         (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log))
     });
+    uses.sort_by(|a, b| {
+        (a.first, a.logon_id, a.last, a.log).cmp(&(b.first, b.logon_id, b.last, b.log))
+    });
+    uses.dedup_by(|a, b| (a.first, a.logon_id, a.last) == (b.first, b.logon_id, b.last));
     Machine {
         host,
         aliases,
@@ -403,6 +453,7 @@ fn merge(group: Vec<Member>) -> Machine {
         events,
         sources,
         spans,
+        uses,
         own,
         conflicts,
     }
