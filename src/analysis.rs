@@ -161,7 +161,7 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
             }
         })
         .collect();
-    for (log, account, collector) in read {
+    for (log, account, mut collector) in read {
         let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
             continue;
         };
@@ -170,6 +170,7 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
             let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
             kept.span = Some((first.min(span.earliest), last.max(span.latest)));
         }
+        source.uses.extend(collector.take_uses());
         source.events.extend(collector.events);
         source.spans.extend(collector.spans);
     }

@@ -21,14 +21,39 @@ fn analysed(path: &Path) -> Analysis {
     analyse(&[path.to_owned()], &Options::default()).unwrap()
 }
 
-/// The logon-related events of the Security channel.
-const EVENTS: [u64; 18] = [
-    1100, 1102, 4608, 4609, 4616, 4624, 4625, 4634, 4647, 4648, 4672, 4778, 4779, 4800, 4801, 4802,
-    4803, 4964,
+/// The events that are looked at: channel (without `/Operational`), provider, event IDs.
+#[rustfmt::skip]
+const EVENTS: &[(&str, &str, &[u64])] = &[
+    ("Security", "Microsoft-Windows-Eventlog", &[1100, 1101, 1102, 1108]),
+    ("Security", "Microsoft-Windows-Security-Auditing", &[
+        4608, 4609, 4616, 4624, 4625, 4627, 4634, 4647, 4648, 4672, 4675, 4697, 4698, 4723, 4768, 4769, 4770, 4771, 4776,
+        4778, 4779, 4800, 4801, 4802, 4803, 4825, 4964,
+    ]),
+    ("System", "Microsoft-Windows-Kernel-General", &[1, 12, 13, 24]),
+    ("System", "Microsoft-Windows-Kernel-Boot", &[20, 27]),
+    ("System", "Microsoft-Windows-Kernel-Power", &[41, 42, 107, 109]),
+    ("System", "Microsoft-Windows-Power-Troubleshooter", &[1]),
+    ("System", "Microsoft-Windows-Eventlog", &[104]),
+    ("System", "User32", &[1074]),
+    ("System", "EventLog", &[6005, 6006, 6008, 6009, 6013]),
+    ("System", "Microsoft-Windows-Winlogon", &[7001, 7002]),
+    ("System", "Service Control Manager", &[7045]),
+    ("Microsoft-Windows-TerminalServices-LocalSessionManager", "Microsoft-Windows-TerminalServices-LocalSessionManager",
+        &[21, 22, 23, 24, 25, 32, 36, 39, 40, 41, 42, 54]),
+    ("Microsoft-Windows-TerminalServices-RemoteConnectionManager", "Microsoft-Windows-TerminalServices-RemoteConnectionManager", &[261, 1149]),
+    ("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", &[98, 103, 104, 131, 140]),
+    ("Microsoft-Windows-TerminalServices-RDPClient", "Microsoft-Windows-TerminalServices-ClientActiveXCore", &[1024, 1029, 1102]),
+    ("Microsoft-Windows-TerminalServices-Gateway", "Microsoft-Windows-TerminalServices-Gateway", &[200, 302, 303]),
+    ("Microsoft-Windows-User Profile Service", "Microsoft-Windows-User Profiles Service", &[1, 2, 3, 4, 67]),
+    ("OpenSSH", "OpenSSH", &[4]),
+    ("Microsoft-Windows-WinRM", "Microsoft-Windows-WinRM", &[91]),
 ];
 
-/// How many records of each event a log holds, counted by the `evtx` crate's own reader, as `evtx_dump` does.
-fn counted_by_evtx(path: &Path) -> BTreeMap<u64, u64> {
+/// How many records of each event of each channel a log holds.
+type Counts = BTreeMap<(String, u64), u64>;
+
+/// Counts by the `evtx` crate's own reader, as `evtx_dump` does.
+fn counted_by_evtx(path: &Path) -> Counts {
     let mut counts = BTreeMap::new();
     let Ok(mut parser) = evtx::EvtxParser::from_path(path) else {
         return counts;
@@ -40,8 +65,17 @@ fn counted_by_evtx(path: &Path) -> BTreeMap<u64, u64> {
             plain => plain,
         };
         let id = id.as_u64().or_else(|| id.as_str()?.parse().ok());
-        if let Some(id) = id.filter(|id| system["Channel"] == "Security" && EVENTS.contains(id)) {
-            *counts.entry(id).or_default() += 1;
+        let channel = system["Channel"].as_str().unwrap_or_default();
+        let provider = &system["Provider"]["#attributes"]["Name"];
+        let provider = provider.as_str().unwrap_or_default();
+        let name = channel.strip_suffix("/Operational").unwrap_or(channel);
+        let is_looked_at = |id: &u64| {
+            EVENTS.iter().any(|(known, by, ids)| {
+                *known == name && by.eq_ignore_ascii_case(provider) && ids.contains(id)
+            })
+        };
+        if let Some(id) = id.filter(is_looked_at) {
+            *counts.entry((channel.to_owned(), id)).or_default() += 1;
         }
     }
     counts
@@ -52,14 +86,20 @@ fn every_log_holds_as_many_records_of_each_event_as_evtx_finds() {
     let Some(corpus) = corpus() else { return };
     let logs = winsessions::evidence::find(&[corpus]).logs;
     assert!(logs.len() >= 100, "{} logs", logs.len());
+    let mut channels = BTreeMap::new();
     for log in logs {
         let analysis = analysed(&log);
-        let mut counts = BTreeMap::new();
-        for event in &analysis.events {
-            *counts.entry(u64::from(event.event.event_id)).or_default() += 1;
+        let mut counts = Counts::new();
+        for row in &analysis.events {
+            let key = (row.event.channel.to_string(), row.event.event_id.into());
+            *counts.entry(key).or_default() += 1;
+        }
+        for ((channel, _), count) in &counts {
+            *channels.entry(channel.clone()).or_insert(0) += count;
         }
         assert_eq!(counts, counted_by_evtx(&log), "{}", log.display());
     }
+    assert!(channels.len() >= 8, "{channels:?}");
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! From a record to an event: looks the record up in its channel's table and fills the event's fields.
 
-use super::{Account, Action, Event, LogIndex, LogonId, LogonType, Span, Text, security};
+use super::uses::{Use, Uses};
+use super::{
+    Account, Action, Details, Event, LogIndex, LogonId, LogonType, Span, Text,
+    disconnect_reason_text, remote_desktop, remote_shell, security, system, user_profile,
+};
 use crate::log::{Record, Value};
 use crate::sid::Sid;
-use crate::time::Time;
+use crate::time::{TICKS_PER_SECOND, Time};
 use std::collections::HashSet;
 
 /// One line of a channel's table.
@@ -13,8 +17,32 @@ pub(super) struct Entry {
     event_id: u16,
     action: Action,
     fields: &'static [&'static [(&'static str, Slot)]],
+    unnamed: &'static [(usize, Slot)],
     subject_unnamed: bool,
 }
+
+/// A channel and its records that are looked at, sorted by event ID.
+pub(super) type Table = (&'static str, &'static [Entry]);
+
+/// Every channel that is looked at.
+pub(super) const TABLES: [Table; 10] = [
+    security::TABLE,
+    system::TABLE,
+    remote_desktop::LOCAL_SESSION_MANAGER,
+    remote_desktop::REMOTE_CONNECTION_MANAGER,
+    remote_desktop::RDP_CORE_TS,
+    remote_desktop::RDP_CLIENT,
+    remote_desktop::GATEWAY,
+    user_profile::TABLE,
+    remote_shell::OPEN_SSH,
+    remote_shell::WIN_RM,
+];
+
+/// Stands for System/Security's UserID among the fields of a table.
+pub(super) const USER_ID: &str = "System/UserID";
+
+/// Stands for System/Correlation's ActivityID among the fields of a table.
+pub(super) const ACTIVITY_ID: &str = "System/ActivityID";
 
 impl Entry {
     pub(super) const fn new(
@@ -28,8 +56,15 @@ impl Entry {
             event_id,
             action,
             fields,
+            unnamed: &[],
             subject_unnamed: false,
         }
+    }
+
+    /// Takes values that have no names by their places, counted from 0: the records of classic providers.
+    pub(super) const fn with_unnamed(mut self, unnamed: &'static [(usize, Slot)]) -> Self {
+        self.unnamed = unnamed;
+        self
     }
 
     /// Takes the record only if its subject has no name: it was written before anybody was logged on.
@@ -45,6 +80,17 @@ impl Entry {
             .find(|(field, _)| *field == name)
             .map(|(_, slot)| *slot)
     }
+
+    /// Provider and event ID.
+    #[cfg(test)]
+    pub(super) fn identity(&self) -> (&'static str, u16) {
+        (self.provider, self.event_id)
+    }
+
+    fn unnamed_slot(&self, place: usize) -> Option<Slot> {
+        let found = self.unnamed.iter().find(|(known, _)| *known == place);
+        found.map(|(_, slot)| *slot)
+    }
 }
 
 /// Where in an [`Event`] a field goes, and how it is decoded.
@@ -53,11 +99,15 @@ pub(super) enum Slot {
     AccountSid,
     AccountName,
     AccountDomain,
+    /// `DOMAIN\name`
+    AccountPath,
     LogonId,
     LinkedLogonId,
     SubjectSid,
     SubjectName,
     SubjectDomain,
+    /// `DOMAIN\name`
+    SubjectPath,
     SubjectLogonId,
     LogonType,
     LogonProcess,
@@ -65,9 +115,13 @@ pub(super) enum Slot {
     LmPackage,
     Workstation,
     ProcessName,
+    /// A path and, in parentheses, the machine that it runs on.
+    ProcessAndHost,
     ProcessId,
     SourceAddress,
     SourcePort,
+    /// An address, a colon and a port, or an address alone.
+    SourceEndpoint,
     LogonGuid,
     OutboundName,
     OutboundDomain,
@@ -81,6 +135,38 @@ pub(super) enum Slot {
     TargetServer,
     PreviousTime,
     NewTime,
+    Activity,
+    OtherSessionNumber,
+    Reason,
+    ReasonText,
+    /// A code of [`disconnect_reason_text`].
+    DisconnectReason,
+    StartTime,
+    StopTime,
+    LastBootId,
+    LastBootGood,
+    LastShutdownGood,
+    BootType,
+    TargetState,
+    UptimeSeconds,
+    /// Minutes that local time is behind UTC.
+    Bias,
+    /// The same without daylight saving, followed by the zone's name.
+    StandardBias,
+    ClientBias,
+    StopType,
+    /// A POWER_ACTION.
+    PowerAction,
+    /// Two SYSTEMTIMEs in hex: the last time known, local and UTC.
+    LastAlive,
+    LostEventId,
+    Object,
+    /// UTF-16 in hex.
+    ObjectUtf16,
+    Command,
+    Message,
+    /// What the SSH server says, and about whom.
+    SshLine,
 }
 
 /// Collects the events of a log, in file order, and where its records lie.
@@ -92,6 +178,7 @@ pub struct Collector {
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
+    uses: Uses,
 }
 
 impl Collector {
@@ -102,13 +189,28 @@ impl Collector {
             texts: HashSet::new(),
             events: Vec::new(),
             spans: Vec::new(),
+            uses: Uses::default(),
         }
+    }
+
+    /// Takes out the uses of Logon IDs that all audit records so far show.
+    pub fn take_uses(&mut self) -> Vec<Use> {
+        std::mem::take(&mut self.uses).all
     }
 
     /// Takes the next record of the log.
     pub fn add(&mut self, record: &Record<'_>) {
         let previous = self.extend_span(record);
-        let Some(entry) = entry(record) else { return };
+        let event = self.event(record, previous);
+        if *record.channel == *security::CHANNEL {
+            self.note_uses(record, event.as_ref(), previous.is_none());
+        }
+        self.events.extend(event);
+    }
+
+    /// The event that a record is, if it is one.
+    fn event(&mut self, record: &Record<'_>, previous: Option<Time>) -> Option<Event> {
+        let entry = entry(record)?;
         let mut event = Event {
             log: self.log,
             record_id: record.record_id,
@@ -116,19 +218,81 @@ impl Collector {
             time: record.time,
             computer: self.text(&record.computer),
             channel: self.text(&record.channel),
+            provider: entry.provider,
             event_id: record.event_id,
             version: record.version,
             writer: record.writer,
             previous,
             ..Event::of(entry.action)
         };
+        let mut unnamed = 0;
         for (name, value) in record.fields() {
-            if let Some(slot) = entry.slot(&name) {
+            let slot = if name == UNNAMED {
+                unnamed += 1;
+                entry.unnamed_slot(unnamed - 1)
+            } else {
+                entry.slot(&name)
+            };
+            if let Some(slot) = slot {
                 self.fill(&mut event, slot, &value);
             }
         }
-        if !(entry.subject_unnamed && event.subject.name.is_some()) {
-            self.events.push(event);
+        if let (Some(slot), Some(sid)) = (entry.slot(USER_ID), record.user_sid()) {
+            self.fill(&mut event, slot, &Value::Text(sid));
+        }
+        if let (Some(slot), Some(activity)) = (entry.slot(ACTIVITY_ID), record.activity()) {
+            self.fill(&mut event, slot, &Value::Text(activity));
+        }
+        (!(entry.subject_unnamed && event.subject.name.is_some())).then_some(event)
+    }
+
+    /// Notes which Logon IDs an audit record shows in use.
+    fn note_uses(&mut self, record: &Record<'_>, event: Option<&Event>, after_gap: bool) {
+        let computer = self.text(&record.computer);
+        let starts = event.is_some_and(Event::is_of_boot_start);
+        if starts || after_gap {
+            self.uses.cut(&computer);
+        }
+        if starts {
+            return;
+        }
+        let id_of = |name| {
+            let value: Option<Value<'_>> = record.field(name);
+            value
+                .and_then(|value| value.number())
+                .filter(|&id| id != 0)
+                .map(LogonId)
+        };
+        let subject = match event {
+            Some(event) => event.subject_logon_id,
+            None => id_of("SubjectLogonId"),
+        };
+        if let Some(id) = subject {
+            let names = ["SubjectUserSid", "SubjectUserName", "SubjectDomainName"];
+            self.used(record, &computer, id, names);
+        }
+        if record.event_id == PROCESS_CREATED
+            && let Some(id) = id_of("TargetLogonId")
+        {
+            let names = ["TargetUserSid", "TargetUserName", "TargetDomainName"];
+            self.used(record, &computer, id, names);
+        }
+    }
+
+    /// Notes that a record shows a Logon ID in use, and whose it is by the fields that `names` are.
+    fn used(&mut self, record: &Record<'_>, computer: &Text, id: LogonId, names: [&str; 3]) {
+        if let Some(new) = self.uses.add(self.log, record, computer, id) {
+            let [sid, name, domain] = names.map(|name| record.field(name));
+            let account = Account {
+                // A process started for a logon session does not always name its account's SID.
+                sid: sid
+                    .as_ref()
+                    .and_then(parse_sid)
+                    .filter(|sid| sid.as_str() != "S-1-0-0"),
+                name: name.and_then(|name| self.present(&name)),
+                domain: domain.and_then(|domain| self.present(&domain)),
+            };
+            self.uses.set_account(new, account);
         }
     }
 
@@ -204,21 +368,27 @@ impl Collector {
         let number = || value.number().filter(|&number| number != 0);
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
         let logon_id = || number().map(LogonId);
-        let sid = || {
-            if let Value::Text(text) = value {
-                Sid::parse(text)
-            } else {
-                None
-            }
-        };
-        let time = || {
-            if let Value::Text(text) = value {
-                text.parse().ok()
-            } else {
-                None
-            }
-        };
+        let sid = || parse_sid(value);
+        let time = || parse_time(value);
         match slot {
+            Slot::AccountPath => {
+                (event.account.domain, event.account.name) = self.account_path(value);
+            }
+            Slot::SubjectPath => {
+                (event.subject.domain, event.subject.name) = self.account_path(value);
+            }
+            Slot::ProcessAndHost => {
+                let text = self.present(value);
+                event.process_name = text.map(|text| match text.strip_suffix(')') {
+                    Some(rest) => self.text(rest.rsplit_once(" (").map_or(&text, |(path, _)| path)),
+                    None => text,
+                });
+            }
+            Slot::SourceEndpoint => {
+                let (address, port) = self.present(value).map(|text| endpoint(&text)).unzip();
+                event.source_address = address.map(|address| self.text(&address));
+                event.source_port = port.flatten();
+            }
             Slot::AccountSid => event.account.sid = sid(),
             Slot::AccountName => event.account.name = self.present(value),
             Slot::AccountDomain => event.account.domain = self.present(value),
@@ -255,6 +425,86 @@ impl Collector {
             Slot::TargetServer => event.target_server = self.present(value),
             Slot::PreviousTime => event.previous_time = time(),
             Slot::NewTime => event.new_time = time(),
+            _ => self.fill_details(event, slot, value),
+        }
+    }
+
+    /// Fills what only some events tell.
+    fn fill_details(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
+        let number = || value.number().filter(|&number| number != 0);
+        let small = || value.number().and_then(|number| u32::try_from(number).ok());
+        let time = || parse_time(value);
+        let mut more = event.more.take().unwrap_or_default();
+        match slot {
+            Slot::Activity => more.activity = self.guid(value),
+            Slot::OtherSessionNumber => more.other_session_number = small(),
+            Slot::Reason => more.reason = small(),
+            Slot::ReasonText => more.reason_text = self.trimmed(value),
+            Slot::DisconnectReason => {
+                more.reason = small();
+                let text = more.reason.and_then(disconnect_reason_text);
+                more.reason_text = text.map(|text| self.text(text));
+            }
+            Slot::StartTime => more.start_time = time(),
+            Slot::StopTime => more.stop_time = time(),
+            Slot::LastBootId => more.last_boot_id = small(),
+            Slot::LastBootGood => more.last_boot_good = truth(value),
+            Slot::LastShutdownGood => more.last_shutdown_good = truth(value),
+            Slot::BootType => more.boot_type = small(),
+            Slot::TargetState => more.target_state = small(),
+            Slot::UptimeSeconds => more.uptime_seconds = value.number(),
+            Slot::Bias => more.utc_offset_minutes = offset(value),
+            Slot::StandardBias => more.standard_offset_minutes = offset(value),
+            Slot::ClientBias => {
+                more.client_bias_hours = signed(value).filter(|hours| hours.abs() <= 24);
+            }
+            Slot::StopType => more.stop_type = self.trimmed(value),
+            Slot::PowerAction => {
+                let action = small().and_then(power_action);
+                more.stop_type = action.map(|action| self.text(action));
+            }
+            Slot::LastAlive => {
+                let (local, utc) = last_alive(value).unzip();
+                let offset = local.flatten().zip(utc);
+                more.stop_time = utc;
+                more.utc_offset_minutes =
+                    offset.and_then(|(local, utc)| minutes_between(local, utc));
+            }
+            Slot::LostEventId => {
+                let id = number().and_then(|id| u16::try_from(id).ok());
+                more.lost_event_id = id;
+            }
+            Slot::Object => more.object = self.present(value),
+            Slot::ObjectUtf16 => {
+                let text = bytes_of(value).map(|bytes| utf16(&bytes));
+                more.object = text.filter(|text| !text.is_empty()).map(|t| self.text(&t));
+            }
+            Slot::Command => more.command = self.present(value),
+            Slot::Message => more.message = self.trimmed(value),
+            Slot::SshLine => {
+                more.message = self.trimmed(value);
+                if let Some((name, address, port)) = more.message.as_deref().and_then(ssh_client) {
+                    event.account.name = Some(self.text(name));
+                    event.source_address = Some(self.text(address));
+                    event.source_port = Some(port);
+                }
+            }
+            _ => {}
+        }
+        event.more = (*more != Details::default()).then_some(more);
+    }
+
+    /// Domain and name of an account that is written as one text.
+    fn account_path(&mut self, value: &Value<'_>) -> (Option<Text>, Option<Text>) {
+        let Some(text) = self.present(value) else {
+            return (None, None);
+        };
+        match text.split_once('\\') {
+            Some((domain, name)) => (
+                self.present(&Value::Text(domain.into())),
+                self.present(&Value::Text(name.into())),
+            ),
+            None => (None, Some(text)),
         }
     }
 
@@ -283,17 +533,151 @@ impl Collector {
 /// How many machines and channels may take turns in a log before a run is cut for it.
 const RUNS_AT_ONCE: usize = 64;
 
+/// The name of values that have none.
+const UNNAMED: &str = "Data";
+
+/// A process was created.
+const PROCESS_CREATED: u16 = 4688;
+
 fn entry(record: &Record<'_>) -> Option<&'static Entry> {
-    let table = match &*record.channel {
-        security::CHANNEL => security::TABLE,
-        _ => return None,
+    let (_, table) = TABLES
+        .iter()
+        .find(|(channel, _)| *channel == record.channel)?;
+    let first = table.partition_point(|entry| entry.event_id < record.event_id);
+    let mut same = table
+        .iter()
+        .skip(first)
+        .take_while(|entry| entry.event_id == record.event_id);
+    same.find(|entry| entry.provider.eq_ignore_ascii_case(&record.provider))
+}
+
+fn parse_sid(value: &Value<'_>) -> Option<Sid> {
+    match value {
+        Value::Text(text) => Sid::parse(text),
+        Value::Number(_) => None,
+    }
+}
+
+fn parse_time(value: &Value<'_>) -> Option<Time> {
+    match value {
+        Value::Text(text) => text.parse().ok(),
+        Value::Number(_) => None,
+    }
+}
+
+/// An address and its port: `10.0.0.1:3389`, `[fe80::1]:3389`, or an address alone.
+fn endpoint(text: &str) -> (String, Option<u16>) {
+    let (address, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) => (address, rest.strip_prefix(':')),
+        None => match text.split_once(':') {
+            Some((address, port)) if !port.contains(':') => (address, Some(port)),
+            _ => (text, None),
+        },
     };
-    let at = table
-        .binary_search_by_key(&record.event_id, |entry| entry.event_id)
-        .ok()?;
-    table
-        .get(at)
-        .filter(|entry| entry.provider.eq_ignore_ascii_case(&record.provider))
+    (address.to_owned(), port.and_then(|port| port.parse().ok()))
+}
+
+/// A number that may be negative, also one that is followed by words, in brackets, or stored without its sign.
+fn signed(value: &Value<'_>) -> Option<i32> {
+    match value {
+        Value::Number(number) => u32::try_from(*number).ok().map(u32::cast_signed),
+        Value::Text(text) => {
+            let text = text.trim().trim_matches(['[', ']']);
+            let number: i64 = text.split_whitespace().next()?.parse().ok()?;
+            let stored = u32::try_from(number).ok().map(u32::cast_signed);
+            stored.or_else(|| i32::try_from(number).ok())
+        }
+    }
+}
+
+/// Minutes that local time is ahead of UTC, from the minutes that it is behind.
+fn offset(value: &Value<'_>) -> Option<i32> {
+    let bias = signed(value)?;
+    (bias.unsigned_abs() <= DAY_MINUTES).then_some(-bias)
+}
+
+/// The offset of `local` from `utc`; clocks differ by whole quarters of an hour.
+fn minutes_between(local: Time, utc: Time) -> Option<i32> {
+    let minutes = i32::try_from(local.since(utc) / (60 * TICKS_PER_SECOND)).ok()?;
+    (minutes.unsigned_abs() <= DAY_MINUTES).then_some(minutes)
+}
+
+/// No time zone is further from UTC.
+const DAY_MINUTES: u32 = 24 * 60;
+
+fn truth(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => value.number().map(|number| number != 0),
+    }
+}
+
+/// POWER_ACTION of wdm.h: those that stop Windows.
+fn power_action(action: u32) -> Option<&'static str> {
+    Some(match action {
+        3 => "hibernate",
+        4 => "shutdown",
+        5 => "restart",
+        6 => "power off",
+        _ => return None,
+    })
+}
+
+/// The bytes of a value that is written in hex.
+fn bytes_of(value: &Value<'_>) -> Option<Vec<u8>> {
+    let Value::Text(text) = value else {
+        return None;
+    };
+    let digits = text.trim().as_bytes().chunks(2);
+    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    bytes.collect()
+}
+
+fn utf16(bytes: &[u8]) -> String {
+    let units = bytes.chunks_exact(2).map(|pair| match pair {
+        [low, high] => u16::from_le_bytes([*low, *high]),
+        _ => 0,
+    });
+    let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// The last time that Windows was known to run, local and UTC: the first two SYSTEMTIMEs in the binary data of 6008.
+fn last_alive(value: &Value<'_>) -> Option<(Option<Time>, Time)> {
+    let bytes = bytes_of(value)?;
+    let at = |from: usize| system_time(bytes.get(from..from + 16)?);
+    Some((at(0), at(16)?))
+}
+
+/// A SYSTEMTIME ([MS-DTYP] 2.3.13).
+fn system_time(bytes: &[u8]) -> Option<Time> {
+    let mut fields = bytes.chunks_exact(2).map(|pair| match pair {
+        [low, high] => u16::from_le_bytes([*low, *high]),
+        _ => 0,
+    });
+    let mut next = || fields.next();
+    let (year, month, _weekday, day) = (next()?, next()?, next()?, next()?);
+    let (hour, minute, second, millisecond) = (next()?, next()?, next()?, next()?);
+    let text = format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z"
+    );
+    text.parse().ok()
+}
+
+/// Whom a line of the SSH server is about: `... for NAME from ADDRESS port N ...`, `... user NAME ADDRESS port N ...`. A name
+/// may hold anything, so the last address counts.
+fn ssh_client(line: &str) -> Option<(&str, &str, u16)> {
+    let (before, after) = line.rsplit_once(" port ")?;
+    let port = after.split([' ', ':']).next()?.parse().ok()?;
+    let (before, address) = before.rsplit_once(' ')?;
+    address.parse::<std::net::IpAddr>().ok()?;
+    let before = before.strip_suffix(" from").unwrap_or(before);
+    let about = [" for invalid user ", " for ", " user ", "Invalid user "];
+    let name = about
+        .iter()
+        .find_map(|words| before.split_once(words).map(|(_, name)| name))?;
+    (!name.is_empty()).then_some((name, address, port))
 }
 
 /// `%%1842` and `%%1843` of the auditing provider's messages.
@@ -306,6 +690,15 @@ fn yes_or_no(value: &Value<'_>) -> Option<bool> {
 }
 
 impl Event {
+    /// Whether it is written while Windows starts, up to the first logon session.
+    fn is_of_boot_start(&self) -> bool {
+        match self.action {
+            Action::Boot | Action::StartingUp | Action::AuditDropped => true,
+            Action::Logon => self.logon_type == Some(LogonType(0)),
+            _ => false,
+        }
+    }
+
     /// An event of which nothing is known but what happened.
     pub(crate) fn of(action: Action) -> Self {
         let empty = Text::from("");
@@ -316,6 +709,7 @@ impl Event {
             time: Time::from_filetime(0),
             computer: empty.clone(),
             channel: empty,
+            provider: "",
             event_id: 0,
             version: 0,
             writer: None,
@@ -348,6 +742,7 @@ impl Event {
             target_server: None,
             previous_time: None,
             new_time: None,
+            more: None,
         }
     }
 }
@@ -358,7 +753,9 @@ mod tests {
 
     #[test]
     fn each_table_is_sorted_by_event_id() {
-        assert!(security::TABLE.is_sorted_by_key(|entry| entry.event_id));
+        for (channel, table) in TABLES {
+            assert!(table.is_sorted_by_key(|entry| entry.event_id), "{channel}");
+        }
     }
 
     fn record(json: &str) -> Option<Event> {

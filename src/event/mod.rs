@@ -1,21 +1,33 @@
 //! Logon-related records as typed events.
 //!
 //! In: a [`Record`](crate::log::Record) of any channel. Out: an [`Event`] if its provider and event ID stand in
-//! a channel's table, else nothing; and the [`Span`]s in which all records lie. What the recording means (`%%` codes, hex, `-` for absent,
-//! padding) is decoded here, once; what it adds up to is [`session`](crate::session)'s business.
+//! a channel's table, else nothing; the [`Span`]s in which all records lie; and the [`Use`]s of Logon IDs that all audit
+//! records show. What the recording means (`%%` codes, hex, `-` for absent, padding) is decoded here, once; what it
+//! adds up to is [`session`](crate::session)'s business.
+//!
+//! A new event is one line in its channel's table (`security`, `system`, `remote_desktop`, `user_profile`,
+//! `remote_shell`) and one row in `tests`.
 
 mod fields;
+mod remote_desktop;
+mod remote_shell;
 mod security;
 mod status;
+mod system;
+#[cfg(test)]
+mod tests;
+mod user_profile;
+mod uses;
 
 pub use fields::Collector;
-pub use status::status_text;
+pub use status::{disconnect_reason_text, status_text};
+pub use uses::{Seen, Use};
 
 use crate::named::named;
 use crate::sid::Sid;
 use crate::time::Time;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Text that came from a record: shared, never changed.
 pub type Text = Arc<str>;
@@ -122,18 +134,132 @@ named! {
         ScreensaverOn = "screensaver-on",
         /// 4803: the screen saver ended.
         ScreensaverOff = "screensaver-off",
-        /// 1101, 4688, 4696, 4826, 6417: written while Windows starts, before 4608.
+        /// 4688, 4696, 4826, 6417: written while Windows starts, before 4608.
         StartingUp = "starting-up",
-        /// 4608: Windows is starting up.
+        /// 4608, Kernel-General 12: Windows is starting up.
         Boot = "boot",
-        /// 4609: Windows is shutting down.
+        /// 4609, Kernel-General 13: Windows is shutting down.
         Shutdown = "shutdown",
-        /// 1102: the log was cleared.
+        /// EventLog 6008, Kernel-Power 41: Windows had stopped without a clean stop.
+        Crash = "crash",
+        /// User32 1074: somebody or something asked for a restart or a stop.
+        StopRequest = "stop-request",
+        /// Kernel-Power 109: the kernel begins to stop.
+        ShutdownStarted = "shutdown-started",
+        /// Kernel-Boot 20: how the boot and the stop before went.
+        BootStatus = "boot-status",
+        /// Kernel-Boot 27: what kind of start it is: cold, Fast Startup or from hibernation.
+        BootType = "boot-type",
+        /// Kernel-Power 42: the machine goes to sleep, or stops for a Fast Startup.
+        Sleep = "sleep",
+        /// Kernel-Power 107, Power-Troubleshooter 1: the machine woke.
+        Wake = "wake",
+        /// 1102, 104: a log was cleared.
         LogCleared = "log-cleared",
-        /// 1100: the event log service stopped: the clean end of a boot.
+        /// EventLog 6005: the event log service started.
+        LogServiceStart = "log-service-start",
+        /// 1100, EventLog 6006: the event log service stopped: the clean end of a boot.
         LogServiceStop = "log-service-stop",
-        /// 4616: the clock was changed.
+        /// EventLog 6009: which Windows started.
+        WindowsVersion = "windows-version",
+        /// EventLog 6013: how long the machine has been up.
+        Uptime = "uptime",
+        /// 1101: audit events were lost when Windows stopped.
+        AuditDropped = "audit-dropped",
+        /// 1108: an audit event could not be written.
+        AuditLost = "audit-lost",
+        /// 4616, Kernel-General 1: the clock was changed.
         ClockChange = "clock-change",
+        /// Kernel-General 24: the time zone's offset was read anew.
+        TimeZone = "time-zone",
+        /// Winlogon 7001: somebody logged on to a desktop.
+        WinlogonLogon = "winlogon-logon",
+        /// Winlogon 7002: somebody logged off from a desktop.
+        WinlogonLogoff = "winlogon-logoff",
+        /// 4697, Service Control Manager 7045: a service was installed.
+        ServiceInstalled = "service-installed",
+        /// 4698: a scheduled task was created.
+        TaskCreated = "task-created",
+        /// 4627: the groups of a new logon.
+        GroupMembership = "group-membership",
+        /// 4675: SIDs were filtered out of a logon from another domain.
+        SidsFiltered = "sids-filtered",
+        /// 4723: somebody tried to change a password.
+        PasswordChange = "password-change",
+        /// 4768: a ticket-granting ticket was asked for: a domain logon, seen by the domain controller.
+        KerberosTicket = "kerberos-ticket",
+        /// 4769: a service ticket was asked for.
+        ServiceTicket = "service-ticket",
+        /// 4770: a service ticket was renewed.
+        ServiceTicketRenewed = "service-ticket-renewed",
+        /// 4771: Kerberos pre-authentication failed.
+        KerberosFailed = "kerberos-failed",
+        /// 4776: credentials were validated by NTLM.
+        NtlmAuthentication = "ntlm-authentication",
+        /// 4825: Remote Desktop refused somebody who may not log on there.
+        RdpDenied = "rdp-denied",
+        /// LocalSessionManager 21: a desktop session began.
+        TsLogon = "ts-logon",
+        /// LocalSessionManager 22: its shell started.
+        TsShell = "ts-shell",
+        /// LocalSessionManager 23: it was logged off.
+        TsLogoff = "ts-logoff",
+        /// LocalSessionManager 24: its client left.
+        TsDisconnect = "ts-disconnect",
+        /// LocalSessionManager 25: a client came back to it.
+        TsReconnect = "ts-reconnect",
+        /// LocalSessionManager 32: the session manager started, at boot.
+        TsStart = "ts-start",
+        /// LocalSessionManager 36: a desktop session failed to change its state.
+        TsError = "ts-error",
+        /// LocalSessionManager 39: one desktop session disconnected another, or itself.
+        TsDisconnectedBy = "ts-disconnected-by",
+        /// LocalSessionManager 40: why a desktop session was disconnected.
+        TsReason = "ts-reason",
+        /// LocalSessionManager 41: the session manager begins to look whether somebody's session exists already.
+        TsArbitration = "ts-arbitration",
+        /// LocalSessionManager 42: it has decided.
+        TsArbitrated = "ts-arbitrated",
+        /// LocalSessionManager 54: the session manager stops, with Windows.
+        TsStop = "ts-stop",
+        /// RemoteConnectionManager 1149: credentials were accepted before a session is shown; no logon.
+        RdpAuth = "rdp-auth",
+        /// RemoteConnectionManager 261, RdpCoreTS 131: a client knocked.
+        RdpConnection = "rdp-connection",
+        /// RdpCoreTS 98: a client's connection stands.
+        RdpConnected = "rdp-connected",
+        /// RdpCoreTS 103: a client's connection ended.
+        RdpDisconnected = "rdp-disconnected",
+        /// RdpCoreTS 104: the client's time zone.
+        RdpTimeZone = "rdp-time-zone",
+        /// RdpCoreTS 140: a client gave a wrong name or password.
+        RdpRefused = "rdp-refused",
+        /// RDPClient 1024: somebody connects from here to another machine.
+        RdpOutbound = "rdp-outbound",
+        /// RDPClient 1102: the address of that machine.
+        RdpOutboundAddress = "rdp-outbound-address",
+        /// RDPClient 1029: a hash of the name given there.
+        RdpOutboundAccount = "rdp-outbound-account",
+        /// Gateway 200: a client may use the gateway.
+        GatewayAuthorized = "gateway-authorized",
+        /// Gateway 302: a client was connected to a machine behind it.
+        GatewayConnect = "gateway-connect",
+        /// Gateway 303: that connection ended.
+        GatewayDisconnect = "gateway-disconnect",
+        /// User Profile Service 1: somebody's profile is about to be loaded.
+        ProfileLoad = "profile-load",
+        /// User Profile Service 2: it is loaded.
+        ProfileLoaded = "profile-loaded",
+        /// User Profile Service 3: it is about to be unloaded.
+        ProfileUnload = "profile-unload",
+        /// User Profile Service 4: it is unloaded.
+        ProfileUnloaded = "profile-unloaded",
+        /// User Profile Service 67: where the profile lies.
+        ProfilePath = "profile-path",
+        /// OpenSSH 4: what the SSH server says.
+        SshMessage = "ssh-message",
+        /// WinRM 91: a remote shell was opened on this machine.
+        RemoteShell = "remote-shell",
     }
 }
 
@@ -177,6 +303,8 @@ pub struct Event {
     pub computer: Text,
     /// System/Channel.
     pub channel: Text,
+    /// System/Provider: with the event ID it tells what the record is; a channel holds the events of many.
+    pub provider: &'static str,
     /// System/EventID.
     pub event_id: u16,
     /// System/Version.
@@ -241,4 +369,61 @@ pub struct Event {
     pub previous_time: Option<Time>,
     /// The clock after a change.
     pub new_time: Option<Time>,
+    /// What only some events tell; [`Event::details`] reads it.
+    pub more: Option<Box<Details>>,
+}
+
+impl Event {
+    /// What only some events tell; all empty for the others.
+    pub fn details(&self) -> &Details {
+        static NONE: LazyLock<Details> = LazyLock::new(Details::default);
+        self.more.as_deref().unwrap_or(&NONE)
+    }
+}
+
+/// What only some events tell.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Details {
+    /// System/Correlation's ActivityID, lower case: the same in all records of one connection, in all Remote Desktop channels.
+    pub activity: Option<Text>,
+    /// 39: the session number that disconnected `session_number`.
+    pub other_session_number: Option<u32>,
+    /// The reason as a code: of a disconnect (40, 103; see [`disconnect_reason_text`]), of a clock change
+    /// (Kernel-General 1), of a stop (109, 1074), of going to sleep (42), the stop code of a crash (41), the error of 36, 303 and 1108.
+    pub reason: Option<u32>,
+    /// The reason in words: the meaning of a disconnect's code, or as recorded (1074).
+    pub reason_text: Option<Text>,
+    /// When Windows started (Kernel-General 12) or woke (Power-Troubleshooter 1), by its own account.
+    pub start_time: Option<Time>,
+    /// When Windows stopped (Kernel-General 13), fell asleep (Power-Troubleshooter 1) or was last known to run (6008).
+    pub stop_time: Option<Time>,
+    /// Kernel-Boot 20: the number of the boot before; more than one higher than last time where boots left no trace.
+    pub last_boot_id: Option<u32>,
+    /// Kernel-Boot 20: whether the boot before went well.
+    pub last_boot_good: Option<bool>,
+    /// Kernel-Boot 20: whether the stop before was clean.
+    pub last_shutdown_good: Option<bool>,
+    /// Kernel-Boot 27: 0 cold, 1 Fast Startup, 2 from hibernation.
+    pub boot_type: Option<u32>,
+    /// Kernel-Power 42, 107, Power-Troubleshooter 1: the state it goes to or comes from (SYSTEM_POWER_STATE: 2 to 4
+    /// sleep, 5 hibernation, 6 off).
+    pub target_state: Option<u32>,
+    /// 6013: seconds since the start.
+    pub uptime_seconds: Option<u64>,
+    /// Local time less UTC at the machine, then (Kernel-General 24, 6008).
+    pub utc_offset_minutes: Option<i32>,
+    /// 6013: the same without daylight saving: real logs have 300 west of UTC in a November when Kernel-General 24 has 240.
+    pub standard_offset_minutes: Option<i32>,
+    /// RdpCoreTS 104: hours between UTC and the client's time, as recorded; which is subtracted from which is not documented.
+    pub client_bias_hours: Option<i32>,
+    /// 1074, 109: restart, shutdown or power off; of 1074 as recorded, in the machine's language.
+    pub stop_type: Option<Text>,
+    /// 1108: the event that could not be written.
+    pub lost_event_id: Option<u16>,
+    /// What it is about: a service, a task, a cleared log, a machine behind a gateway, a profile's folder.
+    pub object: Option<Text>,
+    /// What a new service runs.
+    pub command: Option<Text>,
+    /// What the writer says in its own words: a comment (1074), the SSH server's line.
+    pub message: Option<Text>,
 }

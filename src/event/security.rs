@@ -4,13 +4,13 @@
 //! "Advanced security audit policy settings".
 
 use super::Action;
-use super::fields::{Entry, Slot};
+use super::fields::{Entry, Slot, Table};
 use Slot::*;
 
 const AUDITING: &str = "Microsoft-Windows-Security-Auditing";
 const EVENT_LOG: &str = "Microsoft-Windows-Eventlog";
 
-/// The channel that this table is for.
+/// The channel of audit records.
 pub(super) const CHANNEL: &str = "Security";
 
 /// Who asked.
@@ -70,7 +70,53 @@ const PRIVILEGES: &[(&str, Slot)] = &[
     ("PrivilegeList", Privileges),
 ];
 
-const GROUPS: &[(&str, Slot)] = &[("SidList", Privileges)];
+const GROUPS: &[(&str, Slot)] = &[("SidList", Privileges), ("GroupMembership", Privileges)];
+
+/// A tried change of an account.
+const CHANGED: &[(&str, Slot)] = &[
+    ("TargetSid", AccountSid),
+    ("TargetUserName", AccountName),
+    ("TargetDomainName", AccountDomain),
+];
+
+/// What a domain controller says of a ticket. The account's SID is not in 4769 and 4770.
+const TICKET: &[(&str, Slot)] = &[
+    ("TargetSid", AccountSid),
+    ("TargetUserName", AccountName),
+    ("TargetDomainName", AccountDomain),
+    ("ServiceName", Object),
+    ("Status", Status),
+    ("IpAddress", SourceAddress),
+    ("IpPort", SourcePort),
+    ("LogonGuid", LogonGuid),
+];
+
+const NTLM: &[(&str, Slot)] = &[
+    ("PackageName", AuthenticationPackage),
+    ("TargetUserName", AccountName),
+    ("Workstation", Workstation),
+    ("Status", Status),
+];
+
+/// 4825 has the layout of a window station's change, without a session.
+const DENIED: &[(&str, Slot)] = &[
+    ("AccountName", AccountName),
+    ("AccountDomain", AccountDomain),
+    ("LogonID", LogonId),
+    ("ClientAddress", SourceAddress),
+];
+
+/// A service that was installed, and as whom it runs.
+const SERVICE: &[(&str, Slot)] = &[
+    ("ServiceName", Object),
+    ("ServiceFileName", Command),
+    ("ServiceAccount", AccountPath),
+];
+
+const TASK: &[(&str, Slot)] = &[("TaskName", Object)];
+
+/// The second layout holds no event ID.
+const LOST: &[(&str, Slot)] = &[("EventID", LostEventId), ("ErrorCode", Reason)];
 
 /// A window station's change of client.
 const WINDOW_STATION: &[(&str, Slot)] = &[
@@ -92,10 +138,13 @@ const CLOCK: &[(&str, Slot)] = &[
 ];
 
 /// Every record of this channel that is looked at. A new one is one line here and one fixture.
-pub(super) const TABLE: &[Entry] = &[
+pub(super) const TABLE: Table = (CHANNEL, ENTRIES);
+
+const ENTRIES: &[Entry] = &[
     Entry::new(EVENT_LOG, 1100, Action::LogServiceStop, &[]),
-    Entry::new(EVENT_LOG, 1101, Action::StartingUp, &[]),
+    Entry::new(EVENT_LOG, 1101, Action::AuditDropped, &[]),
     Entry::new(EVENT_LOG, 1102, Action::LogCleared, &[SUBJECT]),
+    Entry::new(EVENT_LOG, 1108, Action::AuditLost, &[LOST]),
     Entry::new(AUDITING, 4608, Action::Boot, &[]),
     Entry::new(AUDITING, 4609, Action::Shutdown, &[]),
     Entry::new(AUDITING, 4616, Action::ClockChange, &[SUBJECT, CLOCK]),
@@ -106,6 +155,12 @@ pub(super) const TABLE: &[Entry] = &[
         Action::LogonFailed,
         &[SUBJECT, TARGET, LOGON],
     ),
+    Entry::new(
+        AUDITING,
+        4627,
+        Action::GroupMembership,
+        &[SUBJECT, TARGET, GROUPS],
+    ),
     Entry::new(AUDITING, 4634, Action::Logoff, &[TARGET]),
     Entry::new(AUDITING, 4647, Action::UserLogoff, &[TARGET]),
     Entry::new(
@@ -115,8 +170,27 @@ pub(super) const TABLE: &[Entry] = &[
         &[SUBJECT, EXPLICIT],
     ),
     Entry::new(AUDITING, 4672, Action::SpecialPrivileges, &[PRIVILEGES]),
+    Entry::new(
+        AUDITING,
+        4675,
+        Action::SidsFiltered,
+        &[SUBJECT, TARGET, GROUPS],
+    ),
     Entry::new(AUDITING, 4688, Action::StartingUp, &[SUBJECT]).if_subject_unnamed(),
     Entry::new(AUDITING, 4696, Action::StartingUp, &[SUBJECT]),
+    Entry::new(
+        AUDITING,
+        4697,
+        Action::ServiceInstalled,
+        &[SUBJECT, SERVICE],
+    ),
+    Entry::new(AUDITING, 4698, Action::TaskCreated, &[SUBJECT, TASK]),
+    Entry::new(AUDITING, 4723, Action::PasswordChange, &[SUBJECT, CHANGED]),
+    Entry::new(AUDITING, 4768, Action::KerberosTicket, &[TICKET]),
+    Entry::new(AUDITING, 4769, Action::ServiceTicket, &[TICKET]),
+    Entry::new(AUDITING, 4770, Action::ServiceTicketRenewed, &[TICKET]),
+    Entry::new(AUDITING, 4771, Action::KerberosFailed, &[TICKET]),
+    Entry::new(AUDITING, 4776, Action::NtlmAuthentication, &[NTLM]),
     Entry::new(AUDITING, 4778, Action::Reconnect, &[WINDOW_STATION]),
     Entry::new(AUDITING, 4779, Action::Disconnect, &[WINDOW_STATION]),
     Entry::new(AUDITING, 4800, Action::Lock, &[TARGET, SESSION_NUMBER]),
@@ -133,6 +207,7 @@ pub(super) const TABLE: &[Entry] = &[
         Action::ScreensaverOff,
         &[TARGET, SESSION_NUMBER],
     ),
+    Entry::new(AUDITING, 4825, Action::RdpDenied, &[DENIED]),
     Entry::new(AUDITING, 4826, Action::StartingUp, &[SUBJECT]),
     Entry::new(
         AUDITING,

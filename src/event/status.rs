@@ -1,9 +1,17 @@
-//! NTSTATUS codes of refused logons, in words.
+//! Codes of refused logons and ended connections, in words.
 
-/// What a failure's status says; `None` for a code that has no entry. Sources: [MS-ERREF] 2.3.1 and
-/// Microsoft's page on event 4625.
+/// What a failure's status says; `None` for a code that has no entry. Sources: [MS-ERREF] 2.3.1,
+/// Microsoft's page on event 4625; for the low codes, which are Kerberos', RFC 4120 7.5.9.
 pub fn status_text(status: u32) -> Option<&'static str> {
     Some(match status {
+        0x06 => "no such account",
+        0x07 => "no such service",
+        0x0C => "outside the allowed hours or workstations",
+        0x12 => "account disabled, expired or locked out",
+        0x17 => "password expired",
+        0x18 => "wrong password",
+        0x20 => "ticket expired",
+        0x25 => "clocks too far apart",
         0xC000_0022 => "access denied",
         0xC000_005E => "no logon servers available",
         0xC000_0062 => "account name badly formed",
@@ -41,6 +49,40 @@ pub fn status_text(status: u32) -> Option<&'static str> {
         0x8009_0302 => "not supported",
         0x8009_0308 => "bad token",
         0x8009_030E => "no credentials",
+        _ => return None,
+    })
+}
+
+/// Why a Remote Desktop connection ended, by the code of LocalSessionManager 40 and RdpCoreTS 103; `None` for a code that
+/// has no entry. Source: ExtendedDisconnectReasonCode of the Remote Desktop ActiveX control, [MS-RDPBCGR] 2.2.5.1.1.
+pub fn disconnect_reason_text(code: u32) -> Option<&'static str> {
+    Some(match code {
+        0 => "no reason given",
+        1 => "disconnected by a program or administrator",
+        2 => "logged off by a program or administrator",
+        3 => "idle for too long",
+        4 => "connected for too long",
+        5 => "replaced by another connection",
+        6 => "out of memory",
+        7 => "refused by the server",
+        8 => "refused by the server for security reasons",
+        9 => "not allowed to log on remotely",
+        10 => "new credentials needed",
+        11 => "disconnected by the person",
+        12 => "logged off by the person",
+        0x100 => "licensing: internal error",
+        0x101 => "licensing: no license server",
+        0x102 => "licensing: no license left",
+        0x103 => "licensing: invalid message from the client",
+        0x104 => "licensing: another machine's license",
+        0x105 => "licensing: client's license unusable",
+        0x106 => "licensing: network error",
+        0x107 => "licensing: client gave up",
+        0x108 => "licensing: badly encrypted message",
+        0x109 => "licensing: license not upgradable",
+        0x10A => "licensing: no remote connections licensed",
+        0x10B => "licensing: access to the license store denied",
+        0x300 => "invalid credentials",
         _ => return None,
     })
 }

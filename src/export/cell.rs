@@ -15,6 +15,8 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A count or number.
     Integer(u64),
+    /// A number that may be negative.
+    Signed(i32),
     /// `true` or `false`.
     Bool(bool),
     /// A moment: ISO 8601, UTC, seven fractional digits.
@@ -50,6 +52,7 @@ impl<'a> Cell<'a> {
             Cell::Empty => Cow::Borrowed(""),
             Cell::Text(text) => Cow::Borrowed(text),
             Cell::Integer(number) => Cow::Owned(number.to_string()),
+            Cell::Signed(number) => Cow::Owned(number.to_string()),
             Cell::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
             Cell::Time(time) => Cow::Owned(time.to_string()),
             Cell::Seconds(ticks) => Cow::Owned(seconds(*ticks)),
@@ -64,6 +67,7 @@ impl Serialize for Cell<'_> {
             Cell::Empty => serializer.serialize_unit(),
             Cell::Text(text) => serializer.serialize_str(text),
             Cell::Integer(number) => serializer.serialize_u64(*number),
+            Cell::Signed(number) => serializer.serialize_i32(*number),
             Cell::Bool(yes) => serializer.serialize_bool(*yes),
             Cell::Time(time) => serializer.collect_str(time),
             // A decimal number of ticks has no exact binary fraction: its digits are written as they are.
@@ -142,6 +146,12 @@ impl From<u64> for Cell<'_> {
 impl From<u32> for Cell<'_> {
     fn from(number: u32) -> Self {
         Cell::Integer(number.into())
+    }
+}
+
+impl From<i32> for Cell<'_> {
+    fn from(number: i32) -> Self {
+        Cell::Signed(number)
     }
 }
 

@@ -459,8 +459,17 @@ fn detail(row: &TimelineEvent) -> String {
         Action::Reconnect | Action::Disconnect => {
             event.session_name.as_deref().unwrap_or_default().to_owned()
         }
-        Action::LogCleared => by(),
-        _ => String::new(),
+        Action::LogCleared | Action::TaskCreated | Action::PasswordChange => by(),
+        Action::StopRequest => {
+            let stop = event.details().stop_type.as_deref().unwrap_or_default();
+            format!("{stop} {}", by()).trim().to_owned()
+        }
+        _ => {
+            let details = event.details();
+            let said = [&details.reason_text, &details.object, &details.message];
+            let said = said.into_iter().find_map(Option::as_deref);
+            said.or(failure_text(event)).unwrap_or_default().to_owned()
+        }
     }
 }
 

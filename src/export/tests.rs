@@ -66,7 +66,9 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
         authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
         privileges status sub_status status_text session_name session_number session_id file sources \
-        target_server previous_time new_time";
+        target_server previous_time new_time provider activity other_session_number reason reason_text start_time stop_time \
+        stop_type last_boot_id last_boot_good last_shutdown_good boot_type target_state uptime_seconds utc_offset_minutes \
+        standard_offset_minutes client_bias_hours lost_event_id object command message";
     let names =
         |columns: &mut dyn Iterator<Item = &'static str>| columns.collect::<Vec<_>>().join(" ");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::time::Time;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -30,6 +30,8 @@ pub struct Record<'a> {
     pub channel: Cow<'a, str>,
     /// System/Computer.
     pub computer: Cow<'a, str>,
+    correlation: Option<&'a RawValue>,
+    security: Option<&'a RawValue>,
     data: Option<&'a RawValue>,
 }
 
@@ -96,12 +98,29 @@ impl<'a> Record<'a> {
                 .and_then(|id| u32::try_from(id).ok()),
             channel: system.channel.and_then(Node::text).unwrap_or_default(),
             computer: system.computer.and_then(Node::text).unwrap_or_default(),
-            data: event.event_data.or(event.user_data),
+            correlation: system.correlation,
+            security: system.security,
+            data: event
+                .event_data
+                .or(event.user_data)
+                .or(event.processing_error),
         })
     }
 
-    /// The fields of EventData, or those below the one element of UserData, in their order; empty and
-    /// absent values, and values that are lists or elements themselves, are left out.
+    /// System/Security's UserID: under whose account the writer ran.
+    pub fn user_sid(&self) -> Option<Cow<'a, str>> {
+        attribute(self.security, "UserID")
+    }
+
+    /// System/Correlation's ActivityID: what the record shares with others about the same activity.
+    pub fn activity(&self) -> Option<Cow<'a, str>> {
+        attribute(self.correlation, "ActivityID")
+    }
+
+    /// The fields of EventData, or those below the one element of UserData, in their order. Values of a list come one
+    /// by one under the same name (`Data` for those that have none), empty ones too: their place tells what they
+    /// mean. Otherwise empty and absent values, and elements in elements, are left out. A record that Windows itself
+    /// could not write out has the fields of ProcessingErrorData.
     pub fn fields(&self) -> Vec<(Cow<'a, str>, Value<'a>)> {
         let Some(Ok(Node::Object(mut members))) =
             self.data.map(|raw| serde_json::from_str(raw.get()))
@@ -109,18 +128,72 @@ impl<'a> Record<'a> {
             return Vec::new();
         };
         // UserData wraps its fields in an element of the provider's.
-        while let [(_, Node::Object(_))] = members.as_slice()
-            && let Some((_, Node::Object(inner))) = members.pop()
-        {
-            members = inner
-                .into_iter()
-                .filter(|(name, _)| name != "#attributes")
-                .collect();
+        loop {
+            members.retain(|(name, _)| name != ATTRIBUTES);
+            match members.as_slice() {
+                [(_, Node::Object(inner))] if inner.iter().all(|(name, _)| name != TEXT) => {}
+                _ => break,
+            }
+            if let Some((_, Node::Object(inner))) = members.pop() {
+                members = inner;
+            }
         }
-        members
-            .into_iter()
-            .filter_map(|(name, node)| Some((name, node.value()?)))
-            .collect()
+        let mut fields = Vec::with_capacity(members.len());
+        for (name, node) in members {
+            match node.own() {
+                Some(Node::List(items)) => fields.extend(
+                    items
+                        .into_iter()
+                        .map(|item| (name.clone(), item.value().unwrap_or(EMPTY))),
+                ),
+                Some(node) => fields.extend(node.value().map(|value| (name, value))),
+                None => {}
+            }
+        }
+        fields
+    }
+
+    /// The value of one field of EventData; cheaper than all of them.
+    pub fn field(&self, name: &str) -> Option<Value<'a>> {
+        let mut deserializer = serde_json::Deserializer::from_str(self.data?.get());
+        deserializer.deserialize_map(FieldVisitor(name)).ok()?
+    }
+}
+
+/// Where the JSON keeps the attributes of an element.
+const ATTRIBUTES: &str = "#attributes";
+
+/// Where the JSON keeps the text of an element that could have attributes.
+const TEXT: &str = "#text";
+
+/// A value that was written as nothing.
+const EMPTY: Value<'static> = Value::Text(Cow::Borrowed(""));
+
+/// An attribute of an element of System.
+fn attribute<'a>(element: Option<&'a RawValue>, name: &str) -> Option<Cow<'a, str>> {
+    let element: Node<'a> = serde_json::from_str(element?.get()).ok()?;
+    element.member(ATTRIBUTES)?.member(name)?.text()
+}
+
+/// Looks for one member of an object and skips all others.
+struct FieldVisitor<'n>(&'n str);
+
+impl<'de> Visitor<'de> for FieldVisitor<'_> {
+    type Value = Option<Value<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(Key(name)) = map.next_key()? {
+            if found.is_none() && name == self.0 {
+                found = map.next_value::<Node<'de>>()?.value();
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -138,6 +211,8 @@ struct Event<'a> {
     event_data: Option<&'a RawValue>,
     #[serde(borrow, rename = "UserData")]
     user_data: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ProcessingErrorData")]
+    processing_error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +229,10 @@ struct System<'a> {
     record_id: Option<Node<'a>>,
     #[serde(borrow, rename = "Execution")]
     execution: Option<Element<'a>>,
+    #[serde(borrow, rename = "Correlation")]
+    correlation: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Security")]
+    security: Option<&'a RawValue>,
     #[serde(borrow, rename = "Channel")]
     channel: Option<Node<'a>>,
     #[serde(borrow, rename = "Computer")]
@@ -183,23 +262,35 @@ enum Node<'a> {
     Nothing,
     Number(u64),
     Text(Cow<'a, str>),
-    List,
+    List(Vec<Node<'a>>),
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
 impl<'a> Node<'a> {
-    /// The value of an element: its own, or its text if it has attributes too.
-    fn value(self) -> Option<Value<'a>> {
+    /// A member of an object.
+    fn member(self, name: &str) -> Option<Node<'a>> {
+        let Node::Object(members) = self else {
+            return None;
+        };
+        let found = members.into_iter().find(|(member, _)| member == name);
+        found.map(|(_, node)| node)
+    }
+
+    /// What an element holds: itself, or its text if it could have attributes too.
+    fn own(self) -> Option<Node<'a>> {
         match self {
+            Node::Object(_) => self.member(TEXT),
+            plain => Some(plain),
+        }
+    }
+
+    /// The one value of an element.
+    fn value(self) -> Option<Value<'a>> {
+        match self.own()? {
             Node::Number(number) => Some(Value::Number(number)),
             Node::Text(text) if text.is_empty() => None,
             Node::Text(text) => Some(Value::Text(text)),
-            Node::Object(members) => members
-                .into_iter()
-                .find(|(name, _)| name == "#text")?
-                .1
-                .value(),
-            Node::Nothing | Node::List => None,
+            Node::Nothing | Node::List(_) | Node::Object(_) => None,
         }
     }
 
@@ -246,8 +337,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
                 Ok(Node::Text(value.into()))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                Ok(Node::List)
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
@@ -298,7 +392,7 @@ mod tests {
                 r##"{{"Event":{{"#attributes":{{"xmlns":"x"}},"System":{{"Provider":{{"#attributes":{{"Name":"P","Guid":"g"}}}},
                 "EventID":{id},"Version":{version},"TimeCreated":{{"#attributes":{{"SystemTime":"2021-05-03T08:58:25.921033600Z"}}}},
                 "EventRecordID":{number},"Execution":{{"#attributes":{{"ProcessID":{pid},"ThreadID":1}}}},"Channel":"Security","Computer":"pc"}},
-                "EventData":{{"A":"x\u0000\"y","B":3,"C":null,"D":"","E":["1","2"],"F":{{"#attributes":{{"a":1}},"#text":"t"}},"G":-1}}}}}}"##
+                "EventData":{{"A":"x\u0000\"y","B":3,"C":null,"D":"","E":["1","","2"],"F":{{"#attributes":{{"a":1}},"#text":"t"}},"G":-1}}}}}}"##
             );
             let record = Record::from_json(json.as_bytes(), 5, Time::from_filetime(0)).unwrap();
             assert_eq!(
@@ -319,6 +413,9 @@ mod tests {
             let expected = [
                 ("A", text("x\0\"y")),
                 ("B", Value::Number(3)),
+                ("E", text("1")),
+                ("E", text("")),
+                ("E", text("2")),
                 ("F", text("t")),
                 ("G", text("-1")),
             ];
@@ -344,6 +441,56 @@ mod tests {
             (1102, 9, Time::from_filetime(8), None)
         );
         assert_eq!(record.fields().len(), 2);
+    }
+
+    #[test]
+    fn values_without_names_keep_their_places_and_binary_is_hex() {
+        let json = r##"{"Event":{"System":{"EventID":6008,"Security":{"#attributes":{"UserID":"S-1-5-18"}},
+            "Correlation":{"#attributes":{"ActivityID":"{F4}"}}},
+            "EventData":{"Data":{"#text":["x","",null]},"Binary":"DF07"}}}"##;
+        let record = Record::from_json(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
+        let fields = [
+            ("Data", "x"),
+            ("Data", ""),
+            ("Data", ""),
+            ("Binary", "DF07"),
+        ];
+        assert_eq!(
+            record.fields(),
+            fields.map(|(name, value)| (Cow::from(name), Value::Text(value.into())))
+        );
+        assert_eq!(record.user_sid().as_deref(), Some("S-1-5-18"));
+        assert_eq!(record.activity().as_deref(), Some("{F4}"));
+        assert_eq!(record.field("Binary"), Some(Value::Text("DF07".into())));
+        assert_eq!((record.field("Data"), record.field("None")), (None, None));
+    }
+
+    #[test]
+    fn a_single_value_without_a_name_is_no_wrapper_and_odd_elements_are_nothing() {
+        for (data, fields) in [
+            (r##""EventData":{"Data":{"#text":["a","b"]}}"##, 2),
+            (r##""EventData":{"Data":{"#text":"a"}}"##, 1),
+            (
+                r##""UserData":{"#attributes":{"x":1},"E":{"#attributes":{"y":1},"A":{"#attributes":{},"#text":"t"}}}"##,
+                1,
+            ),
+            (r##""UserData":{"E":{"A":{"B":{"C":"t"}}}}"##, 1),
+            (
+                r##""ProcessingErrorData":{"ErrorCode":15005,"DataItemName":"x"}"##,
+                2,
+            ),
+            (r##""EventData":{}"##, 0),
+            (r##""EventData":null"##, 0),
+            (r##""EventData":"text""##, 0),
+        ] {
+            let json = format!(
+                r##"{{"Event":{{"System":{{"EventID":1,"Security":"odd","Correlation":[1]}},{data}}}}}"##
+            );
+            let record = Record::from_json(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
+            assert_eq!(record.fields().len(), fields, "{data}");
+            assert_eq!((record.user_sid(), record.activity()), (None, None));
+            assert_eq!(record.field("A"), None, "{data}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) struct Boot {
     pub last: Option<Time>,
 }
 
-/// Splits `events`, which are in record order, into boots; each event belongs to exactly one.
+/// Splits `events`, the audit events in record order, into boots; each event belongs to exactly one.
 pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
     let mut boots = Vec::new();
     let mut current = Opening {
@@ -49,7 +49,7 @@ pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
     let mut seen = Seen::default();
     let mut run = None;
     for (index, event) in events.iter().enumerate() {
-        let next = if event.action == Action::StartingUp {
+        let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
             run.get_or_insert(index);
             continue;
         } else if event.action == Action::Boot {
@@ -146,7 +146,7 @@ impl Opening {
                 .filter(|_| begins_here),
             audit_was_lost: opening
                 .iter()
-                .any(|event| event.event_id == AUDIT_EVENTS_DROPPED),
+                .any(|event| event.action == Action::AuditDropped),
             is_lost: self.is_lost,
             stop: stop.map(|stop| stop + self.first),
             last,
@@ -154,9 +154,6 @@ impl Opening {
         }
     }
 }
-
-/// "Audit events have been dropped by the transport."
-const AUDIT_EVENTS_DROPPED: u16 = 1101;
 
 /// What tells one boot's records from another's.
 #[derive(Default)]

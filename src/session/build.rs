@@ -115,6 +115,7 @@ impl<'a> Builder<'a> {
                 .events
                 .clone()
                 .filter_map(|index| Some((index, self.events.get(index)?)))
+                .filter(|(_, event)| is_paired(event.action))
         };
         for (index, event) in own().filter(|(_, event)| event.action == Action::Logon) {
             if let Some(id) = event.logon_id {
@@ -169,6 +170,9 @@ impl<'a> Builder<'a> {
     }
 
     fn take(&mut self, index: usize, event: &Event) {
+        if !is_paired(event.action) {
+            return;
+        }
         let subject = event
             .subject_logon_id
             .and_then(|id| self.used_by(id, index));
@@ -183,14 +187,7 @@ impl<'a> Builder<'a> {
             Action::Unlock => self.change(index, event, State::Locked, false),
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
-            Action::LogonFailed
-            | Action::ExplicitCredentials
-            | Action::LogCleared
-            | Action::ClockChange
-            | Action::Boot
-            | Action::Shutdown
-            | Action::LogServiceStop
-            | Action::StartingUp => None,
+            _ => None,
         };
         if let Some(place) = self.places.get_mut(index) {
             *place = place.or(own).or(subject);
@@ -859,6 +856,24 @@ pub(super) fn attached_kind(reason: PartReason) -> Option<Kind> {
         PartReason::LsaRefresh => Some(Kind::LsaRefresh),
         PartReason::Logon | PartReason::UacTwin => None,
     }
+}
+
+/// Whether events of this kind are looked at here.
+fn is_paired(action: Action) -> bool {
+    use Action::*;
+    is_of_a_desktop(action)
+        || matches!(
+            action,
+            Logon
+                | Logoff
+                | LogonFailed
+                | ExplicitCredentials
+                | SpecialPrivileges
+                | SpecialGroups
+                | LogCleared
+                | ClockChange
+                | StartingUp
+        )
 }
 
 fn is_of_a_desktop(action: Action) -> bool {

@@ -3,7 +3,7 @@
 use super::boot::{self, Boot};
 use super::build::{self, Builder};
 use super::draft::{Draft, DraftInterval};
-use super::machine::Machine;
+use super::machine::{Machine, SECURITY};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -32,9 +32,22 @@ pub struct Timeline {
 
 /// Builds the timeline of one machine.
 pub fn timeline(machine: &Machine) -> Timeline {
-    let events = &machine.events;
+    // The pairing understands audit events; the others lie before and after them, for their channels are in order.
+    let channels = |event: &Event| event.channel.as_ref().cmp(SECURITY);
+    let from = machine
+        .events
+        .partition_point(|event| channels(event).is_lt());
+    let to = machine
+        .events
+        .partition_point(|event| channels(event).is_le());
+    let events = machine.events.get(from..to).unwrap_or_default();
+    let unplaced = machine.events.len();
     if events.is_empty() {
-        return Timeline::default();
+        return Timeline {
+            sessions: Vec::new(),
+            session_of: vec![None; unplaced],
+            kind_of: vec![None; unplaced],
+        };
     }
     let boots = boot::split(events, &machine.spans);
     let mut drafts = Vec::new();
@@ -48,6 +61,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
     }
     let finisher = Finisher {
         machine,
+        events,
         boots: &boots,
         drafts: &drafts,
         clock: Clock::new(events),
@@ -63,15 +77,18 @@ pub fn timeline(machine: &Machine) -> Timeline {
     for (session, draft) in sessions.iter_mut().zip(&drafts) {
         session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
     }
-    let kind_of = places
-        .iter()
-        .zip(events)
-        .map(|(&place, event)| kind_of(place, event, &drafts))
-        .collect();
+    let mut session_of = vec![None; from];
+    let mut kinds = vec![None; from];
+    for (place, event) in places.into_iter().zip(events) {
+        session_of.push(place);
+        kinds.push(kind_of(place, event, &drafts));
+    }
+    session_of.resize(unplaced, None);
+    kinds.resize(unplaced, None);
     Timeline {
         sessions,
-        session_of: places,
-        kind_of,
+        session_of,
+        kind_of: kinds,
     }
 }
 
@@ -176,6 +193,8 @@ impl Clock {
 
 struct Finisher<'a> {
     machine: &'a Machine,
+    /// The machine's audit events; positions count in them.
+    events: &'a [Event],
     boots: &'a [Boot],
     drafts: &'a [Draft],
     clock: Clock,
@@ -195,7 +214,7 @@ struct Ending {
 
 impl Finisher<'_> {
     fn event(&self, index: usize) -> Option<&Event> {
-        self.machine.events.get(index)
+        self.events.get(index)
     }
 
     fn time(&self, index: usize) -> Option<Time> {
@@ -226,7 +245,7 @@ impl Finisher<'_> {
         let duration = draft
             .logon
             .zip(ending.record)
-            .and_then(|(from, to)| self.clock.elapsed(&machine.events, from, to));
+            .and_then(|(from, to)| self.clock.elapsed(self.events, from, to));
         let is_desktop =
             draft.kind.is_desktop() || (draft.is_desktop && draft.kind == Kind::Unknown);
         let desktop = |ticks: Option<Ticks>| ticks.filter(|_| is_desktop);
@@ -453,7 +472,7 @@ impl Finisher<'_> {
         for (from, to) in spans {
             let from = from.max(reached);
             if from < to {
-                total = total.saturating_add(self.clock.elapsed(&self.machine.events, from, to)?);
+                total = total.saturating_add(self.clock.elapsed(self.events, from, to)?);
                 reached = to;
             }
         }

@@ -75,23 +75,28 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
     }
 }
 
-/// Splits parts that contradict each other: same-named machines, or states of one that was set back.
+/// Splits parts that contradict each other: same-named machines, or states of one that was set back. A log without audit
+/// records goes with the only group that it fits; it stays alone if there are several.
 fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
     if members.len() == 1 {
         return vec![members];
     }
-    let key = |member: &Member| {
+    let start = |member: &Member| {
         member
             .events
             .first()
             .map(|first| (first.time, first.record_id, member.events.len(), first.log))
     };
-    members.sort_by_key(key);
+    members.sort_by_key(|member| (member.rank(), start(member)));
     let mut groups: Vec<(Known, Vec<Member>)> = Vec::new();
     for member in members {
-        let home = groups
-            .iter()
-            .position(|(known, _)| !known.contradicts(&member));
+        let mut homes = (0..groups.len()).filter(|&at| {
+            groups
+                .get(at)
+                .is_some_and(|(known, _)| !known.contradicts(&member))
+        });
+        let home = homes.next();
+        let home = home.filter(|_| member.rank() == 0 || homes.next().is_none());
         match home.and_then(|home| groups.get_mut(home)) {
             Some((known, group)) => {
                 known.add(&member);

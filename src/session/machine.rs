@@ -5,7 +5,7 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
-use crate::event::{Action, Event, LogIndex, Span, Text};
+use crate::event::{Action, Event, LogIndex, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use std::cmp::Ordering;
@@ -19,6 +19,9 @@ const RENAME_RECORDS: u64 = 64;
 /// More names than this in one log are no renames: real machines had four at most.
 const MOST_NAMES: usize = 16;
 
+/// The channel of audit records.
+pub(super) const SECURITY: &str = "Security";
+
 /// One log's part of the evidence.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
@@ -26,6 +29,8 @@ pub struct Source {
     pub events: Vec<Event>,
     /// Where all its records lie, in file order.
     pub spans: Vec<Span>,
+    /// Which Logon IDs its audit records show in use, in file order.
+    pub uses: Vec<Use>,
     /// A number that logs of the same folder share.
     pub folder: usize,
 }
@@ -45,6 +50,8 @@ pub struct Machine {
     pub sources: Vec<Vec<LogIndex>>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
+    /// Which Logon IDs its audit records show in use, by record ID; a run in two logs once.
+    pub uses: Vec<Use>,
     /// What tells its own accounts from a domain's.
     pub(super) own: OwnNames,
     /// How many records stand in two logs with different contents; the first log's is used.
@@ -101,12 +108,19 @@ pub(super) struct Member {
     pub names: Vec<Text>,
     pub events: Vec<Event>,
     spans: Vec<Span>,
+    uses: Vec<Use>,
     pub folder: usize,
 }
 
 impl Member {
     pub(super) fn labels(&self) -> impl Iterator<Item = String> + '_ {
         self.names.iter().map(|name| first_label(name))
+    }
+
+    /// Which parts are put together first.
+    pub(super) fn rank(&self) -> usize {
+        let ranks = self.spans.iter().map(|span| rank(&span.channel));
+        ranks.min().unwrap_or(usize::MAX)
     }
 
     pub(super) fn latest(&self) -> Option<String> {
@@ -119,6 +133,7 @@ fn members(source: Source) -> Vec<Member> {
     let Source {
         mut events,
         mut spans,
+        uses,
         folder,
     } = source;
     events.sort_by(record_order);
@@ -128,6 +143,7 @@ fn members(source: Source) -> Vec<Member> {
             names,
             events,
             spans,
+            uses,
             folder,
         }];
     }
@@ -152,6 +168,13 @@ fn members(source: Source) -> Vec<Member> {
         let mut span = Some(span);
         part(&mut parts, &name, &mut |member| {
             member.spans.extend(span.take())
+        });
+    }
+    for one in uses {
+        let name = one.computer.clone();
+        let mut one = Some(one);
+        part(&mut parts, &name, &mut |member| {
+            member.uses.extend(one.take())
         });
     }
     parts.into_values().collect()
@@ -208,8 +231,10 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
         .skip(from)
         .take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
     near.into_iter().any(|event| {
-        matches!(event.action, Action::Boot | Action::StartingUp)
-            || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
+        matches!(
+            event.action,
+            Action::Boot | Action::StartingUp | Action::AuditDropped | Action::TsStart
+        ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
     })
 }
 
@@ -217,18 +242,36 @@ fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
 
+/// The channel that tells which of a machine's names is the latest: Security, else System, else the first of all.
+fn reference_channel(group: &[Member]) -> Option<Text> {
+    let with_events = group.iter().filter(|member| !member.events.is_empty());
+    let channels = with_events.flat_map(|member| member.spans.iter().map(|span| &span.channel));
+    channels
+        .min_by_key(|channel| (rank(channel), *channel))
+        .cloned()
+}
+
+/// How much a channel tells about its machine's names: those that record boots come first.
+fn rank(channel: &str) -> usize {
+    let known = [SECURITY, "System"];
+    let place = known.iter().position(|name| *name == channel);
+    place.unwrap_or(known.len())
+}
+
 /// Puts the parts of one machine together; each record once.
 fn merge(group: Vec<Member>) -> Machine {
-    // Each name with its highest record number; a log without events does not name the machine.
+    // Each name with its highest record number.
     let mut names: BTreeMap<String, (u64, Text)> = BTreeMap::new();
     let mut all = Vec::new();
     let mut spans = Vec::new();
+    let mut uses: Vec<Use> = Vec::new();
+    let reference = reference_channel(&group);
     for member in group {
         for span in &member.spans {
-            let last = if member.events.is_empty() {
-                0
-            } else {
+            let last = if Some(&span.channel) == reference.as_ref() {
                 span.last_id
+            } else {
+                0
             };
             let known = names
                 .entry(span.computer.to_lowercase())
@@ -237,8 +280,9 @@ fn merge(group: Vec<Member>) -> Machine {
         }
         all.extend(member.events);
         spans.extend(member.spans);
+        uses.extend(member.uses);
     }
-    // The latest name is the one with the highest record number.
+    // The latest name is the one with the highest record number; only those of one channel can be compared.
     let mut aliases: Vec<(u64, Text)> = names.into_values().collect();
     aliases.sort();
     let mut aliases: Vec<Text> = aliases.into_iter().map(|(_, name)| name).collect();
@@ -279,6 +323,10 @@ fn merge(group: Vec<Member>) -> Machine {
         }
     }
     let spans = joined(spans);
+    uses.sort_by(|a, b| {
+        (a.first, a.logon_id, a.last, a.log).cmp(&(b.first, b.logon_id, b.last, b.log))
+    });
+    uses.dedup_by(|a, b| (a.first, a.logon_id, a.last) == (b.first, b.logon_id, b.last));
     Machine {
         host,
         aliases: aliases.into(),
@@ -286,6 +334,7 @@ fn merge(group: Vec<Member>) -> Machine {
         events,
         sources,
         spans,
+        uses,
         own,
         conflicts,
     }

@@ -136,7 +136,7 @@ impl Story {
         Source {
             events: self.events.clone(),
             spans: self.events.iter().map(span).collect(),
-            folder: 0,
+            ..Source::default()
         }
     }
 
@@ -222,7 +222,7 @@ fn a_boot_without_a_clean_stop_before_it_leaves_a_range_and_says_no_more_than_is
 fn audit_events_dropped_at_a_boot_tell_of_a_crash() {
     let mut story = Story::booted();
     story.at(10).screen(2, 0x5000, ALICE);
-    story.at(290).write(1101, Action::StartingUp);
+    story.at(290).write(1101, Action::AuditDropped);
     story.at(300).boot();
     let ended = end(&story.own()[0]);
     assert_eq!(
@@ -709,7 +709,7 @@ fn the_order_of_logs_and_their_split_do_not_change_the_sessions() {
         let part = |range: std::ops::Range<usize>| Source {
             events: source.events[range.clone()].to_vec(),
             spans: source.spans[range].to_vec(),
-            folder: 0,
+            ..Source::default()
         };
         let split = machines(vec![part(cut..source.events.len()), part(0..cut)]);
         assert_eq!(split.len(), 1);
@@ -945,6 +945,7 @@ fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
         Source {
             events,
             spans: whole.spans[range].to_vec(),
+            uses: Vec::new(),
             folder,
         }
     };
@@ -969,4 +970,111 @@ fn a_log_with_more_names_than_any_machine_has_is_a_collectors() {
         story.at(at as u64 * 100).boot().stop();
     }
     assert_eq!(machines(vec![story.source()]).len(), 18);
+}
+
+/// A log of another channel beside those of a story.
+fn beside(channel: &str, records: &[(&str, u16, Action)]) -> Source {
+    let mut story = Story::new();
+    for (computer, event_id, action) in records {
+        story.write(*event_id, *action).computer = (*computer).into();
+    }
+    let mut source = story.source();
+    for event in &mut source.events {
+        event.channel = channel.into();
+    }
+    for span in &mut source.spans {
+        span.channel = channel.into();
+    }
+    source
+}
+
+#[test]
+fn other_channels_change_no_session_and_belong_to_none() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(30).user_logoff(0x5000, ALICE);
+    let alone = story.sessions();
+    let boot = [("WS01", 12, Action::Boot), ("WS01", 1, Action::ClockChange)];
+    let shell = [("WS01", 21, Action::TsLogon), ("WS01", 32, Action::TsStart)];
+    let found = machines(vec![
+        beside("System", &boot),
+        story.source(),
+        beside("A channel", &shell),
+    ]);
+    assert_eq!(found.len(), 1);
+    let timeline = timeline(&found[0]);
+    assert_eq!(timeline.sessions, alone);
+    assert_eq!(timeline.session_of.len(), found[0].events.len());
+    for (event, (session, kind)) in found[0]
+        .events
+        .iter()
+        .zip(timeline.session_of.iter().zip(&timeline.kind_of))
+    {
+        assert!(*event.channel == *"Security" || (session.is_none() && kind.is_none()));
+    }
+    let named = timeline.session_of.iter().filter(|place| place.is_some());
+    assert_eq!(named.count(), 3, "boot logon, logon, logoff");
+}
+
+#[test]
+fn a_machine_without_audit_records_has_events_and_no_sessions() {
+    let found = machines(vec![beside("System", &[("WS01", 12, Action::Boot)])]);
+    assert_eq!(found[0].events.len(), 1);
+    let timeline = timeline(&found[0]);
+    assert_eq!(
+        (timeline.sessions.len(), timeline.session_of),
+        (0, vec![None])
+    );
+}
+
+#[test]
+fn a_channel_without_boots_takes_its_rename_from_the_logs_beside_it() {
+    let mut story = Story::new();
+    story.computer = "WIN-SETUP";
+    story.boot();
+    story.computer = "WS01";
+    story.at(60).boot();
+    let authentications = [
+        ("WIN-SETUP", 1149, Action::RdpAuth),
+        ("WS01", 1149, Action::RdpAuth),
+    ];
+    // Its record numbers say nothing of the latest name.
+    let mut early = beside("A channel", &authentications);
+    early.events[0].record_id = 900;
+    (early.spans[0].first_id, early.spans[0].last_id) = (900, 900);
+    let found = machines(vec![early, story.source()]);
+    let names: Vec<_> = found
+        .iter()
+        .map(|machine| (&*machine.host, &*machine.aliases))
+        .collect();
+    assert_eq!(names, [("WS01", &["WIN-SETUP".into()][..])]);
+    let renamed = [
+        ("WIN-SETUP", 54, Action::TsStop),
+        ("WS01", 32, Action::TsStart),
+    ];
+    assert_eq!(
+        machines(vec![beside("A channel", &renamed)]).len(),
+        1,
+        "32 marks a boot"
+    );
+}
+
+#[test]
+fn a_run_of_uses_that_two_logs_hold_is_kept_once() {
+    let mut source = Story::booted().source();
+    let seen = |record_id| crate::event::Seen {
+        record_id,
+        event_id: 5379,
+        time: clock(5.0),
+    };
+    source.uses = vec![crate::event::Use {
+        log: LogIndex(0),
+        computer: "WS01".into(),
+        logon_id: LogonId(0x5000),
+        account: Account::default(),
+        first: seen(3),
+        last: seen(9),
+    }];
+    let found = machines(vec![source.clone(), source]);
+    assert_eq!((found.len(), found[0].uses.len()), (1, 1));
 }

@@ -1,0 +1,92 @@
+//! Who was still there: Logon IDs that audit records name as acting, folded into first and last use.
+//!
+//! In: each audit record, logon-related or not. Out: runs of uses. A run ends where Windows starts, where records are
+//! missing, where record numbers go back and where a new block of the log begins, so it spans no boot that the records
+//! show. A boot that left no record of its own may still lie in it.
+
+use super::{Account, LogIndex, LogonId, Text};
+use crate::log::Record;
+use crate::time::Time;
+use std::collections::HashMap;
+
+/// A record that shows a Logon ID in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Its EventRecordID.
+    pub record_id: u64,
+    /// Its event ID.
+    pub event_id: u16,
+    /// Its time.
+    pub time: Time,
+}
+
+/// A run of audit records in which a Logon ID acts (SubjectLogonId), or a process is started for it (TargetLogonId of 4688).
+/// 4672 is no use: it names a new logon session, before its 4624.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Use {
+    /// The log they were read from.
+    pub log: LogIndex,
+    /// Their computer.
+    pub computer: Text,
+    /// The Logon ID, a standing one too.
+    pub logon_id: LogonId,
+    /// Whose it is, by the first record.
+    pub account: Account,
+    /// The first record.
+    pub first: Seen,
+    /// The last record.
+    pub last: Seen,
+}
+
+/// The uses of a log's block so far.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) all: Vec<Use>,
+    /// The run that a Logon ID's next use belongs to.
+    open: HashMap<(Text, LogonId), usize>,
+}
+
+impl Uses {
+    /// Ends all runs of a computer.
+    pub(super) fn cut(&mut self, computer: &Text) {
+        self.open.retain(|(name, _), _| name != computer);
+    }
+
+    /// Adds a use to its run. The position of a new run, whose account is not known yet, if it starts one.
+    pub(super) fn add(
+        &mut self,
+        log: LogIndex,
+        record: &Record<'_>,
+        computer: &Text,
+        logon_id: LogonId,
+    ) -> Option<usize> {
+        let seen = Seen {
+            record_id: record.record_id,
+            event_id: record.event_id,
+            time: record.time,
+        };
+        let key = (computer.clone(), logon_id);
+        let run = self.open.get(&key).and_then(|&at| self.all.get_mut(at));
+        if let Some(run) = run.filter(|run| run.last.record_id <= seen.record_id) {
+            run.last = seen;
+            return None;
+        }
+        let new = self.all.len();
+        self.all.push(Use {
+            log,
+            computer: computer.clone(),
+            logon_id,
+            account: Account::default(),
+            first: seen,
+            last: seen,
+        });
+        self.open.insert(key, new);
+        Some(new)
+    }
+
+    pub(super) fn set_account(&mut self, run: usize, account: Account) {
+        if let Some(run) = self.all.get_mut(run) {
+            run.account = account;
+        }
+    }
+}
