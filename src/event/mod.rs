@@ -384,7 +384,8 @@ impl Event {
 /// What only some events tell.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Details {
-    /// System/Correlation's ActivityID, lower case: the same in all records of one connection, in all Remote Desktop channels.
+    /// System/Correlation's ActivityID, lower case: the same in all records of one connection, in all Remote Desktop
+    /// channels. The console's is made of its session number and comes again after every logon and boot.
     pub activity: Option<Text>,
     /// 39: the session number that disconnected `session_number`.
     pub other_session_number: Option<u32>,
