@@ -1,5 +1,8 @@
-//! Splits the events of a machine into boots, in record order.
+//! Splits the audit records of a machine into boots, in record order, and tells how each began and ended.
 
+use super::EndReason;
+use super::machine::{Machine, SECURITY};
+use super::system::{self, SystemBoot};
 use crate::event::{Action, Event, LogonId, Span};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::collections::{HashMap, HashSet};
@@ -18,37 +21,163 @@ const HELD_TIME: Ticks = TICKS_PER_SECOND;
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
 
-/// One run of Windows from start to stop, as far as the evidence shows it.
+/// One run of Windows from start to stop, as far as the evidence shows it. Positions are indexes into the machine's
+/// events.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Boot {
-    /// Its events.
+    /// Its audit records.
     pub events: Range<usize>,
-    /// When it began: the time of its 4608, else of its type 0 logon; `None` if neither was recorded.
+    /// When it began: by Kernel-General 12, else the time of its 4608, else of its type 0 logon; `None` if none of them was
+    /// recorded.
     pub start: Option<Time>,
-    /// The earliest time among its first records: the boot before has ended by then.
-    pub earliest: Option<Time>,
-    /// Whether its first records say that audit events were lost when the boot before ended.
-    pub audit_was_lost: bool,
-    /// Whether no record says that it began; only its Logon IDs or lsass's process ID do.
-    pub is_lost: bool,
-    /// The record of its clean stop.
-    pub stop: Option<usize>,
-    /// The time of its last record, be it of a logon or not.
-    pub last: Option<Time>,
+    /// Whether its audit records go back to its beginning.
+    pub begins_here: bool,
+    /// How it ended.
+    pub end: BootEnd,
+    /// Where it went into a Fast Startup's power-off: desktop sessions end there, the boot goes on.
+    pub fast_stops: Vec<usize>,
 }
 
-/// Splits `events`, the audit events in record order, into boots; each event belongs to exactly one.
-pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
+/// How a boot ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum BootEnd {
+    /// Cleanly, at this record.
+    Stopped(usize),
+    /// Cleanly, at this record of the System channel; but the audit records end before it.
+    StoppedUnaudited(usize),
+    /// The next boot began without a clean stop before it.
+    Broken {
+        reason: EndReason,
+        /// When it was last known to run.
+        min: Option<Time>,
+        /// When the next boot was there.
+        max: Option<Time>,
+        /// The record that tells.
+        witness: usize,
+    },
+    /// It was running at the last record, which has this time.
+    Running(Option<Time>),
+}
+
+/// Splits the audit records of a machine into boots, each record to exactly one, and asks the System channel when they
+/// began and how they ended.
+pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
+    let range = machine.channel(SECURITY);
+    let events = &machine.events;
+    let audited = split(events, range, &machine.spans);
+    let system = system::boots(machine);
+    let first_time = |boot: &Audited| events.get(boot.events.start).map(|event| event.time);
+    let starts: Vec<_> = audited
+        .iter()
+        .map(|boot| (boot.start, first_time(boot)))
+        .collect();
+    let aligned = system::align(&starts, &system);
+    let of = |at: usize| aligned.get(at).copied().flatten();
+    let mut boots = Vec::new();
+    for (at, boot) in audited.iter().enumerate() {
+        let own = of(at).and_then(|number| system.get(number));
+        // What comes next in either channel: the same boot, or one that only the System channel shows.
+        let next = audited.get(at + 1);
+        let next_number = of(at)
+            .map(|number| number + 1)
+            .filter(|number| *number < system.len());
+        let next_system = match (next_number, of(at + 1)) {
+            (Some(number), _) => system.get(number),
+            (None, number) => number.and_then(|number| system.get(number)),
+        };
+        let only_system = next_number.is_some() && (next.is_none() || next_number != of(at + 1));
+        let end = match (boot.stop, own.and_then(|own| own.stop), next) {
+            (Some(stop), ..) => BootEnd::Stopped(stop),
+            (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
+            (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
+            (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
+        };
+        boots.push(Boot {
+            events: boot.events.clone(),
+            start: own.and_then(|own| own.start).or(boot.start),
+            begins_here: boot.start.is_some(),
+            end,
+            fast_stops: own.map(|own| own.fast_stops.clone()).unwrap_or_default(),
+        });
+    }
+    boots
+}
+
+/// The end of a boot that did not stop cleanly, or is running still.
+fn broken(
+    boot: &Audited,
+    own: Option<&SystemBoot>,
+    next: Option<&Audited>,
+    next_system: Option<&SystemBoot>,
+) -> BootEnd {
+    let system_last = own.and_then(|own| own.last);
+    let witness = next_system
+        .and_then(|next| next.crash_before.or(next.began))
+        .or(next.map(|next| next.events.start));
+    let Some(witness) = witness else {
+        return BootEnd::Running(boot.last.max(system_last));
+    };
+    let crashed = next_system.is_some_and(|next| next.crash_before.is_some())
+        || next.is_some_and(|next| next.audit_was_lost);
+    let is_lost = next_system.is_none() && next.is_some_and(|next| next.is_lost);
+    let reason = match (crashed, is_lost) {
+        (true, _) => EndReason::Crash,
+        (false, true) => EndReason::LostBoot,
+        (false, false) => EndReason::Unclean,
+    };
+    // Where no record says that a boot began, the records just before may be that boot's.
+    let last = if is_lost { boot.last_event } else { boot.last };
+    let alive = next_system.and_then(|next| next.alive_before);
+    let bounds = [
+        next_system.and_then(|next| next.start),
+        next.and_then(|next| next.earliest),
+    ];
+    BootEnd::Broken {
+        reason,
+        min: last.max(system_last).max(alive),
+        max: bounds.into_iter().flatten().min(),
+        witness,
+    }
+}
+
+/// One run of Windows as its audit records show it.
+#[derive(Debug, Clone, PartialEq)]
+struct Audited {
+    events: Range<usize>,
+    /// The time of its 4608, else of its type 0 logon.
+    start: Option<Time>,
+    /// The earliest time among its first records: the boot before has ended by then.
+    earliest: Option<Time>,
+    /// Whether its first records say that audit events were lost when the boot before ended.
+    audit_was_lost: bool,
+    /// Whether no record says that it began; only its Logon IDs or lsass's process ID do.
+    is_lost: bool,
+    /// The record of its clean stop.
+    stop: Option<usize>,
+    /// The time of its last audit record that tells of a logon.
+    last_event: Option<Time>,
+    /// The time of its last audit record of any kind.
+    last: Option<Time>,
+}
+
+/// Splits the audit records at `range`, which are in record order, into boots.
+fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> {
+    if range.is_empty() {
+        return Vec::new();
+    }
     let mut boots = Vec::new();
     let mut current = Opening {
-        first: 0,
+        first: range.start,
         boot_record: None,
         system_logon: None,
         is_lost: false,
     };
     let mut seen = Seen::default();
     let mut run = None;
-    for (index, event) in events.iter().enumerate() {
+    for (index, event) in range
+        .clone()
+        .filter_map(|index| Some((index, events.get(index)?)))
+    {
         let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
             run.get_or_insert(index);
             continue;
@@ -85,14 +214,14 @@ pub(super) fn split(events: &[Event], spans: &[Span]) -> Vec<Boot> {
         run = None;
         if let Some(next) = next {
             seen = Seen::default();
-            if next.first > 0 {
+            if next.first > range.start {
                 boots.push(current.close(next.first, events));
             }
             current = next;
         }
         seen.add(event);
     }
-    boots.push(current.close(events.len(), events));
+    boots.push(current.close(range.end, events));
     let firsts: Vec<_> = boots
         .iter()
         .skip(1)
@@ -117,7 +246,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn close(self, end: usize, events: &[Event]) -> Boot {
+    fn close(self, end: usize, events: &[Event]) -> Audited {
         let range = self.first..end;
         let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
@@ -135,7 +264,7 @@ impl Opening {
                 last.zip(stopped)
                     .is_some_and(|(last, stopped)| last.since(stopped) <= STOP_TAIL)
             });
-        Boot {
+        Audited {
             start: marked
                 .and_then(|index| events.get(index))
                 .map(|event| event.time),
@@ -149,6 +278,7 @@ impl Opening {
                 .any(|event| event.action == Action::AuditDropped),
             is_lost: self.is_lost,
             stop: stop.map(|stop| stop + self.first),
+            last_event: last,
             last,
             events: range,
         }
@@ -214,7 +344,12 @@ impl Seen {
 }
 
 /// The time of the last record before `next`, the first event of the next boot, or of all.
-fn last_time(boot: &Boot, next: Option<&Event>, events: &[Event], spans: &[Span]) -> Option<Time> {
+fn last_time(
+    boot: &Audited,
+    next: Option<&Event>,
+    events: &[Event],
+    spans: &[Span],
+) -> Option<Time> {
     let last_event = boot
         .events
         .end

@@ -100,11 +100,32 @@ impl<'a> Builder<'a> {
 
     /// Pairs all events of the boot.
     pub(super) fn run(mut self) {
+        let mut fast_stops = self.boot.fast_stops.iter().copied().peekable();
         for index in self.boot.events.clone() {
             let Some(event) = self.events.get(index) else {
                 continue;
             };
+            let is_over = |stop: &usize| {
+                self.events
+                    .get(*stop)
+                    .is_some_and(|stop| stop.time < event.time)
+            };
+            while let Some(stop) = fast_stops.next_if(is_over) {
+                self.stop_desktops(stop, index.saturating_sub(1).max(self.boot.events.start));
+            }
             self.take(index, event);
+        }
+        fast_stops
+            .for_each(|stop| self.stop_desktops(stop, self.boot.events.end.saturating_sub(1)));
+    }
+
+    /// Ends the open desktop sessions at the record of a Fast Startup's power-off.
+    fn stop_desktops(&mut self, stop: usize, before: usize) {
+        for number in std::mem::take(&mut self.desktops) {
+            if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
+                draft.fast_stop = Some((stop, before));
+                draft.prove(stop, Role::End);
+            }
         }
     }
 

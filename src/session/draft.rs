@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub user_logoff: Option<usize>,
     /// Its parent's end, which is its own at the latest.
     pub parents_end: Option<usize>,
+    /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
+    pub fast_stop: Option<(usize, usize)>,
     intervals: Vec<DraftInterval>,
     /// The last interval of each state.
     last_of_state: [Option<usize>; State::ALL.len()],
@@ -105,6 +107,7 @@ impl Draft {
             last_attached: None,
             user_logoff: None,
             parents_end: None,
+            fast_stop: None,
             intervals: Vec::new(),
             last_of_state: Default::default(),
             flags: BTreeSet::new(),
@@ -227,7 +230,10 @@ impl Draft {
     /// Whether nothing has ended it so far.
     pub(super) fn is_open(&self) -> bool {
         self.standing
-            || (self.user_logoff.is_none() && self.parents_end.is_none() && self.closed().is_none())
+            || (self.user_logoff.is_none()
+                && self.parents_end.is_none()
+                && self.fast_stop.is_none()
+                && self.closed().is_none())
     }
 
     fn is_in(&self, state: State) -> bool {

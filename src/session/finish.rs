@@ -1,6 +1,6 @@
 //! From drafts to sessions: what ended each, how long it was in use, what an examiner should know.
 
-use super::boot::{self, Boot};
+use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
@@ -12,6 +12,7 @@ use crate::event::{Action, Event, Text};
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 
 /// A change of the clock by this much is worth a flag.
 const CLOCK_STEP: Ticks = TICKS_PER_SECOND;
@@ -32,24 +33,8 @@ pub struct Timeline {
 
 /// Builds the timeline of one machine.
 pub fn timeline(machine: &Machine) -> Timeline {
-    // The pairing understands audit events; the others lie before and after them, for their channels are in order.
-    let channels = |event: &Event| event.channel.as_ref().cmp(SECURITY);
-    let from = machine
-        .events
-        .partition_point(|event| channels(event).is_lt());
-    let to = machine
-        .events
-        .partition_point(|event| channels(event).is_le());
-    let events = machine.events.get(from..to).unwrap_or_default();
-    let unplaced = machine.events.len();
-    if events.is_empty() {
-        return Timeline {
-            sessions: Vec::new(),
-            session_of: vec![None; unplaced],
-            kind_of: vec![None; unplaced],
-        };
-    }
-    let boots = boot::split(events, &machine.spans);
+    let events = &machine.events;
+    let boots = boot::boots(machine);
     let mut drafts = Vec::new();
     let mut places = vec![None; events.len()];
     let mut boot_of = Vec::new();
@@ -59,14 +44,14 @@ pub fn timeline(machine: &Machine) -> Timeline {
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
+    let audited = machine.channel(SECURITY);
     let finisher = Finisher {
         machine,
-        events,
         boots: &boots,
         drafts: &drafts,
-        clock: Clock::new(events),
+        clock: Clock::new(events, audited.clone()),
         gaps: gaps(machine),
-        clears: positions(events, Action::LogCleared),
+        clears: positions(events, audited, Action::LogCleared),
     };
     let mut sessions: Vec<Session> = drafts
         .iter()
@@ -77,18 +62,15 @@ pub fn timeline(machine: &Machine) -> Timeline {
     for (session, draft) in sessions.iter_mut().zip(&drafts) {
         session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
     }
-    let mut session_of = vec![None; from];
-    let mut kinds = vec![None; from];
-    for (place, event) in places.into_iter().zip(events) {
-        session_of.push(place);
-        kinds.push(kind_of(place, event, &drafts));
-    }
-    session_of.resize(unplaced, None);
-    kinds.resize(unplaced, None);
+    let kind_of = places
+        .iter()
+        .zip(events)
+        .map(|(&place, event)| kind_of(place, event, &drafts))
+        .collect();
     Timeline {
         sessions,
-        session_of,
-        kind_of: kinds,
+        session_of: places,
+        kind_of,
     }
 }
 
@@ -113,12 +95,13 @@ fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind
         .or(Some(draft.kind))
 }
 
-fn positions(events: &[Event], action: Action) -> Vec<usize> {
-    events
-        .iter()
-        .enumerate()
-        .filter(|(_, event)| event.action == action)
-        .map(|(index, _)| index)
+fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize> {
+    range
+        .filter(|&index| {
+            events
+                .get(index)
+                .is_some_and(|event| event.action == action)
+        })
         .collect()
 }
 
@@ -140,12 +123,12 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(events: &[Event]) -> Self {
+    fn new(events: &[Event], range: Range<usize>) -> Self {
         let (mut sum, mut unknown, mut steps) = (0, 0, 0);
-        let changes = events
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| event.action == Action::ClockChange);
+        let changes = positions(events, range, Action::ClockChange);
+        let changes = changes
+            .into_iter()
+            .filter_map(|index| Some((index, events.get(index)?)));
         let changes = changes.map(|(index, event)| {
             let step = event
                 .new_time
@@ -177,11 +160,12 @@ impl Clock {
             .map_or((0, 0, 0), |change| (change.1, change.2, change.3))
     }
 
-    /// The time that really passed between two events; `None` if a clock change in between makes it unknown.
-    fn elapsed(&self, events: &[Event], from: usize, to: usize) -> Option<Ticks> {
+    /// The time that really passed between an audit record and `to`, a record of any channel that was written after the audit
+    /// record at `audited`; `None` if a clock change in between makes it unknown.
+    fn elapsed(&self, events: &[Event], from: usize, to: usize, audited: usize) -> Option<Ticks> {
         let (start, end) = (events.get(from)?, events.get(to)?);
         let ((before, unknown_before, _), (after, unknown_after, _)) =
-            (self.until(from), self.until(to));
+            (self.until(from), self.until(audited));
         let elapsed = i128::from(end.time.since(start.time)) - (after - before);
         (unknown_before == unknown_after && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
     }
@@ -193,8 +177,6 @@ impl Clock {
 
 struct Finisher<'a> {
     machine: &'a Machine,
-    /// The machine's audit events; positions count in them.
-    events: &'a [Event],
     boots: &'a [Boot],
     drafts: &'a [Draft],
     clock: Clock,
@@ -207,6 +189,8 @@ struct Ending {
     end: End,
     /// The event that is the end.
     record: Option<usize>,
+    /// The last audit event that the session can have lived through.
+    audited: usize,
     /// The event that proves it otherwise.
     witness: Option<usize>,
     token_closed: Option<Time>,
@@ -214,7 +198,7 @@ struct Ending {
 
 impl Finisher<'_> {
     fn event(&self, index: usize) -> Option<&Event> {
-        self.events.get(index)
+        self.machine.events.get(index)
     }
 
     fn time(&self, index: usize) -> Option<Time> {
@@ -242,10 +226,10 @@ impl Finisher<'_> {
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
         let away = |states: &[State]| self.away(draft, &ending, states);
-        let duration = draft
-            .logon
-            .zip(ending.record)
-            .and_then(|(from, to)| self.clock.elapsed(self.events, from, to));
+        let duration = draft.logon.zip(ending.record).and_then(|(from, to)| {
+            self.clock
+                .elapsed(&machine.events, from, to, ending.audited)
+        });
         let is_desktop =
             draft.kind.is_desktop() || (draft.is_desktop && draft.kind == Kind::Unknown);
         let desktop = |ticks: Option<Ticks>| ticks.filter(|_| is_desktop);
@@ -330,6 +314,7 @@ impl Finisher<'_> {
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
         let boot_start = boot.and_then(|boot| boot.start);
+        let covers_start = boot.is_some_and(|boot| boot.begins_here);
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
@@ -338,8 +323,8 @@ impl Finisher<'_> {
             (false, Some(time)) => (Some(time), StartSource::Recorded),
             (true, Some(time)) if is_boot_logon => (Some(time), StartSource::Recorded),
             // The first service shows it, unless the log begins in mid boot.
-            (true, Some(time)) if boot_start.is_some() => (Some(time), StartSource::Inferred),
-            (true, None) if draft.kind == Kind::System && boot_start.is_some() => {
+            (true, Some(time)) if covers_start => (Some(time), StartSource::Inferred),
+            (true, None) if draft.kind == Kind::System && covers_start => {
                 (boot_start, StartSource::Inferred)
             }
             _ => (None, StartSource::BeforeLog),
@@ -354,103 +339,113 @@ impl Finisher<'_> {
 
     /// What ended the session: itself, its parent, its boot, or nothing that the evidence shows.
     fn ending(&self, draft: &Draft, boot_number: usize) -> Ending {
-        let exact = |record: usize, reason, source| {
+        let boot = self.boots.get(boot_number);
+        let boot_end = boot.map_or(draft.last_use, |boot| boot.events.end.saturating_sub(1));
+        let exact = |record: usize, audited, reason, source| {
             let time = self.time(record);
+            let end = End {
+                min: time,
+                max: time,
+                reason,
+                source,
+            };
             Ending {
-                end: End {
-                    min: time,
-                    max: time,
-                    reason,
-                    source,
-                },
+                end,
                 record: Some(record),
+                audited,
                 witness: None,
                 token_closed: None,
             }
         };
-        let closed = draft.closed().filter(|_| !draft.standing);
-        if let Some(left) = draft.user_logoff {
-            let token_closed = closed.and_then(|closed| self.time(closed));
-            return Ending {
-                token_closed,
-                ..exact(left, EndReason::UserLogoff, EndSource::Recorded)
-            };
-        }
-        if let Some(closed) = closed {
-            return exact(closed, EndReason::Logoff, EndSource::Recorded);
-        }
-        if let Some(end) = draft.parents_end {
-            return exact(end, EndReason::UserLogoff, EndSource::Inferred);
-        }
-        let next = self.boots.get(boot_number + 1);
-        let Some(boot) = self.boots.get(boot_number) else {
-            return self.still_open(draft, None);
-        };
-        match (boot.stop, next) {
-            (Some(stop), _) if stop > draft.last_use || draft.standing => {
-                exact(stop, EndReason::Shutdown, EndSource::Recorded)
-            }
-            (Some(_), next) => {
-                // It was used after the service that records the stop had stopped.
-                let last = self.time(draft.last_use);
-                self.between(last, boot.last.max(last), EndReason::Shutdown, next)
-            }
-            (None, Some(next)) => {
-                let reason = match (next.is_lost, next.audit_was_lost) {
-                    (true, _) => EndReason::LostBoot,
-                    (false, true) => EndReason::Crash,
-                    (false, false) => EndReason::Unclean,
-                };
-                // Where no record says that a boot began, the records just before may be that boot's.
-                let last = if next.is_lost {
-                    self.time(boot.events.end.saturating_sub(1))
-                } else {
-                    boot.last
-                };
-                self.between(last, next.earliest, reason, Some(next))
-            }
-            (None, None) => self.still_open(draft, boot.last),
-        }
-    }
-
-    fn between(
-        &self,
-        min: Option<Time>,
-        max: Option<Time>,
-        reason: EndReason,
-        next: Option<&Boot>,
-    ) -> Ending {
-        // A clock that was set back in between leaves no lower bound.
-        let min = min.filter(|min| max.is_none_or(|max| *min <= max));
-        // Never exact by accident.
-        let witness = next.map(|next| next.events.start);
-        Ending {
-            end: End {
+        let between = |min: Option<Time>, max: Option<Time>, reason, witness| {
+            // A clock that was set back in between leaves no lower bound.
+            let min = min.filter(|min| max.is_none_or(|max| *min <= max));
+            let end = End {
                 min,
                 max,
                 reason,
                 source: EndSource::Inferred,
-            },
-            record: None,
-            witness,
-            token_closed: None,
+            };
+            Ending {
+                end,
+                record: None,
+                audited: boot_end,
+                witness,
+                token_closed: None,
+            }
+        };
+        let closed = draft.closed().filter(|_| !draft.standing);
+        let token_closed = closed.and_then(|closed| self.time(closed));
+        if let Some(left) = draft.user_logoff {
+            return Ending {
+                token_closed,
+                ..exact(left, left, EndReason::UserLogoff, EndSource::Recorded)
+            };
+        }
+        if let Some((stop, before)) = draft.fast_stop {
+            return Ending {
+                token_closed,
+                ..exact(stop, before, EndReason::Shutdown, EndSource::Inferred)
+            };
+        }
+        if let Some(closed) = closed {
+            return exact(closed, closed, EndReason::Logoff, EndSource::Recorded);
+        }
+        if let Some(end) = draft.parents_end {
+            return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
+        }
+        let last_use = self.time(draft.last_use);
+        match boot.map(|boot| &boot.end) {
+            Some(&BootEnd::Stopped(stop)) => {
+                let is_audited = stop < boot_end;
+                // It was used after the service that records the stop had stopped.
+                if is_audited && stop < draft.last_use && !draft.standing {
+                    let max = self.time(boot_end).max(last_use);
+                    between(last_use, max, EndReason::Shutdown, Some(stop))
+                } else {
+                    exact(
+                        stop,
+                        if is_audited { stop } else { boot_end },
+                        EndReason::Shutdown,
+                        EndSource::Recorded,
+                    )
+                }
+            }
+            Some(&BootEnd::StoppedUnaudited(stop)) => {
+                // A logoff in between would not show. What stands since boot is there to the end.
+                if draft.standing {
+                    exact(stop, boot_end, EndReason::Shutdown, EndSource::Inferred)
+                } else {
+                    between(last_use, self.time(stop), EndReason::Shutdown, Some(stop))
+                }
+            }
+            Some(&BootEnd::Broken {
+                reason,
+                min,
+                max,
+                witness,
+            }) => between(min, max, reason, Some(witness)),
+            Some(&BootEnd::Running(last)) => self.still_open(draft, last, boot_end),
+            None => self.still_open(draft, None, boot_end),
         }
     }
 
-    fn still_open(&self, draft: &Draft, last: Option<Time>) -> Ending {
+    fn still_open(&self, draft: &Draft, last: Option<Time>, audited: usize) -> Ending {
         let min = if draft.standing {
             last
         } else {
             self.time(draft.last_use)
         };
+        let end = End {
+            min,
+            max: None,
+            reason: EndReason::LogEnds,
+            source: EndSource::Unknown,
+        };
         Ending {
-            end: End {
-                min,
-                max: None,
-                reason: EndReason::LogEnds,
-                source: EndSource::Unknown,
-            },
+            end,
             record: None,
+            audited,
             witness: None,
             token_closed: None,
         }
@@ -472,7 +467,17 @@ impl Finisher<'_> {
         for (from, to) in spans {
             let from = from.max(reached);
             if from < to {
-                total = total.saturating_add(self.clock.elapsed(self.events, from, to)?);
+                let audited = if Some(to) == ending.record {
+                    ending.audited
+                } else {
+                    to
+                };
+                total = total.saturating_add(self.clock.elapsed(
+                    &self.machine.events,
+                    from,
+                    to,
+                    audited,
+                )?);
                 reached = to;
             }
         }
@@ -564,7 +569,7 @@ impl Finisher<'_> {
         } else {
             boot.start
         };
-        let ends = ending.record.unwrap_or(boot.end.saturating_sub(1));
+        let ends = ending.audited;
         let cleared = self.clears.partition_point(|&clear| clear < begins);
         if self
             .clears

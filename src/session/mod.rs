@@ -10,6 +10,7 @@ mod finish;
 mod group;
 mod kind;
 mod machine;
+mod system;
 #[cfg(test)]
 mod tests;
 

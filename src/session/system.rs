@@ -1,0 +1,253 @@
+//! The boots that the System channel tells of: when each began, whether and when it stopped cleanly.
+
+use super::machine::Machine;
+use crate::event::{Action, Event};
+use crate::time::Time;
+use std::ops::Range;
+
+/// The channel of system records.
+pub(super) const SYSTEM: &str = "System";
+
+/// How many records before Kernel-General 12 the first records of its boot can lie.
+const EARLY_RECORDS: u64 = 60;
+
+/// One run of Windows as the System channel shows it. Positions are indexes into the machine's events.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SystemBoot {
+    /// Kernel-General 12; `None` for what was running when the log begins.
+    pub began: Option<usize>,
+    /// When Windows started, by its own account.
+    pub start: Option<Time>,
+    /// Kernel-General 13, else EventLog 6006: a clean stop.
+    pub stop: Option<usize>,
+    /// The record that says that the boot before ended without a clean stop: 6008, else a 41 that is not explained by
+    /// boots that left no other trace.
+    pub crash_before: Option<usize>,
+    /// When the boot before was last known to run, by 6008.
+    pub alive_before: Option<Time>,
+    /// Where it went into a Fast Startup's power-off, and came back without a boot.
+    pub fast_stops: Vec<usize>,
+    /// The time of its last record.
+    pub last: Option<Time>,
+}
+
+/// Reads the boots of a machine's System channel; none if there is no such channel.
+pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
+    let range = machine.channel(SYSTEM);
+    let at = |index: usize| machine.events.get(index);
+    let starts: Vec<usize> = range
+        .clone()
+        .filter(|&index| at(index).is_some_and(is_start))
+        .collect();
+    if range.is_empty() {
+        return Vec::new();
+    }
+    let mut boots: Vec<SystemBoot> = vec![SystemBoot::new(None, None)];
+    boots.extend(
+        starts
+            .iter()
+            .map(|&start| SystemBoot::new(Some(start), at(start))),
+    );
+    let mut counters = vec![None; boots.len()];
+    let mut power_41 = vec![None; boots.len()];
+    for index in range.clone() {
+        let Some(event) = at(index) else { continue };
+        let number = boot_of(index, event, &starts, machine);
+        let Some(boot) = boots.get_mut(number) else {
+            continue;
+        };
+        match (event.action, event.event_id) {
+            (Action::Shutdown, _) => boot.stop = Some(index),
+            (Action::LogServiceStop, _) => boot.stop = boot.stop.or(Some(index)),
+            (Action::Crash, 6008) => {
+                boot.crash_before = Some(index);
+                boot.alive_before = event.details().stop_time;
+            }
+            (Action::Crash, _) => {
+                if let Some(known) = power_41.get_mut(number) {
+                    *known = Some(index);
+                }
+            }
+            (Action::BootStatus, _) => {
+                if let Some(known) = counters.get_mut(number) {
+                    *known = event.details().last_boot_id;
+                }
+            }
+            // Off, and a start that is none: Logon IDs go on.
+            (Action::Sleep, _) if event.details().target_state == Some(POWER_OFF) => {
+                boot.fast_stops.push(index)
+            }
+            _ => {}
+        }
+    }
+    for (number, boot) in boots.iter_mut().enumerate() {
+        let next = starts.get(number).copied().unwrap_or(range.end);
+        let own = boot.began.unwrap_or(range.start)..next;
+        let is_resumed = |stop: &usize| {
+            let resumed = |event: &Event| {
+                event.action == Action::BootType && event.details().boot_type == Some(FAST_STARTUP)
+            };
+            machine
+                .events
+                .get(*stop..own.end)
+                .is_some_and(|later| later.iter().any(resumed))
+        };
+        boot.fast_stops.retain(is_resumed);
+        // A 41 after boots that left no other trace belongs to one of those.
+        let before = number
+            .checked_sub(1)
+            .and_then(|before| counters.get(before).copied().flatten());
+        let jumped = before
+            .zip(counters.get(number).copied().flatten())
+            .is_some_and(|(before, own)| own > before.saturating_add(1));
+        let unexplained = power_41.get(number).copied().flatten().filter(|_| !jumped);
+        boot.crash_before = boot.crash_before.or(unexplained);
+        let first_of_next = (own.start..own.end)
+            .rev()
+            .take_while(|&index| {
+                at(index).is_some_and(|event| boot_of(index, event, &starts, machine) > number)
+            })
+            .last();
+        boot.last = last_before(machine, first_of_next.unwrap_or(next), range.end);
+    }
+    // Nothing was running before the first start, if the log begins with it.
+    if boots.first().is_some_and(|first| first.stop.is_none())
+        && starts.first() == Some(&range.start)
+    {
+        boots.remove(0);
+    }
+    boots
+}
+
+/// SYSTEM_POWER_STATE: off.
+const POWER_OFF: u32 = 6;
+
+/// Kernel-Boot 27: the start after a Fast Startup's power-off.
+const FAST_STARTUP: u32 = 1;
+
+impl SystemBoot {
+    fn new(began: Option<usize>, event: Option<&Event>) -> Self {
+        SystemBoot {
+            began,
+            start: event.map(|event| event.details().start_time.unwrap_or(event.time)),
+            stop: None,
+            crash_before: None,
+            alive_before: None,
+            fast_stops: Vec::new(),
+            last: None,
+        }
+    }
+}
+
+fn is_start(event: &Event) -> bool {
+    event.action == Action::Boot
+}
+
+/// The number of the boot that a record belongs to: that of the last start before it; but 6005, 6008 and 6009 are often
+/// written before their own start.
+fn boot_of(index: usize, event: &Event, starts: &[usize], machine: &Machine) -> usize {
+    let next = starts.partition_point(|&start| start <= index);
+    let distance = |number: usize| {
+        let start = machine.events.get(*starts.get(number)?)?;
+        Some(start.record_id.abs_diff(event.record_id))
+    };
+    let is_early = matches!(event.event_id, 6005 | 6008 | 6009)
+        && distance(next).is_some_and(|ahead| {
+            ahead <= EARLY_RECORDS
+                && next
+                    .checked_sub(1)
+                    .and_then(distance)
+                    .is_none_or(|behind| ahead < behind)
+        });
+    next + usize::from(is_early)
+}
+
+/// The time of the last record before the event at `next`, or of all.
+fn last_before(machine: &Machine, next: usize, end: usize) -> Option<Time> {
+    if next < end {
+        let next_event = machine.events.get(next)?;
+        return next_event.previous.or_else(|| {
+            machine
+                .events
+                .get(next.checked_sub(1)?)
+                .map(|event| event.time)
+        });
+    }
+    let spans = machine.spans.iter().filter(|span| *span.channel == *SYSTEM);
+    spans
+        .max_by_key(|span| span.last_id)
+        .map(|span| span.last_time)
+}
+
+/// For each audited boot, given by its start (if recorded) and its first time, the boot of the System channel that it is.
+/// The start of Windows lies at most a minute after or two before 4608; both are in order.
+pub(super) fn align(
+    audited: &[(Option<Time>, Option<Time>)],
+    boots: &[SystemBoot],
+) -> Vec<Option<usize>> {
+    use crate::time::TICKS_PER_SECOND;
+    let mut aligned = vec![None; audited.len()];
+    let mut free = 0;
+    for ((start, _), place) in audited.iter().zip(aligned.iter_mut()) {
+        let near = |number: &usize| {
+            let since = start
+                .zip(boots.get(*number)?.start)
+                .map(|(audited, system)| audited.since(system))?;
+            (-60 * TICKS_PER_SECOND..=120 * TICKS_PER_SECOND)
+                .contains(&since)
+                .then_some(since.abs())
+        };
+        let nearest = (free..boots.len())
+            .filter_map(|number| Some((near(&number)?, number)))
+            .min();
+        if let Some((_, number)) = nearest {
+            *place = Some(number);
+            free = number + 1;
+        }
+    }
+    // A boot whose start was not audited is the one that was running then, if its neighbours leave that one free.
+    for at in 0..audited.len() {
+        let Some((None, Some(first))) = audited.get(at).copied() else {
+            continue;
+        };
+        let from = aligned
+            .get(..at)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .find_map(|number| *number)
+            .map_or(0, |number| number + 1);
+        let to = aligned
+            .get(at + 1..)
+            .unwrap_or_default()
+            .iter()
+            .find_map(|number| *number)
+            .unwrap_or(boots.len());
+        let runs = |number: &usize| {
+            let is_after = boots
+                .get(*number)
+                .is_some_and(|boot| boot.start.is_none_or(|start| start <= first));
+            let is_before = boots
+                .get(number + 1)
+                .is_none_or(|next| next.start.is_none_or(|next| first < next));
+            is_after && is_before
+        };
+        if let Some(place) = aligned.get_mut(at) {
+            *place = (from..to).find(runs);
+        }
+    }
+    aligned
+}
+
+/// The positions of a channel's events.
+impl Machine {
+    pub(super) fn channel(&self, channel: &str) -> Range<usize> {
+        let from = self
+            .events
+            .partition_point(|event| *event.channel < *channel);
+        let to = self
+            .events
+            .partition_point(|event| *event.channel <= *channel);
+        from..to
+    }
+}
