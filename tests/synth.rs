@@ -36,7 +36,7 @@ impl Reader {
         let text = value.text.as_str();
         match (self, value.kind) {
             // Control characters become `_`.
-            (Reader::EvtxCrate, "string") => {
+            (Reader::EvtxCrate, "string" | "strings") => {
                 text.replace(|c: char| c.is_control() && !"\t\n\r".contains(c), "_")
             }
             // Control characters vanish.
@@ -56,6 +56,10 @@ impl Reader {
 
     fn agrees(self, value: &ExpectedValue, found: &str) -> bool {
         match (self, value.kind) {
+            // A time of 0 becomes Python's first.
+            (Reader::PythonEvtx, "time") if value.text == "1601-01-01T00:00:00.0000000Z" => {
+                found == "0001-01-01 00:00:00"
+            }
             // Python's floats lose the last digits: `2024-03-04 08:00:00.123455+00:00`.
             (Reader::PythonEvtx, "time") => {
                 let seconds = |text: &str| {
@@ -76,9 +80,14 @@ impl Reader {
         }
     }
 
-    /// Whether this reader shows the value at all: libevtx leaves out a null with its element.
+    /// Whether this reader shows the value at all: libevtx leaves out a null with its element; python-evtx
+    /// errs with several strings of which the first are empty, so that `read.py` leaves them out.
     fn sees(self, value: &ExpectedValue) -> bool {
-        !(self == Reader::Libevtx && value.kind == "null")
+        match self {
+            Reader::EvtxCrate => true,
+            Reader::Libevtx => value.kind != "null",
+            Reader::PythonEvtx => value.kind != "strings",
+        }
     }
 
     /// Whether this reader knows the records of an event collector, which have no templates:
@@ -180,6 +189,11 @@ fn xml_of_the_evtx_crate(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Whether the oldest chunk is not the first.
+fn is_circular(bytes: &[u8]) -> bool {
+    u64_at(bytes, 0x08) != 0
+}
+
 /// Readers go by chunks in file order; a wrapped log begins in the middle of it.
 fn in_order_of_writing(mut records: Vec<Found>) -> Vec<Found> {
     let number = |record: &Found| record.system["EventRecordID"].parse::<u64>().unwrap();
@@ -247,24 +261,19 @@ fn scenarios() -> Vec<PathBuf> {
                 .is_some_and(|extension| extension == "toml")
         })
         .collect();
-    scenarios.extend(
-        fixtures()
-            .into_iter()
-            .map(|folder| folder.join("scenario.toml")),
-    );
+    for folder in ["fixtures", "fixtures/traps"] {
+        scenarios.extend(fixtures(&root.join(folder)));
+    }
     scenarios.sort();
     scenarios
 }
 
-fn fixtures() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.join("scenario.toml").exists())
-            .collect();
-    folders.sort();
-    folders
+fn fixtures(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().path().join("scenario.toml"))
+        .filter(|path| path.exists())
+        .collect()
 }
 
 fn every_log_is_read_value_for_value_by(reader: Reader) {
@@ -276,14 +285,18 @@ fn every_log_is_read_value_for_value_by(reader: Reader) {
             if path.ends_with("ForwardedEvents.evtx") && !reader.reads_forwarded() {
                 continue;
             }
+            // Without: a log that the scenario damages.
+            let Some(expected) = expected.get(&path) else {
+                continue;
+            };
             let log = folder.path().join(&path);
             std::fs::create_dir_all(log.parent().unwrap()).unwrap();
             std::fs::write(&log, &bytes).unwrap();
             let mut found = reader.read(&log, &bytes);
-            if path == Path::new("ROUND/Security.evtx") {
+            if path.ends_with("Security.evtx") && is_circular(&bytes) {
                 found = in_order_of_writing(found);
             }
-            compare(reader, &log, &expected[&path], &found);
+            compare(reader, &log, expected, &found);
         }
     }
 }
@@ -309,6 +322,9 @@ fn the_record_headers_hold_number_and_time() {
         let text = std::fs::read_to_string(&scenario).unwrap();
         let expected: BTreeMap<_, _> = synth::expected(&text).unwrap().into_iter().collect();
         for (path, bytes) in synth::render(&text).unwrap() {
+            let Some(expected) = expected.get(&path) else {
+                continue;
+            };
             let mut found: Vec<(u64, String)> = Vec::new();
             let mut parser = evtx::EvtxParser::from_buffer(bytes).unwrap();
             for record in parser.records().map(Result::unwrap) {
@@ -316,7 +332,7 @@ fn the_record_headers_hold_number_and_time() {
                 found.push((record.event_record_id, time[..19].replace(' ', "T")));
             }
             found.sort();
-            let expected: Vec<(u64, String)> = expected[&path]
+            let expected: Vec<(u64, String)> = expected
                 .iter()
                 .map(|r| (r.record_id, r.written[..19].into()))
                 .collect();
@@ -361,7 +377,9 @@ fn walk(chunk: &[u8]) -> Vec<(usize, u64)> {
 fn headers_and_checksums_hold_for_every_log() {
     for scenario in scenarios() {
         let text = std::fs::read_to_string(&scenario).unwrap();
-        for (path, bytes) in synth::render(&text).unwrap() {
+        let whole: BTreeMap<_, _> = synth::expected(&text).unwrap().into_iter().collect();
+        let logs = synth::render(&text).unwrap().into_iter();
+        for (path, bytes) in logs.filter(|(path, _)| whole.contains_key(path)) {
             let place = path.display();
             assert_eq!(&bytes[..8], b"ElfFile\0", "{place}");
             assert_eq!(
@@ -535,7 +553,7 @@ fn synth_imports_nothing_but_itself() {
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
         {
-            let outside = line.replace("crate::synth::", "").contains("crate::");
+            let outside = line.replace("crate::synth", "").contains("crate::");
             assert!(
                 !outside && !line.contains("evtx::"),
                 "{}: {line}",
