@@ -93,11 +93,12 @@ fn an_output_that_cannot_be_opened_is_status_1_before_the_work_starts() {
     assert!(stderr(&failed).starts_with("winsessions: cannot write "));
 }
 
-/// A copy of the logs of all fixtures.
+/// A copy of the logs of all fixtures but the traps, some of which are damaged.
 fn evidence() -> tempfile::TempDir {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let folder = tempfile::tempdir().unwrap();
-    let logs = logs(&fixtures);
+    let mut logs = logs(&fixtures);
+    logs.retain(|log| !log.starts_with(fixtures.join("traps")));
     assert!(logs.len() > 2, "{logs:?}");
     for (number, log) in logs.iter().enumerate() {
         fs::copy(log, folder.path().join(format!("{number}.evtx"))).unwrap();

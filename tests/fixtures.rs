@@ -16,16 +16,39 @@ fn is_blessed() -> bool {
     std::env::var_os("WINSESSIONS_BLESS").is_some()
 }
 
-/// The folders of the fixtures.
-fn fixtures() -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join("fixtures")).unwrap();
+/// The folders below one that hold a scenario.
+fn stories(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
     let mut folders: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
+        .filter(|path| path.join("scenario.toml").exists())
         .collect();
     folders.sort();
     assert!(folders.len() >= 5, "{folders:?}");
     folders
+}
+
+/// Holds the logs of a story against what its scenario makes.
+fn hold_logs(folder: &Path) {
+    let scenario = folder.join("scenario.toml");
+    let made = synth::render(&fs::read_to_string(&scenario).unwrap()).unwrap();
+    if is_blessed() {
+        let _ = fs::remove_dir_all(folder.join("evidence"));
+    }
+    for (path, bytes) in &made {
+        hold(&folder.join("evidence").join(path), bytes);
+    }
+    assert_eq!(
+        files_under(&folder.join("evidence")),
+        made.len(),
+        "{}",
+        folder.display()
+    );
+    assert!(
+        folder.join("README.md").exists(),
+        "{} has no README.md",
+        folder.display()
+    );
 }
 
 fn winsessions(folder: &Path, arguments: &[&str]) -> Vec<u8> {
@@ -86,23 +109,8 @@ static FIXTURES: Mutex<()> = Mutex::new(());
 #[test]
 fn logs_are_what_their_scenarios_make_and_timelines_what_they_must_show() {
     let _held = FIXTURES.lock();
-    for folder in fixtures() {
-        let scenario = folder.join("scenario.toml");
-        let made = synth::render(&fs::read_to_string(&scenario).unwrap()).unwrap();
-        for (path, bytes) in &made {
-            hold(&folder.join("evidence").join(path), bytes);
-        }
-        assert_eq!(
-            files_under(&folder.join("evidence")),
-            made.len(),
-            "{}",
-            folder.display()
-        );
-        assert!(
-            folder.join("README.md").exists(),
-            "{} has no README.md",
-            folder.display()
-        );
+    for folder in stories("fixtures") {
+        hold_logs(&folder);
         for command in ["sessions", "events"] {
             for format in ["csv", "jsonl"] {
                 let rows = winsessions(&folder, &[command, "--format", format, "evidence"]);
@@ -110,6 +118,26 @@ fn logs_are_what_their_scenarios_make_and_timelines_what_they_must_show() {
             }
         }
     }
+}
+
+#[test]
+fn the_logs_of_the_traps_are_what_their_scenarios_make() {
+    let _held = FIXTURES.lock();
+    for folder in stories("fixtures/traps") {
+        hold_logs(&folder);
+    }
+}
+
+/// What a shell makes of an argument with a star for each story.
+fn expanded(argument: &str) -> Vec<String> {
+    let Some((before, after)) = argument.split_once("/*/") else {
+        return vec![argument.to_owned()];
+    };
+    let names = stories(before).into_iter();
+    let names = names.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    names
+        .map(|name| format!("{before}/{name}/{after}"))
+        .collect()
 }
 
 #[test]
@@ -122,7 +150,7 @@ fn the_readme_shows_what_the_program_prints() {
     let arguments_end = start + readme[start..].find(end).unwrap();
     let arguments: Vec<String> = readme[start + marker.len()..arguments_end]
         .split(' ')
-        .map(str::to_owned)
+        .flat_map(expanded)
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let shown = arguments_end + end.len();
@@ -133,7 +161,7 @@ fn the_readme_shows_what_the_program_prints() {
 
     let rows = String::from_utf8(winsessions(
         root(),
-        &["sessions", "--format", "csv", "fixtures"],
+        &["sessions", "--format", "csv", "fixtures/workday"],
     ))
     .unwrap();
     let proofs: Vec<&str> = readme

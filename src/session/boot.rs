@@ -74,11 +74,20 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
     let aligned = system::align(&starts, &system);
     let of = |at: usize| aligned.get(at).copied().flatten();
     let mut boots = Vec::new();
+    let mut latest = None;
     for (at, boot) in audited.iter().enumerate() {
-        let own = of(at).and_then(|number| system.get(number));
-        // What comes next in either channel: the same boot, or one that only the System channel shows.
+        // A lost boot left no start of its own in the System channel either: its records stand with those of the boot before.
+        latest = of(at).or(latest);
         let next = audited.get(at + 1);
-        let next_number = of(at)
+        let is_followed_by_lost = next.is_some() && of(at + 1).is_none();
+        let number = latest.filter(|_| of(at).is_some() || boot.is_lost);
+        let begun = of(at).and_then(|number| system.get(number));
+        let own = number
+            .filter(|_| !is_followed_by_lost)
+            .and_then(|number| system.get(number));
+        // What comes next in either channel: the same boot, or one that only the System channel shows.
+        let next_number = number
+            .filter(|_| !is_followed_by_lost)
             .map(|number| number + 1)
             .filter(|number| *number < system.len());
         let next_system = match (next_number, of(at + 1)) {
@@ -94,7 +103,7 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
         };
         boots.push(Boot {
             events: boot.events.clone(),
-            start: own.and_then(|own| own.start).or(boot.start),
+            start: begun.and_then(|begun| begun.start).or(boot.start),
             begins_here: boot.start.is_some(),
             end,
             fast_stops: own.map(|own| own.fast_stops.clone()).unwrap_or_default(),

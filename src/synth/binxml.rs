@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::record::{Payload, Record};
+use super::record::{Field, Payload, Record};
 use super::value::{Guid, Kind, Value};
 
 const EOF: u8 = 0x00;
@@ -26,6 +26,7 @@ const MORE: u8 = 0x40;
 
 const TYPE_STRING: u8 = 0x01;
 const TYPE_BINXML: u8 = 0x21;
+const TYPE_ARRAY: u8 = 0x80;
 
 /// Where the first record of a chunk begins: after the header and both tables.
 pub(super) const RECORDS_START: usize = 512;
@@ -141,6 +142,12 @@ impl Body {
             Value::Text(text) => {
                 self.utf16(text);
                 if terminated {
+                    self.u16(0);
+                }
+            }
+            Value::Texts(texts) => {
+                for text in texts {
+                    self.utf16(text);
                     self.u16(0);
                 }
             }
@@ -411,6 +418,7 @@ fn declared_type(kind: Kind) -> u8 {
 fn stored_type(kind: Kind) -> u8 {
     match kind {
         Kind::Text => TYPE_STRING,
+        Kind::Texts => TYPE_ARRAY | TYPE_STRING,
         Kind::U8 => 0x04,
         Kind::U16 => 0x06,
         Kind::U32 => 0x08,
@@ -477,11 +485,17 @@ fn event_template(record: &Record) -> Element {
     };
     let own = by_event_log(record);
     let provider = Element::new("Provider", Inside::Empty);
+    let renamed = |provider: Element| match &record.source_name {
+        Some(name) => provider.attribute("EventSourceName", literal(name)),
+        None => provider,
+    };
     let (provider, channel) = if !own {
         (
-            provider
-                .attribute("Name", optional(slot::PROVIDER, Kind::Text))
-                .attribute("Guid", optional(slot::PROVIDER_GUID, Kind::Guid)),
+            renamed(
+                provider
+                    .attribute("Name", optional(slot::PROVIDER, Kind::Text))
+                    .attribute("Guid", optional(slot::PROVIDER_GUID, Kind::Guid)),
+            ),
             valued("Channel", slot::CHANNEL, Kind::Text),
         )
     } else {
@@ -513,6 +527,14 @@ fn event_template(record: &Record) -> Element {
         channel,
         Element::text("Computer", record.computer.clone()),
     ];
+    if record.classic {
+        system.retain(|element| {
+            !matches!(
+                element.name.as_str(),
+                "Version" | "Opcode" | "Correlation" | "Execution"
+            )
+        });
+    }
     system.push(
         Element::new("Security", Inside::Empty)
             .attribute("UserID", optional(slot::USER, Kind::Sid)),
@@ -526,7 +548,7 @@ fn event_template(record: &Record) -> Element {
     let mut content = None;
     let mut dependency = 0xffff;
     match record.payload {
-        Payload::EventData(_) => {
+        Payload::EventData(_) | Payload::Classic(_) => {
             content = Some(nested(slot::DATA));
             dependency = slot::DATA;
         }
@@ -548,19 +570,23 @@ fn event_values(number: u64, record: &Record) -> Vec<Slot> {
     let or_nothing = |value: Option<Value>, room| {
         value.map_or(Slot::Nothing(if own { 0 } else { room }), Slot::System)
     };
+    let modern = |value: Value, room| match record.classic {
+        true => Slot::Nothing(room),
+        false => Slot::System(value),
+    };
     let mut values = vec![
         Slot::System(Value::U8(record.level)),
-        Slot::System(Value::U8(record.opcode)),
+        modern(Value::U8(record.opcode), 1),
         Slot::System(Value::U16(record.task)),
         Slot::System(Value::U16(record.event_id)),
         or_nothing(record.qualifiers.map(Value::U16), 2),
         Slot::System(Value::Hex64(record.keywords)),
         Slot::System(Value::Time(record.time)),
         or_nothing(record.activity.map(Value::Guid), 16),
-        Slot::System(Value::U32(record.process_id)),
-        Slot::System(Value::U32(record.thread_id)),
+        modern(Value::U32(record.process_id), 4),
+        modern(Value::U32(record.thread_id), 4),
         Slot::System(Value::U64(number)),
-        Slot::System(Value::U8(record.version)),
+        modern(Value::U8(record.version), 1),
         or_nothing(record.user.clone().map(Value::Sid), 0),
         Slot::Nothing(0),
     ];
@@ -607,6 +633,17 @@ fn payload_template(payload: &Payload) -> (Element, Vec<Slot>) {
             });
             Element::new("EventData", Inside::Children(data.collect(), None))
         }
+        Payload::Classic(fields) => {
+            let data = fields.iter().enumerate().map(|(index, field)| {
+                let name = if field.name.is_empty() {
+                    "Data"
+                } else {
+                    &field.name
+                };
+                Element::new(name, Inside::Content(slot(index, &field.value)))
+            });
+            Element::new("EventData", Inside::Children(data.collect(), None))
+        }
         Payload::UserData {
             element,
             namespace,
@@ -639,6 +676,9 @@ fn forwarded_event(record: &Record) -> Element {
     if let Some(guid) = record.provider_guid {
         provider = provider.attribute("Guid", Content::Literal(Value::Guid(guid).forwarded_text()));
     }
+    if let Some(name) = &record.source_name {
+        provider = provider.attribute("EventSourceName", literal(name));
+    }
     let mut security = Element::new("Security", Inside::Empty);
     if let Some(user) = &record.user {
         security = security.attribute("UserID", Content::Literal(user.text()));
@@ -647,7 +687,7 @@ fn forwarded_event(record: &Record) -> Element {
     if let Some(qualifiers) = record.qualifiers {
         event_id = event_id.attribute("Qualifiers", Content::Literal(qualifiers.to_string()));
     }
-    let system = vec![
+    let mut system = vec![
         provider,
         event_id,
         Element::text("Version", record.version.to_string()),
@@ -671,6 +711,14 @@ fn forwarded_event(record: &Record) -> Element {
         Element::text("Computer", record.computer.clone()),
         security,
     ];
+    if record.classic {
+        system.retain(|element| {
+            !matches!(
+                element.name.as_str(),
+                "Version" | "Opcode" | "Correlation" | "Execution"
+            )
+        });
+    }
     let data = match &record.payload {
         Payload::EventData(fields) => Element::new(
             "EventData",
@@ -688,6 +736,25 @@ fn forwarded_event(record: &Record) -> Element {
                 None,
             ),
         ),
+        Payload::Classic(fields) => {
+            let texts = |field: &Field| match &field.value {
+                Value::Texts(texts) => texts.clone(),
+                value => vec![value.forwarded_text()],
+            };
+            let data = |field: &Field| {
+                let name = if field.name.is_empty() {
+                    "Data"
+                } else {
+                    &field.name
+                };
+                let texts = texts(field).into_iter();
+                texts
+                    .map(|text| Element::text(name, text))
+                    .collect::<Vec<_>>()
+            };
+            let data = fields.iter().flat_map(data).collect();
+            Element::new("EventData", Inside::Children(data, None))
+        }
         Payload::UserData {
             element,
             namespace,

@@ -1,8 +1,12 @@
-//! The Security events that Windows writes around logons: one row each.
+//! The events that Windows writes around logons: one row each, the Security channel's here, those
+//! of the others in the modules below.
 //!
 //! A row holds what the manifest fixes: provider, task, keywords, level, and the fields with
 //! their types in order. Versions of an event are rows of their own. Layouts were read off real
 //! logs and Microsoft's event pages.
+
+pub(super) mod system;
+pub(super) mod terminal;
 
 use super::value::Kind::{self, *};
 
@@ -23,9 +27,15 @@ pub(super) struct Layout {
     pub(super) keywords: u64,
     pub(super) provider: &'static str,
     pub(super) provider_guid: &'static str,
+    /// The name of the provider before it had a manifest.
+    pub(super) source_name: Option<&'static str>,
+    pub(super) channel: &'static str,
+    pub(super) opcode: u8,
+    pub(super) qualifiers: Option<u16>,
     pub(super) writer: Writer,
-    /// The element under `UserData`, for the event log service's own records.
-    pub(super) user_data: Option<&'static str>,
+    /// The account in `System/Security`.
+    pub(super) user: Option<&'static [u32]>,
+    pub(super) shape: Shape,
     pub(super) fields: &'static [(&'static str, Kind)],
 }
 
@@ -35,7 +45,31 @@ pub(super) enum Writer {
     Lsass,
     Kernel,
     EventLog,
+    /// The local session manager's service host.
+    Sessions,
+    /// The Remote Desktop service's host.
+    RemoteDesktop,
+    /// The profile service's host.
+    Profiles,
+    Wininit,
+    Winlogon,
+    Services,
+    /// Nobody: a classic event.
+    Nobody,
 }
+
+/// What follows `System`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    EventData,
+    /// Strings without names, and perhaps `Binary`.
+    Classic,
+    /// An element and its namespace under `UserData`.
+    UserData(&'static str, &'static str),
+}
+
+/// The Security channel.
+pub(super) const SECURITY: &str = "Security";
 
 /// The namespace of the event log service's `UserData`.
 pub(super) const EVENTLOG_NAMESPACE: &str =
@@ -58,8 +92,13 @@ const fn audit(
         keywords: SUCCESS,
         provider: AUDITING,
         provider_guid: AUDITING_GUID,
+        source_name: None,
+        channel: SECURITY,
+        opcode: 0,
+        qualifiers: None,
         writer: Writer::Lsass,
-        user_data: None,
+        user: None,
+        shape: Shape::EventData,
         fields,
     }
 }
@@ -94,13 +133,27 @@ const fn service(
         keywords: 0x4020_0000_0000_0000,
         provider: EVENTLOG,
         provider_guid: EVENTLOG_GUID,
+        source_name: None,
+        channel: SECURITY,
+        opcode: 0,
+        qualifiers: None,
         writer: Writer::EventLog,
-        user_data: Some(element),
+        user: None,
+        shape: Shape::UserData(element, EVENTLOG_NAMESPACE),
         fields,
     }
 }
 
-/// The layout of an event in the highest version that is not above `version`.
+/// The layout of an event of another channel than Security.
+pub(super) fn layout_of(provider: &str, event_id: u16, version: u8) -> Option<&'static Layout> {
+    let tables = system::LAYOUTS.iter().chain(terminal::LAYOUTS);
+    tables
+        .filter(|layout| layout.provider == provider && layout.event_id == event_id)
+        .filter(|layout| layout.version <= version)
+        .max_by_key(|layout| layout.version)
+}
+
+/// The layout of a Security event in the highest version that is not above `version`.
 pub(super) fn layout(event_id: u16, version: u8) -> Option<&'static Layout> {
     LAYOUTS
         .iter()

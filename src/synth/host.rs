@@ -4,9 +4,9 @@
 //! channel in the order of writing. Everything that looks random comes from the names in the
 //! scenario, so that the same scenario makes the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::events::{self, Layout, Writer};
+use super::events::{self, Layout, Shape, Writer};
 use super::record::{Field, Payload, Record};
 use super::scenario::{Locale, Machine, Os, Scenario, ScenarioError, Step, When};
 use super::time::{DAY, LATEST, SECOND};
@@ -18,6 +18,8 @@ pub(super) enum Entry {
     Record(Box<Record>),
     /// So many records were lost here: their numbers are skipped.
     Lose(u64),
+    /// The log was full and became a file of its own, of this name.
+    Archive(String),
     /// The log was cleared: all before is gone, the numbers go on.
     Clear,
 }
@@ -62,6 +64,8 @@ pub(super) struct Session {
     pub(super) nla: Option<u64>,
     pub(super) window_managers: Vec<(Identity, u64)>,
     pub(super) open: bool,
+    /// A desktop that somebody sees, at the console or through a client.
+    pub(super) connected: bool,
 }
 
 /// What is fixed from one start of the machine to the next.
@@ -73,14 +77,42 @@ pub(super) struct Boot {
     pub(super) wininit: u32,
     pub(super) svchost: u32,
     eventlog: u32,
+    /// The service hosts of the local session manager, of Remote Desktop and of the profiles.
+    hosts: [u32; 3],
     activity: Guid,
     next_id: u64,
     last_id_at: i64,
-    pub(super) next_session: u32,
+    /// The next session's number, where numbers are not given out again.
+    next_session: u32,
+    /// The numbers in use.
+    numbers: BTreeSet<u32>,
     pub(super) next_connection: u32,
     /// The session at the console, and what draws its desktop.
     pub(super) console: u32,
     pub(super) console_services: Vec<(Identity, u64)>,
+    /// Nothing of this boot's start was written.
+    pub(super) silent: bool,
+    /// When it began.
+    pub(super) since: i64,
+}
+
+/// How the last boot ended, as the next one finds it.
+#[derive(Debug, Default)]
+pub(super) struct LastStop {
+    /// Without a clean stop.
+    pub(super) unclean: bool,
+    /// What the kernel wrote after the event log had stopped: it comes into the log at the next boot.
+    pub(super) kernel: Vec<Record>,
+    /// When the event log service last noted that it was alive, and since when it had been.
+    pub(super) alive: Option<(i64, i64)>,
+}
+
+/// A machine that sleeps: since when, and how deep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sleep {
+    pub(super) since: i64,
+    /// The power state: 4 memory, 5 disk, 6 power off with Fast Startup.
+    pub(super) state: u32,
 }
 
 pub(super) struct Host<'a> {
@@ -95,10 +127,17 @@ pub(super) struct Host<'a> {
     pub(super) now: i64,
     pub(super) clock_error: i64,
     pub(super) boot: Option<Boot>,
+    pub(super) last_stop: LastStop,
+    pub(super) sleep: Option<Sleep>,
+    pub(super) slept: u32,
+    /// The boot loader's count.
+    pub(super) boot_id: u32,
     boots: u64,
     last_lsass: u32,
     pub(super) sessions: BTreeMap<String, Session>,
     random: Random,
+    /// For what stands in other channels than Security, which is the same with and without them.
+    side: Random,
     /// The thread of lsass that serves the step: one for all records of a logon.
     pub(super) thread: u32,
     entries: Vec<(i64, String, Entry)>,
@@ -119,10 +158,15 @@ impl<'a> Host<'a> {
             now: 0,
             clock_error: 0,
             boot: None,
+            last_stop: LastStop::default(),
+            sleep: None,
+            slept: 0,
+            boot_id: 20,
             boots: 0,
             last_lsass: 0,
             sessions: BTreeMap::new(),
             random: Random::from_name(&machine.name),
+            side: Random::from_name(&format!("{}/", machine.name)),
             thread: 1,
             entries: Vec::new(),
         };
@@ -191,7 +235,9 @@ impl<'a> Host<'a> {
         // What was still to come in the boot before never came.
         self.forget_after(self.now - 2 * SECOND);
         self.boots += 1;
+        self.boot_id = self.boot_id.wrapping_add(1);
         self.random = Random::from_name(&format!("{}#{}", self.machine.name, self.boots));
+        self.side = Random::from_name(&format!("{}#{}/", self.machine.name, self.boots));
         let mut pid = |from: u32, many: u32| 4 * (from + self.random.below(u64::from(many)) as u32);
         let (wininit, winlogon, services) = (pid(110, 20), pid(132, 20), pid(154, 10));
         let mut own = pid(166, 20);
@@ -205,6 +251,10 @@ impl<'a> Host<'a> {
         activity[..6].copy_from_slice(&time.to_le_bytes()[..6]);
         activity[8..].copy_from_slice(&(time + 0x63).to_le_bytes());
         self.sessions.clear();
+        self.sleep = None;
+        self.slept = 0;
+        let mut host = || 4 * (200 + self.side.below(40) as u32);
+        let hosts = [host(), host() + 160, host() + 320];
         self.boot = Some(Boot {
             lsass: self.last_lsass,
             services,
@@ -212,13 +262,17 @@ impl<'a> Host<'a> {
             wininit,
             svchost,
             eventlog,
+            hosts,
             activity: Guid(activity),
             next_id: ids_from.unwrap_or(0xb000 + self.random.below(0x1000)),
             last_id_at: self.now,
             next_session: 2,
+            numbers: BTreeSet::from([0, 1]),
             next_connection: 0,
             console: 1,
             console_services: Vec::new(),
+            silent: false,
+            since: self.clock(),
         });
     }
 
@@ -227,6 +281,34 @@ impl<'a> Host<'a> {
         self.forget_after(last);
         self.boot = None;
         self.sessions.clear();
+    }
+
+    /// A number for a new session; on a machine that keeps more than Security, Windows' lowest free one.
+    pub(super) fn new_session_number(&mut self, wanted: Option<u32>) -> u32 {
+        let reuse = self.machine.channels.is_some();
+        let Some(boot) = &mut self.boot else { return 0 };
+        let number = match wanted {
+            Some(number) => {
+                boot.next_session = boot.next_session.max(number.saturating_add(1));
+                number
+            }
+            None if reuse => (2..)
+                .find(|n| !boot.numbers.contains(n))
+                .unwrap_or(u32::MAX),
+            None => {
+                boot.next_session = boot.next_session.saturating_add(1);
+                boot.next_session - 1
+            }
+        };
+        boot.numbers.insert(number);
+        number
+    }
+
+    /// A session is gone: its number is free.
+    pub(super) fn free_session_number(&mut self, number: u32) {
+        if let Some(boot) = &mut self.boot {
+            boot.numbers.remove(&number);
+        }
     }
 
     fn forget_after(&mut self, last: i64) {
@@ -433,6 +515,42 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// A draft of an event of another channel than Security, in this Windows' version of it.
+    pub(super) fn report<'f>(
+        &mut self,
+        provider: &str,
+        event_id: u16,
+        values: impl IntoIterator<Item = (&'f str, Value)>,
+    ) -> Record {
+        let version = match (event_id, self.os()) {
+            (1, Os::Seven) | (27, Os::Eight) => 0,
+            (1, Os::Eight) if provider == events::system::KERNEL_GENERAL => 1,
+            (20, Os::Seven | Os::Eight | Os::Ten1607) => 0,
+            (41, Os::Seven | Os::Eight) => 2,
+            _ => u8::MAX,
+        };
+        let layout = events::layout_of(provider, event_id, version)
+            .or_else(|| events::layout_of(provider, event_id, u8::MAX));
+        match layout {
+            Some(layout) => self.lay_out(layout, values),
+            // As in `draft`.
+            None => self.blank(event_id),
+        }
+    }
+
+    /// A number that changes nothing in Security.
+    pub(super) fn side_below(&mut self, n: u64) -> u64 {
+        self.side.below(n)
+    }
+
+    /// Whether the machine keeps a channel's log.
+    pub(super) fn keeps(&self, channel: &str) -> bool {
+        match &self.machine.channels {
+            Some(channels) => channels.contains(&channel),
+            None => channel == events::SECURITY,
+        }
+    }
+
     fn lay_out<'f>(
         &mut self,
         layout: &Layout,
@@ -451,25 +569,33 @@ impl<'a> Host<'a> {
                 field.value = value;
             }
         }
-        let mut record = self.blank(layout.event_id);
+        let mut record = match layout.channel {
+            events::SECURITY => self.blank(layout.event_id),
+            _ => self.side_blank(layout.event_id),
+        };
+        record.channel = layout.channel.into();
+        record.opcode = layout.opcode;
+        record.qualifiers = layout.qualifiers;
+        record.source_name = layout.source_name.map(str::to_string);
+        record.user = layout.user.map(Sid::nt);
         record.provider = layout.provider.into();
         record.provider_guid = Guid::parse(layout.provider_guid);
         record.version = layout.version;
         record.level = layout.level;
         record.task = layout.task;
         record.keywords = layout.keywords;
-        record.payload = match layout.user_data {
-            None => Payload::EventData(fields),
-            Some(element) => {
-                let namespace = events::EVENTLOG_NAMESPACE.into();
-                Payload::UserData {
-                    element: element.into(),
-                    namespace,
-                    fields,
-                }
-            }
+        record.classic = layout.shape == Shape::Classic && self.os() < Os::Ten1607;
+        record.payload = match layout.shape {
+            Shape::EventData => Payload::EventData(fields),
+            Shape::Classic => Payload::Classic(fields),
+            Shape::UserData(element, namespace) => Payload::UserData {
+                element: element.into(),
+                namespace: namespace.into(),
+                fields,
+            },
         };
         if let Some(boot) = &self.boot {
+            let service = |process: u32| (process, process + 4 * (5 + record.thread_id % 90));
             (record.process_id, record.thread_id) = match layout.writer {
                 Writer::Lsass => (boot.lsass, boot.lsass.wrapping_add(4 * self.thread)),
                 Writer::Kernel => (4, 4 * (8 + record.thread_id % 60)),
@@ -477,12 +603,19 @@ impl<'a> Host<'a> {
                     boot.eventlog,
                     boot.eventlog + 4 * (20 + record.thread_id % 60),
                 ),
+                Writer::Sessions => service(boot.hosts[0]),
+                Writer::RemoteDesktop => service(boot.hosts[1]),
+                Writer::Profiles => service(boot.hosts[2]),
+                Writer::Wininit => service(boot.wininit),
+                Writer::Winlogon => service(boot.winlogon),
+                Writer::Services => service(boot.services),
+                Writer::Nobody => (0, 0),
             };
             let remembers = match layout.event_id {
                 4647 | 4778 | 4779 => self.os() >= Os::Ten1607,
                 4624 | 4625 | 4627 | 4648 | 4672 | 4964 => self.os() >= Os::Ten,
                 _ => false,
-            };
+            } && layout.channel == events::SECURITY;
             record.activity = remembers.then_some(boot.activity);
         }
         record
@@ -490,9 +623,21 @@ impl<'a> Host<'a> {
 
     /// A record with nothing of its own.
     pub(super) fn blank(&mut self, event_id: u16) -> Record {
+        let thread_id = self.random.below(1000) as u32;
+        self.empty(event_id, thread_id)
+    }
+
+    fn side_blank(&mut self, event_id: u16) -> Record {
+        let thread_id = self.side.below(1000) as u32;
+        self.empty(event_id, thread_id)
+    }
+
+    fn empty(&self, event_id: u16, thread_id: u32) -> Record {
         Record {
             provider: events::AUDITING.into(),
             provider_guid: None,
+            source_name: None,
+            classic: false,
             event_id,
             qualifiers: None,
             version: 0,
@@ -503,8 +648,8 @@ impl<'a> Host<'a> {
             time: 0,
             activity: None,
             process_id: 4,
-            thread_id: self.random.below(1000) as u32,
-            channel: "Security".into(),
+            thread_id,
+            channel: events::SECURITY.into(),
             computer: self.computer.clone(),
             user: None,
             payload: Payload::EventData(Vec::new()),
@@ -516,6 +661,9 @@ impl<'a> Host<'a> {
 
     /// Puts the records of a step on the timeline, after the step's own changes to them.
     pub(super) fn publish(&mut self, step: &Step, mut scene: Scene) -> Result<(), ScenarioError> {
+        if step.verb != "record" {
+            scene.retain(|(_, record)| self.keeps(&record.channel));
+        }
         let without = step.without()?;
         for event in &without {
             if !scene.iter().any(|(_, record)| record.event_id == *event) {

@@ -6,7 +6,8 @@
 //!
 //! **Promises**: the same scenario gives the same bytes; every file is a valid log for any reader
 //! of the format; [`expected`] lists what a reader must find. **Does not**: share any code with
-//! the reader in `log`, so that a mistake common to both cannot hide; nor write damaged logs.
+//! the reader in `log`, so that a mistake common to both cannot hide; nor write damaged logs but where the
+//! scenario asks for damage.
 //!
 //! The layers, each knowing only the ones before it: `value` typed values, `events` what the
 //! manifests say, `record` one record, `scenario` the file that a person writes, `host` and
@@ -41,6 +42,7 @@
 //! ```
 
 mod binxml;
+mod damage;
 mod events;
 mod file;
 mod host;
@@ -136,7 +138,7 @@ pub fn render(scenario_text: &str) -> Result<Vec<(PathBuf, Vec<u8>)>, ScenarioEr
         .collect())
 }
 
-/// What a reader must find in each log that [`render`] makes, record by record.
+/// What a reader must find in each log that [`render`] makes and no `damage` touches, record by record.
 pub fn expected(scenario_text: &str) -> Result<Vec<(PathBuf, Vec<ExpectedRecord>)>, ScenarioError> {
     let describe = |log: Log| {
         let records = log
@@ -146,7 +148,8 @@ pub fn expected(scenario_text: &str) -> Result<Vec<(PathBuf, Vec<ExpectedRecord>
             .collect();
         (log.path, records)
     };
-    Ok(logs(scenario_text)?.into_iter().map(describe).collect())
+    let whole = logs(scenario_text)?.into_iter().filter(|log| !log.damaged);
+    Ok(whole.map(describe).collect())
 }
 
 /// A finished log with the records that are still in it.
@@ -154,6 +157,7 @@ struct Log {
     path: PathBuf,
     bytes: Vec<u8>,
     records: Vec<(u64, Record)>,
+    damaged: bool,
 }
 
 fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
@@ -178,6 +182,7 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
             path: path.clone(),
             bytes: file.bytes,
             records,
+            damaged: false,
         };
         match logs.insert(path.clone(), log) {
             Some(_) => Err(fault("two logs of this name".into())),
@@ -185,14 +190,30 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
         }
     };
     let mut collected: BTreeMap<&str, Vec<(u64, Record)>> = BTreeMap::new();
+    // Every record of each log that a machine keeps, with those that are gone from it.
+    let mut written: BTreeMap<PathBuf, (Vec<(u64, Record)>, file::Shape)> = BTreeMap::new();
     for machine in &scenario.machines {
         for (channel, entries) in story::tell(&scenario, machine)? {
-            let (records, cleared) = number(machine, &channel, entries);
+            let Numbered {
+                records,
+                cleared,
+                archives,
+            } = number(machine, &channel, entries);
+            for (name, range) in archives {
+                let records = records.get(range).unwrap_or_default().to_vec();
+                if machine.keep {
+                    keep(&machine.name, &name, records, shape(machine, &channel))?;
+                }
+            }
             if machine.keep {
                 let options = machine.options(&channel);
                 let name = options
                     .and_then(|options| options.file.clone())
                     .unwrap_or_else(|| format!("{}.evtx", channel.replace('/', "%4")));
+                written.insert(
+                    Path::new(&machine.name).join(&name),
+                    (records.clone(), shape(machine, &channel)),
+                );
                 keep(
                     &machine.name,
                     &name,
@@ -227,16 +248,55 @@ fn logs(scenario_text: &str) -> Result<Vec<Log>, ScenarioError> {
         };
         keep(&collector.name, "ForwardedEvents.evtx", numbered, shape)?;
     }
+    for copy in &scenario.copies {
+        let place = format!("copy of {}", copy.what.log);
+        let Some((records, shape)) = written.get(Path::new(&copy.what.log)) else {
+            return Err(copy.fault(&place, "no machine keeps a log of this path"));
+        };
+        let (folder, name) = copy
+            .what
+            .file
+            .rsplit_once('/')
+            .unwrap_or(("", &copy.what.file));
+        for part in copy.what.file.split('/') {
+            scenario::check_folder_name(part).map_err(|what| copy.fault(&place, what))?;
+        }
+        let (from, to) = (
+            copy.what.from.unwrap_or(0),
+            copy.what.to.unwrap_or(u64::MAX),
+        );
+        let wanted = records
+            .iter()
+            .filter(|(number, _)| (from..=to).contains(number));
+        keep(folder, name, wanted.cloned().collect(), *shape)?;
+    }
+    for damage in &scenario.damages {
+        let place = format!("damage of {}", damage.what.log);
+        let Some(log) = logs.get_mut(Path::new(&damage.what.log)) else {
+            return Err(damage.fault(&place, "the scenario writes no log of this path"));
+        };
+        damage::apply(&mut log.bytes, &damage.what).map_err(|what| damage.fault(&place, what))?;
+        log.damaged = true;
+    }
     Ok(logs.into_values().collect())
 }
 
-/// Gives a channel's records their numbers. Returns all, and how many of them a clear removed.
-fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> (Vec<(u64, Record)>, usize) {
+/// A channel's records with their numbers.
+struct Numbered {
+    records: Vec<(u64, Record)>,
+    /// How many of them the log has lost to a clear or an archive.
+    cleared: usize,
+    /// Files that the log became when it was full, with their part of `records`.
+    archives: Vec<(String, std::ops::Range<usize>)>,
+}
+
+/// Gives a channel's records their numbers.
+fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> Numbered {
     let mut next = machine
         .options(channel)
         .and_then(|options| options.first_record)
         .unwrap_or(1);
-    let (mut records, mut cleared) = (Vec::new(), 0);
+    let (mut records, mut cleared, mut archives) = (Vec::new(), 0, Vec::new());
     for entry in entries {
         match entry {
             Entry::Record(record) => {
@@ -245,9 +305,17 @@ fn number(machine: &Machine, channel: &str, entries: Vec<Entry>) -> (Vec<(u64, R
             }
             Entry::Lose(count) => next = next.saturating_add(count),
             Entry::Clear => cleared = records.len(),
+            Entry::Archive(name) => {
+                archives.push((name, cleared..records.len()));
+                cleared = records.len();
+            }
         }
     }
-    (records, cleared)
+    Numbered {
+        records,
+        cleared,
+        archives,
+    }
 }
 
 fn shape(machine: &Machine, channel: &str) -> file::Shape {

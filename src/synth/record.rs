@@ -7,6 +7,11 @@ use super::value::{Guid, Kind, Sid, Value};
 pub(super) struct Record {
     pub(super) provider: String,
     pub(super) provider_guid: Option<Guid>,
+    /// The name that the provider had before it had a manifest.
+    pub(super) source_name: Option<String>,
+    /// Written through the interface of before Windows Vista, on a Windows before 10: without
+    /// version, opcode and process.
+    pub(super) classic: bool,
     pub(super) event_id: u16,
     pub(super) qualifiers: Option<u16>,
     pub(super) version: u8,
@@ -35,6 +40,8 @@ pub(super) struct Record {
 #[derive(Debug, Clone)]
 pub(super) enum Payload {
     EventData(Vec<Field>),
+    /// The data of a classic event: strings without names, and `Binary`.
+    Classic(Vec<Field>),
     UserData {
         element: String,
         namespace: String,
@@ -45,13 +52,17 @@ pub(super) enum Payload {
 impl Payload {
     pub(super) fn fields(&self) -> &[Field] {
         match self {
-            Payload::EventData(fields) | Payload::UserData { fields, .. } => fields,
+            Payload::EventData(fields)
+            | Payload::Classic(fields)
+            | Payload::UserData { fields, .. } => fields,
         }
     }
 
     pub(super) fn fields_mut(&mut self) -> &mut Vec<Field> {
         match self {
-            Payload::EventData(fields) | Payload::UserData { fields, .. } => fields,
+            Payload::EventData(fields)
+            | Payload::Classic(fields)
+            | Payload::UserData { fields, .. } => fields,
         }
     }
 }
@@ -114,21 +125,26 @@ impl Record {
             .source_number
             .filter(|_| self.forwarded)
             .unwrap_or(number);
+        let modern = |value| Some(value).filter(|_| !self.classic);
         let values = [
             ("Provider/Name", Some(text(&self.provider))),
             ("Provider/Guid", self.provider_guid.map(Value::Guid)),
+            (
+                "Provider/EventSourceName",
+                self.source_name.as_deref().map(text),
+            ),
             ("EventID", Some(Value::U16(self.event_id))),
             ("EventID/Qualifiers", self.qualifiers.map(Value::U16)),
-            ("Version", Some(Value::U8(self.version))),
+            ("Version", modern(Value::U8(self.version))),
             ("Level", Some(Value::U8(self.level))),
             ("Task", Some(Value::U16(self.task))),
-            ("Opcode", Some(Value::U8(self.opcode))),
+            ("Opcode", modern(Value::U8(self.opcode))),
             ("Keywords", Some(Value::Hex64(self.keywords))),
             ("TimeCreated/SystemTime", Some(Value::Time(self.time))),
             ("EventRecordID", Some(Value::U64(number_in_data))),
             ("Correlation/ActivityID", self.activity.map(Value::Guid)),
-            ("Execution/ProcessID", Some(Value::U32(self.process_id))),
-            ("Execution/ThreadID", Some(Value::U32(self.thread_id))),
+            ("Execution/ProcessID", modern(Value::U32(self.process_id))),
+            ("Execution/ThreadID", modern(Value::U32(self.thread_id))),
             ("Channel", Some(text(&self.channel))),
             ("Computer", Some(text(&self.computer))),
             ("Security/UserID", self.user.clone().map(Value::Sid)),
@@ -142,11 +158,21 @@ impl Record {
                 .filter_map(|(name, value)| Some(show(name, value?)))
                 .collect(),
             user_data: match &self.payload {
-                Payload::EventData(_) => None,
+                Payload::EventData(_) | Payload::Classic(_) => None,
                 Payload::UserData { element, .. } => Some(element.clone()),
             },
             fields: fields
-                .map(|field| show(&field.name, field.value.clone()))
+                .flat_map(|field| match &field.value {
+                    Value::Texts(texts) => {
+                        let shown = texts.iter().map(|each| show(&field.name, text(each)));
+                        let kind = |value| ExpectedValue {
+                            kind: if self.forwarded { "string" } else { "strings" },
+                            ..value
+                        };
+                        shown.map(kind).collect()
+                    }
+                    value => vec![show(&field.name, value.clone())],
+                })
                 .collect(),
         }
     }

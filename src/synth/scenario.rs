@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
+use super::events::{self, terminal};
 use super::time;
 use super::value::{Sid, number};
 
@@ -30,6 +31,75 @@ pub(super) struct Scenario {
     pub(super) domains: BTreeMap<String, Domain>,
     pub(super) machines: Vec<Machine>,
     pub(super) collectors: Vec<Collector>,
+    pub(super) copies: Vec<Placed<CopyOfLog>>,
+    pub(super) damages: Vec<Placed<Damage>>,
+}
+
+/// Something of the scenario with the line that it begins on.
+#[derive(Debug)]
+pub(super) struct Placed<T> {
+    pub(super) line: usize,
+    pub(super) what: T,
+}
+
+impl<T> Placed<T> {
+    /// An error about it.
+    pub(super) fn fault(&self, place: &str, what: impl Into<String>) -> ScenarioError {
+        ScenarioError {
+            line: self.line,
+            place: format!("{place}: "),
+            what: what.into(),
+        }
+    }
+}
+
+/// Another file with records of a log: a shadow copy, a part that somebody exported.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CopyOfLog {
+    /// The log by its path, `WS-ALDER/Security.evtx`.
+    pub(super) log: String,
+    /// The path of the copy.
+    pub(super) file: String,
+    /// The first and the last record of the copy; all without them.
+    pub(super) from: Option<u64>,
+    pub(super) to: Option<u64>,
+}
+
+/// Damage done to a finished file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Damage {
+    /// The log by its path.
+    pub(super) log: String,
+    pub(super) what: Harm,
+    /// The chunk that is damaged, from 0 in file order.
+    #[serde(default)]
+    pub(super) chunk: usize,
+    /// The record that is damaged, where the damage is a record's.
+    pub(super) record: Option<u64>,
+}
+
+/// The kinds of damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Harm {
+    /// The second half of the chunk was never written.
+    Torn,
+    /// The chunk's signature is overwritten.
+    Signature,
+    /// The checksum of the chunk's header is wrong.
+    Checksum,
+    /// The file ends in the middle of the chunk.
+    Cut,
+    /// 4096 stray bytes after the last chunk.
+    Stray,
+    /// The record says that it is 0 bytes long.
+    ZeroSize,
+    /// The record says that it has 4,294,967,295 values.
+    Substitutions,
+    /// The record stands once more in the unused end of its chunk.
+    Slack,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -65,8 +135,47 @@ pub(super) struct Machine {
     pub(super) locale: Locale,
     /// False: the machine's records go to a collector alone.
     pub(super) keep: bool,
+    /// The channels that it keeps; `None` is Security alone.
+    pub(super) channels: Option<Vec<&'static str>>,
+    /// Minutes to add to local time for UTC, and the zone's name.
+    pub(super) time_zone: (i32, String),
     pub(super) logs: Vec<LogOptions>,
     pub(super) steps: Vec<Step>,
+}
+
+/// The channels by their names in a scenario.
+const CHANNELS: [(&str, &str); 6] = [
+    ("Security", events::SECURITY),
+    ("System", events::system::SYSTEM),
+    ("LocalSessionManager", terminal::SESSIONS_LOG),
+    ("RemoteConnectionManager", terminal::CONNECTIONS_LOG),
+    ("RdpCoreTS", terminal::RDP_LOG),
+    ("UserProfile", terminal::PROFILES_LOG),
+];
+
+/// The channels that a scenario names; `all` is all of them.
+fn channels(names: &[String]) -> Result<Vec<&'static str>, String> {
+    let mut channels = Vec::new();
+    for name in names {
+        if name == "all" {
+            channels.extend(CHANNELS.iter().map(|(_, channel)| *channel));
+            continue;
+        }
+        let Some((_, channel)) = CHANNELS.iter().find(|(known, _)| known == name) else {
+            let known: Vec<&str> = CHANNELS.iter().map(|(known, _)| *known).collect();
+            let known = known.join(", ");
+            return Err(format!("unknown channel `{name}`; known: all, {known}"));
+        };
+        channels.push(*channel);
+    }
+    Ok(channels)
+}
+
+/// Reads `480 Pacific Standard Time`.
+fn time_zone(text: &str) -> Option<(i32, String)> {
+    let (bias, name) = text.split_once(' ')?;
+    let bias: i32 = bias.parse().ok()?;
+    (bias.abs() <= 1440).then(|| (bias, name.to_string()))
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -173,6 +282,10 @@ struct Document {
     machines: Vec<Spanned<MachineTable>>,
     #[serde(default, rename = "collector")]
     collectors: Vec<Spanned<Collector>>,
+    #[serde(default, rename = "copy")]
+    copies: Vec<Spanned<CopyOfLog>>,
+    #[serde(default, rename = "damage")]
+    damages: Vec<Spanned<Damage>>,
 }
 
 #[derive(Deserialize)]
@@ -186,6 +299,8 @@ struct MachineTable {
     locale: Option<Locale>,
     #[serde(default = "yes")]
     keep: bool,
+    channels: Option<Vec<String>>,
+    time_zone: Option<String>,
     #[serde(default, rename = "log")]
     logs: Vec<LogOptions>,
     #[serde(default, rename = "step")]
@@ -197,7 +312,7 @@ fn yes() -> bool {
 }
 
 /// The steps and the keys that each takes beside [`COMMON`].
-const VERBS: [(&str, &[&str]); 22] = [
+const VERBS: [(&str, &[&str]); 29] = [
     (
         "boot",
         &[
@@ -211,10 +326,25 @@ const VERBS: [(&str, &[&str]); 22] = [
             "services",
             "greeter",
             "machine_account",
+            "silent",
+            "kernel_first",
         ],
     ),
-    ("stop", &["late_logoff", "logoff"]),
-    ("power-loss", &[]),
+    (
+        "stop",
+        &["late_logoff", "logoff", "request", "by", "action", "reason"],
+    ),
+    ("power-loss", &["last_alive"]),
+    (
+        "fast-startup",
+        &["logoff", "request", "by", "action", "reason"],
+    ),
+    ("sleep", &[]),
+    ("hibernate", &[]),
+    ("wake", &[]),
+    ("rdp-auth", &["account", "address"]),
+    ("service-installed", &["name", "image", "by"]),
+    ("archive-log", &["channel"]),
     ("wait", &[]),
     (
         "logon",
@@ -301,7 +431,7 @@ const VERBS: [(&str, &[&str]); 22] = [
             "ends_after",
         ],
     ),
-    ("disconnect", &["session", "client"]),
+    ("disconnect", &["session", "client", "reason"]),
     (
         "reconnect",
         &[
@@ -393,6 +523,17 @@ impl Scenario {
                 })?;
             let sid = Sid::parse(&machine.sid)
                 .ok_or_else(|| fault(format!("sid `{}` is not a SID", machine.sid)))?;
+            let kept = machine.channels.as_deref().map(channels);
+            let kept = kept.transpose().map_err(&fault)?;
+            let zone = machine
+                .time_zone
+                .as_deref()
+                .unwrap_or("0 Coordinated Universal Time");
+            let zone = time_zone(zone).ok_or_else(|| {
+                fault(format!(
+                    "time_zone `{zone}` is not written like `480 Pacific Standard Time`"
+                ))
+            })?;
             for log in &machine.logs {
                 if let Some(file) = &log.file {
                     check_folder_name(file).map_err(&fault)?;
@@ -419,6 +560,8 @@ impl Scenario {
                 computer: machine.computer,
                 locale: machine.locale.unwrap_or(Locale::En),
                 keep: machine.keep,
+                channels: kept,
+                time_zone: zone,
                 logs: machine.logs,
                 steps,
             });
@@ -491,8 +634,18 @@ impl Scenario {
             domains,
             machines,
             collectors,
+            copies: placed(document.copies, line),
+            damages: placed(document.damages, line),
         })
     }
+}
+
+fn placed<T>(tables: Vec<Spanned<T>>, line: impl Fn(usize) -> usize) -> Vec<Placed<T>> {
+    let placed = |table: Spanned<T>| Placed {
+        line: line(table.span().start),
+        what: table.into_inner(),
+    };
+    tables.into_iter().map(placed).collect()
 }
 
 /// A name that becomes a folder or file must stay inside the output folder.

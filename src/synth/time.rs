@@ -1,6 +1,6 @@
 //! FILETIME (100 ns since 1601, UTC) to and from text.
 
-use chrono::{DateTime, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, Timelike};
 
 /// Ticks of 100 ns in a second.
 pub(super) const SECOND: i64 = 10_000_000;
@@ -66,6 +66,37 @@ pub(super) fn parse_span(text: &str) -> Option<i64> {
         rest = rest[unit_len..].trim_start();
     }
     (ticks <= LONGEST).then_some(ticks.round() as i64)
+}
+
+/// A moment as a SYSTEMTIME has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Date {
+    pub(super) year: u16,
+    pub(super) month: u16,
+    /// From Sunday, 0.
+    pub(super) weekday: u16,
+    pub(super) day: u16,
+    pub(super) hour: u16,
+    pub(super) minute: u16,
+    pub(super) second: u16,
+    pub(super) millisecond: u16,
+}
+
+/// The parts of a moment; all 0 where there is no such date.
+pub(super) fn date(ticks: i64) -> Date {
+    let Some(time) = DateTime::from_timestamp(ticks.div_euclid(SECOND) - EPOCH, 0) else {
+        return Date::default();
+    };
+    Date {
+        year: time.year() as u16,
+        month: time.month() as u16,
+        weekday: time.weekday().num_days_from_sunday() as u16,
+        day: time.day() as u16,
+        hour: time.hour() as u16,
+        minute: time.minute() as u16,
+        second: time.second() as u16,
+        millisecond: (ticks.rem_euclid(SECOND) / 10_000) as u16,
+    }
 }
 
 /// `2024-03-04T08:00:00.0000000Z`, all seven digits of a FILETIME.

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 pub(super) enum Value {
     Null,
     Text(String),
+    /// Several texts as one value: the strings of a classic event.
+    Texts(Vec<String>),
     U8(u8),
     U16(u16),
     U32(u32),
@@ -29,6 +31,7 @@ pub(super) enum Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    Texts,
     U8,
     U16,
     U32,
@@ -44,8 +47,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Kind); 13] = [
+    const NAMES: [(&'static str, Kind); 14] = [
         ("string", Kind::Text),
+        ("strings", Kind::Texts),
         ("u8", Kind::U8),
         ("u16", Kind::U16),
         ("u32", Kind::U32),
@@ -80,6 +84,7 @@ impl Kind {
     pub(super) fn nothing(self) -> Value {
         match self {
             Kind::Text => Value::Text("-".into()),
+            Kind::Texts => Value::Texts(Vec::new()),
             Kind::U8 => Value::U8(0),
             Kind::U16 => Value::U16(0),
             Kind::U32 => Value::U32(0),
@@ -100,6 +105,7 @@ impl Kind {
         let fault = |what: &str| format!("`{text}` is not {what}");
         Ok(match self {
             Kind::Text => Value::Text(text.into()),
+            Kind::Texts => Value::Texts(text.split('\n').map(str::to_string).collect()),
             Kind::U8 => Value::U8(narrow(text).ok_or_else(|| fault("a number 0 to 255"))?),
             Kind::U16 => Value::U16(narrow(text).ok_or_else(|| fault("a 16-bit number"))?),
             Kind::U32 => Value::U32(narrow(text).ok_or_else(|| fault("a 32-bit number"))?),
@@ -136,6 +142,7 @@ impl Value {
         Some(match self {
             Value::Null => return None,
             Value::Text(_) => Kind::Text,
+            Value::Texts(_) => Kind::Texts,
             Value::U8(_) => Kind::U8,
             Value::U16(_) => Kind::U16,
             Value::U32(_) => Kind::U32,
@@ -157,6 +164,7 @@ impl Value {
         match self {
             Value::Null => String::new(),
             Value::Text(text) => text.clone(),
+            Value::Texts(texts) => texts.join("\n"),
             Value::U8(n) => n.to_string(),
             Value::U16(n) => n.to_string(),
             Value::U32(n) => n.to_string(),

@@ -21,6 +21,8 @@ import xml.etree.ElementTree as ElementTree
 SHIFT = 0xF700
 HIDE = {code: SHIFT + code for code in [*range(0x20), 0xFFFE, 0xFFFF] if code not in (0x09, 0x0A)}
 SHOW = {hidden: code for code, hidden in HIDE.items()}
+# python-evtx shows a value of several strings so; it repeats or loses some where the first are empty.
+STRINGS = re.compile(r"(<string>.*?</string>\n)+", re.DOTALL)
 REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
 
 
@@ -52,7 +54,9 @@ def describe(xml):
                         system[f"{name}/{local(attribute)}"] = show(value)
         elif local(part.tag) == "EventData":
             for element in part:
-                fields.append([show(element.get("Name")), show(element.text)])
+                name = show(element.get("Name")) if local(element.tag) == "Data" else local(element.tag)
+                if not STRINGS.fullmatch(element.text or ""):
+                    fields.append([name, show(element.text)])
         elif local(part.tag) == "UserData":
             for element in part:
                 user_data = local(element.tag)

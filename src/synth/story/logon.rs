@@ -112,6 +112,7 @@ impl Host<'_> {
             address: logon.address.clone(),
             client: String::new(),
             connection: String::new(),
+            connected: true,
             nla: None,
             window_managers: Vec::new(),
             open: true,
@@ -143,6 +144,7 @@ impl Host<'_> {
         session.connection = "Console".into();
         session.client = "Unknown".into();
         session.address = "LOCAL".into();
+        self.desktop_opens(scene, at, &session);
         Ok(session)
     }
 
@@ -156,17 +158,20 @@ impl Host<'_> {
     ) -> Result<Session, ScenarioError> {
         let address = step.required("address")?.to_string();
         let nla = match step.flag("nla", true)? {
-            true => Some(self.pre_authentication(step, scene, at - 1500 * MILLISECOND, account)?),
+            true => {
+                let before = at - 1500 * MILLISECOND;
+                self.connects(scene, before, &account.local, &address);
+                Some(self.pre_authentication(step, scene, before, account)?)
+            }
             false => None,
         };
-        let (number, connection) = match &mut self.boot {
+        let number = self.new_session_number(step.narrow("session")?);
+        let connection = match &mut self.boot {
             Some(boot) => {
-                let number = step.narrow("session")?.unwrap_or(boot.next_session);
-                boot.next_session = boot.next_session.max(number.saturating_add(1));
                 boot.next_connection += 1;
-                (number, format!("RDP-Tcp#{}", boot.next_connection - 1))
+                format!("RDP-Tcp#{}", boot.next_connection - 1)
             }
-            None => (0, String::new()),
+            None => String::new(),
         };
         let window_managers = self.desktop_services(scene, at - 300 * MILLISECOND, number);
         let mut logon = self.desktop_logon(
@@ -192,6 +197,7 @@ impl Host<'_> {
                 session.nla = Some(id);
             }
         }
+        self.desktop_opens(scene, at, &session);
         Ok(session)
     }
 
@@ -460,6 +466,11 @@ impl Host<'_> {
                 "console" => self.desktop_logon(&account, 2, 1, "127.0.0.1", "0"),
                 "unlock" => self.desktop_logon(&account, 7, 1, "127.0.0.1", "0"),
                 "rdp" => self.desktop_logon(&account, 10, 2, step.required("address")?, "0"),
+                "rdp-nla" => {
+                    let address = step.required("address")?.to_string();
+                    self.refused(&mut scene, turn * every, &address);
+                    self.network(step, &account)?
+                }
                 "network-cleartext" | "batch" | "program" => {
                     let logon_type = match kind {
                         "network-cleartext" => 8,
@@ -479,7 +490,7 @@ impl Host<'_> {
                     logon
                 }
                 other => {
-                    return Err(step.fault(format!("unknown kind `{other}`; known: network, console, unlock, rdp, network-cleartext, batch, program")));
+                    return Err(step.fault(format!("unknown kind `{other}`; known: network, console, unlock, rdp, rdp-nla, network-cleartext, batch, program")));
                 }
             };
             logon.logon_type = step.narrow("type")?.unwrap_or(logon.logon_type);

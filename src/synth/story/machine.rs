@@ -1,10 +1,11 @@
 //! The machine itself: its boots and stops, its clock, its logs.
 
 use super::{MILLISECOND, NO, Outcome, SVCHOST, YES, subject, target, text};
-use crate::synth::host::{Entry, Host, Identity, Scene, Session};
+use crate::synth::events::{self, EVENTLOG};
+use crate::synth::host::{Entry, Host, Identity, LastStop, Scene};
 use crate::synth::record::{Field, Payload};
 use crate::synth::scenario::{Os, ScenarioError, Step, check_folder_name};
-use crate::synth::time::SECOND;
+use crate::synth::time::{self, SECOND};
 use crate::synth::value::{Guid, Kind, Sid, Value};
 
 impl Host<'_> {
@@ -18,6 +19,9 @@ impl Host<'_> {
         }
         self.account_name = step.text("machine_account")?.map(str::to_string);
         self.start_boot(step.narrow("lsass")?, step.number("logon_ids_from")?);
+        if step.flag("silent", false)? {
+            return self.boot_silently(step);
+        }
         let mut scene = Scene::new();
         if step.flag("dropped", false)? {
             scene.push((
@@ -72,7 +76,18 @@ impl Host<'_> {
             at += 2_000_000 + self.random_below(8_000_000) as i64;
             self.service_start(&mut scene, at, "SYSTEM");
         }
+        self.sessions_start(&mut scene, 200 * MILLISECOND);
+        self.system_starts(&mut scene, step.flag("kernel_first", false)?);
         self.publish(step, scene)
+    }
+
+    /// A boot that leaves nothing of its start in any log.
+    fn boot_silently(&mut self, step: &Step) -> Outcome {
+        if let Some(boot) = &mut self.boot {
+            boot.silent = true;
+        }
+        self.last_stop = LastStop::default();
+        self.publish(step, Scene::new())
     }
 
     /// From Windows 10 on the kernel's first records precede 4608: their subject has no name.
@@ -177,33 +192,39 @@ impl Host<'_> {
         self.booted(step)?;
         let late = step.flag("late_logoff", false)?;
         let mut scene = Scene::new();
+        self.stop_request(step, &mut scene, "power off")?;
+        self.sessions_stop(&mut scene, -3307 * MILLISECOND);
         if step.flag("logoff", true)? || late {
-            let desktops: Vec<Session> = self
-                .sessions
-                .values()
-                .filter(|session| session.open && session.number.is_some())
-                .cloned()
-                .collect();
-            for (index, session) in desktops.iter().enumerate() {
-                let index = index as i64;
-                let mut record = self.draft(4647, target(&session.account, session.id));
-                let before = -2 * SECOND - (desktops.len() as i64 - index) * 30 * MILLISECOND;
-                if late {
-                    // Written after the event log service said that it stops, with the time before.
-                    record.time = (self.clock() - 300 * MILLISECOND + index) as u64;
-                    scene.push((MILLISECOND + index, record));
-                } else {
-                    scene.push((before, record));
-                }
-            }
+            self.desktops_log_off(&mut scene, late);
         }
         scene.push((0, self.draft(1100, [])));
+        self.system_stops(&mut scene);
         self.end_boot(self.now);
         self.publish(step, scene)
     }
 
+    /// The people at their desktops are logged off by the stop at 0.
+    pub(super) fn desktops_log_off(&mut self, scene: &mut Scene, late: bool) {
+        let desktops = self.open_desktops();
+        for (index, session) in desktops.iter().enumerate() {
+            let index = index as i64;
+            let mut record = self.draft(4647, target(&session.account, session.id));
+            let mut at = -2 * SECOND - (desktops.len() as i64 - index) * 30 * MILLISECOND;
+            if late {
+                // Written after the event log service said that it stops, with the time before.
+                at = -300 * MILLISECOND + index;
+                record.time = (self.clock() + at) as u64;
+                scene.push((MILLISECOND + index, record));
+            } else {
+                scene.push((at, record));
+            }
+            self.desktop_closes(scene, at, session);
+        }
+    }
+
     pub(super) fn power_loss(&mut self, step: &Step) -> Outcome {
         self.booted(step)?;
+        self.system_dies(self.last_alive(step)?);
         self.end_boot(self.now);
         self.publish(step, Scene::new())
     }
@@ -237,16 +258,36 @@ impl Host<'_> {
         ]);
         let mut record = self.draft(4616, values);
         record.time = to + 3_700;
+        let mut scene = Scene::new();
+        let device = process.replacen("C:", r"\Device\HarddiskVolume3", 1);
+        self.clock_changes(&mut scene, self.clock() as u64, to, &device, 1);
+        scene.push((0, record));
         self.clock_error =
             i64::try_from(to).map_err(|_| step.fault("`to` is out of range"))? - self.now;
-        self.publish(step, vec![(0, record)])
+        self.publish(step, scene)
     }
 
     pub(super) fn clear_log(&mut self, step: &Step) -> Outcome {
         let channel = step.text("channel")?.unwrap_or("Security");
         self.mark(channel, Entry::Clear);
         if channel != "Security" {
-            return self.publish(step, Scene::new());
+            let (account, _) = match step.has("by") {
+                true => self
+                    .session(step, "by")
+                    .map(|session| (session.account, 0))?,
+                false => self
+                    .built_in("SYSTEM")
+                    .unwrap_or_else(|| self.machine_account()),
+            };
+            let values = [
+                ("SubjectUserName", text(&account.name)),
+                ("SubjectDomainName", text(&account.domain)),
+                ("Channel", text(channel)),
+                ("BackupPath", Value::Null),
+            ];
+            let mut record = self.report(EVENTLOG, 104, values);
+            record.user = Some(account.sid);
+            return self.publish(step, vec![(0, record)]);
         }
         let session = self.session(step, "by")?;
         let mut values = subject(&(session.account, session.elevated.unwrap_or(session.id)));
@@ -256,6 +297,26 @@ impl Host<'_> {
         ]);
         let record = self.draft(1102, values);
         self.publish(step, vec![(0, record)])
+    }
+
+    /// The log is full: it becomes a file of its own, and the next record begins a new one.
+    pub(super) fn archive_log(&mut self, step: &Step) -> Outcome {
+        let channel = step.text("channel")?.unwrap_or("Security").to_string();
+        let date = time::date(self.clock());
+        let name = format!(
+            "Archive-{}-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}-{:03}.evtx",
+            channel.replace('/', "%4"),
+            date.year,
+            date.month,
+            date.day,
+            date.hour,
+            date.minute,
+            date.second,
+            date.millisecond
+        );
+        check_folder_name(&name).map_err(|fault| step.fault(format!("channel: {fault}")))?;
+        self.mark(&channel, Entry::Archive(name));
+        self.publish(step, Scene::new())
     }
 
     pub(super) fn lose(&mut self, step: &Step) -> Outcome {
@@ -275,13 +336,16 @@ impl Host<'_> {
             .narrow("event")?
             .ok_or_else(|| step.fault("`event` is missing: the event's number"))?;
         let data = step.data()?;
-        let known = crate::synth::events::layout(event, u8::MAX).is_some()
-            && data.is_none()
-            && !step.has("provider");
-        let mut record = if known {
-            self.draft(event, [])
-        } else {
-            self.blank(event)
+        let provider = step.text("provider")?;
+        let known = data.is_none()
+            && match provider {
+                Some(provider) => events::layout_of(provider, event, u8::MAX).is_some(),
+                None => events::layout(event, u8::MAX).is_some(),
+            };
+        let mut record = match provider.filter(|_| known) {
+            Some(provider) => self.report(provider, event, []),
+            None if known => self.draft(event, []),
+            None => self.blank(event),
         };
         if !known && data.is_none() {
             return Err(step.fault(format!(
@@ -357,7 +421,7 @@ impl Host<'_> {
                     .ok_or_else(|| step.fault(format!("user = \"{user}\" is not a SID")))?,
             );
         }
-        record.qualifiers = step.narrow("qualifiers")?;
+        record.qualifiers = step.narrow("qualifiers")?.or(record.qualifiers);
         record.version = step.narrow("version")?.unwrap_or(record.version);
         record.level = step.narrow("level")?.unwrap_or(record.level);
         record.task = step.narrow("task")?.unwrap_or(record.task);

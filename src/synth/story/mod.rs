@@ -4,12 +4,15 @@
 //! Offsets are ticks of 100 ns from the step's time, which is the time of the step's main record.
 //!
 //! `machine` has the steps of the machine itself, `logon` the kinds of logon, `session` what
-//! happens to an open session, `credentials` what they all are made of.
+//! happens to an open session, `credentials` what they all are made of. `power` and `terminal` add what
+//! other channels than Security say of the same: it is drawn always and written where kept.
 
 mod credentials;
 mod logon;
 mod machine;
+mod power;
 mod session;
+mod terminal;
 
 use std::collections::BTreeMap;
 
@@ -38,6 +41,12 @@ pub(super) fn tell(
             "boot" => host.boot_up(step)?,
             "stop" => host.stop(step)?,
             "power-loss" => host.power_loss(step)?,
+            "fast-startup" => host.fast_startup(step)?,
+            "sleep" | "hibernate" => host.sleeps(step)?,
+            "wake" => host.wakes(step)?,
+            "rdp-auth" => host.only_authenticated(step)?,
+            "service-installed" => host.service_installed(step)?,
+            "archive-log" => host.archive_log(step)?,
             "logon" => host.logon(step)?,
             "logon-failed" => host.logon_failed(step)?,
             "explicit-credentials" => host.explicit_credentials(step)?,

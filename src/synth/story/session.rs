@@ -1,5 +1,6 @@
 //! What happens to a session that is open: lock, disconnection, logoff.
 
+use super::terminal::reason;
 use super::{MILLISECOND, NO, Outcome, subject, target, text};
 use crate::synth::host::{Host, Identity, Scene, Session};
 use crate::synth::record::Record;
@@ -8,7 +9,8 @@ use crate::synth::time::SECOND;
 use crate::synth::value::Value;
 
 impl Host<'_> {
-    /// `ended = "user"` (4647, then 4634), `"token"` (4634 alone), `"silent"` (nothing is written).
+    /// `ended = "user"` (4647, then 4634), `"token"` (4634 alone), `"ts"` (nothing in Security), `"silent"`
+    /// (nothing is written).
     pub(super) fn logoff(&mut self, step: &Step) -> Outcome {
         let session = self.session(step, "session")?;
         let desktop = session.number.is_some();
@@ -26,14 +28,18 @@ impl Host<'_> {
                 self.tokens_closed(&mut scene, after, &session);
             }
             "token" => self.tokens_closed(&mut scene, after, &session),
-            "silent" => {}
+            "ts" | "silent" => {}
             other => {
                 return Err(step.fault(format!(
-                    "ended = \"{other}\" is neither user, token nor silent"
+                    "ended = \"{other}\" is neither user, token, ts nor silent"
                 )));
             }
         }
         if way != "silent" {
+            self.desktop_closes(&mut scene, 0, &session);
+            self.connection_closes(&mut scene, 0, &session);
+        }
+        if !matches!(way, "silent" | "ts") {
             let mut services = session.window_managers.clone();
             if session.connection == "Console" {
                 services.extend(self.next_greeting(&mut scene));
@@ -51,21 +57,26 @@ impl Host<'_> {
         if let Some(session) = self.sessions.get_mut(step.required("session")?) {
             session.open = false;
         }
+        if let Some(number) = session.number {
+            self.free_session_number(number);
+        }
         self.publish(step, scene)
     }
 
     /// After a logoff at the console the next session draws its greeting; returns what drew the last.
     pub(super) fn next_greeting(&mut self, scene: &mut Scene) -> Vec<(Identity, u64)> {
-        let (number, old) = match &mut self.boot {
-            Some(boot) if !boot.console_services.is_empty() => {
-                boot.console = boot.next_session;
-                boot.next_session = boot.next_session.saturating_add(1);
-                (boot.console, std::mem::take(&mut boot.console_services))
-            }
-            _ => return Vec::new(),
+        let old = match &mut self.boot {
+            Some(boot) => std::mem::take(&mut boot.console_services),
+            None => Vec::new(),
         };
+        // On a machine of Security alone it is the greeting that shows the number's change.
+        if old.is_empty() && self.machine.channels.is_none() {
+            return old;
+        }
+        let number = self.new_session_number(None);
         let services = self.desktop_services(scene, 300 * MILLISECOND, number);
         if let Some(boot) = &mut self.boot {
+            boot.console = number;
             boot.console_services = services;
         }
         old
@@ -132,6 +143,9 @@ impl Host<'_> {
             session.client = client.into();
         }
         let mut scene = vec![(0, self.connection_record(4779, &session))];
+        let why = step.narrow("reason")?.unwrap_or(reason::NONE);
+        self.disconnects(&mut scene, 0, &session, why);
+        session.connected = false;
         if let Some(id) = session.nla.take() {
             self.network_logon_closed(&mut scene, 200 * MILLISECOND, &session.target, id);
         }
@@ -148,7 +162,10 @@ impl Host<'_> {
         let mut scene = Scene::new();
         let address = step.text("address")?.unwrap_or("LOCAL").to_string();
         let remote = address != "LOCAL";
+        let logon_at = -1800 * MILLISECOND;
+        let taken = session.connected.then(|| session.clone());
         if remote && step.flag("nla", true)? {
+            self.connects(&mut scene, -3 * SECOND, &account.local, &address);
             let id = self.pre_authentication(step, &mut scene, -3 * SECOND, &account)?;
             if self.os() <= Os::Eight {
                 self.network_logon_closed(&mut scene, -2400 * MILLISECOND, &account, id);
@@ -156,17 +173,16 @@ impl Host<'_> {
                 session.nla = Some(id);
             }
         }
-        let number = match (&mut self.boot, remote) {
+        let number = match remote {
+            true => self.new_session_number(None),
+            false => self.boot.as_ref().map_or(1, |boot| boot.console),
+        };
+        session.connection = match (&mut self.boot, remote) {
             (Some(boot), true) => {
-                boot.next_session += 1;
                 boot.next_connection += 1;
-                session.connection = format!("RDP-Tcp#{}", boot.next_connection - 1);
-                boot.next_session - 1
+                format!("RDP-Tcp#{}", boot.next_connection - 1)
             }
-            _ => {
-                session.connection = "Console".into();
-                1
-            }
+            _ => "Console".into(),
         };
         let services = match remote {
             true => self.desktop_services(&mut scene, -2100 * MILLISECOND, number),
@@ -184,21 +200,24 @@ impl Host<'_> {
             logon.restricted_admin = NO;
         }
         let ids = self.ids(step, session.elevated.is_some())?;
-        self.credentials_logon(
-            &mut scene,
-            -1800 * MILLISECOND,
-            &logon,
-            account.admin,
-            ids,
-            true,
-        );
+        self.credentials_logon(&mut scene, logon_at, &logon, account.admin, ids, true);
         session.address = address;
         session.client = match (step.text("client")?, step.text("workstation")?, remote) {
             (Some(client), ..) | (None, Some(client), _) => client.into(),
             (None, None, true) => "CLIENT".into(),
             (None, None, false) => "Unknown".into(),
         };
+        if let Some(taken) = taken {
+            let at = -1500 * MILLISECOND;
+            scene.push((at, self.connection_record(4779, &taken)));
+            self.disconnects(&mut scene, at, &taken, reason::REPLACED);
+        }
+        session.connected = true;
         scene.push((0, self.connection_record(4778, &session)));
+        self.reconnects(&mut scene, 0, &session, number, logon_at);
+        if remote {
+            self.free_session_number(number);
+        }
         let part = Host::opened(&account, ids, &logon);
         let ends = step.span("ends_after", 1100 * MILLISECOND)?;
         self.tokens_closed(&mut scene, ends, &part);
