@@ -3,6 +3,7 @@
 use super::boot::Boot;
 use super::draft::{Draft, DraftPart};
 use super::kind;
+use super::starts::StartMarks;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
 use crate::sid::Sid;
@@ -33,6 +34,7 @@ const CREDENTIALS_TIME: Ticks = TICKS_PER_SECOND / 50;
 pub(super) struct Builder<'a> {
     events: &'a [Event],
     boot: &'a Boot,
+    starts: &'a mut StartMarks,
     /// The drafts of all boots so far; those of this boot start at `first_draft`.
     pub drafts: &'a mut Vec<Draft>,
     first_draft: usize,
@@ -74,12 +76,14 @@ impl<'a> Builder<'a> {
     pub(super) fn new(
         events: &'a [Event],
         boot: &'a Boot,
+        starts: &'a mut StartMarks,
         drafts: &'a mut Vec<Draft>,
         places: &'a mut [Option<usize>],
     ) -> Self {
         let mut builder = Builder {
             events,
             boot,
+            starts,
             first_draft: drafts.len(),
             drafts,
             places,
@@ -557,7 +561,12 @@ impl<'a> Builder<'a> {
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
         let logon_type = event.logon_type.map(|logon_type| logon_type.0);
-        if self.is_left_by_somebody(index, event) {
+        let is_new = event
+            .account
+            .sid
+            .as_ref()
+            .is_some_and(|sid| self.starts.serve(sid, event.time));
+        if is_new || self.is_left_by_somebody(index, event) {
             return None;
         }
         let number = self

@@ -4,6 +4,7 @@ use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
+use super::starts::StartMarks;
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -16,6 +17,10 @@ use std::ops::Range;
 
 /// A change of the clock by this much is worth a flag.
 const CLOCK_STEP: Ticks = TICKS_PER_SECOND;
+
+/// How long before somebody left the request to stop lies at most, and how long after it is written at most.
+const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 /// A change of the clock by more than this is a broken record: one had a previous time of 2296.
 const ABSURD_STEP: Ticks = 10 * 366 * 24 * 3600 * TICKS_PER_SECOND;
@@ -35,17 +40,27 @@ pub struct Timeline {
 pub fn timeline(machine: &Machine) -> Timeline {
     let events = &machine.events;
     let boots = boot::boots(machine);
+    let mut starts = StartMarks::of(events);
     let mut drafts = Vec::new();
     let mut places = vec![None; events.len()];
     let mut boot_of = Vec::new();
     for (number, boot) in boots.iter().enumerate() {
         let first = drafts.len();
-        Builder::new(events, boot, &mut drafts, &mut places).run();
+        Builder::new(events, boot, &mut starts, &mut drafts, &mut places).run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
     let audited = machine.channel(SECURITY);
+    let is_stop_request =
+        |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
+    let mut stop_requests: Vec<Time> = events
+        .iter()
+        .filter(is_stop_request)
+        .map(|event| event.time)
+        .collect();
+    stop_requests.sort_unstable();
     let finisher = Finisher {
+        stop_requests,
         machine,
         boots: &boots,
         drafts: &drafts,
@@ -182,6 +197,8 @@ struct Finisher<'a> {
     clock: Clock,
     gaps: Vec<(Text, u64)>,
     clears: Vec<usize>,
+    /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
+    stop_requests: Vec<Time>,
 }
 
 /// The end of a session and where it shows.
@@ -556,6 +573,13 @@ impl Finisher<'_> {
         {
             flags.insert(Flag::OwnMachine);
         }
+        if draft
+            .user_logoff
+            .and_then(|left| self.time(left))
+            .is_some_and(|left| self.stop_was_asked_for(left))
+        {
+            flags.insert(Flag::AtShutdown);
+        }
         if self.was_moved(draft) {
             flags.insert(Flag::Moved);
         }
@@ -603,6 +627,17 @@ impl Finisher<'_> {
             flags.insert(Flag::SameName);
         }
         flags.into_iter().collect()
+    }
+
+    /// Whether a stop of Windows was asked for about the time that somebody left.
+    fn stop_was_asked_for(&self, left: Time) -> bool {
+        let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
+        let from = self
+            .stop_requests
+            .partition_point(|time| time < near.start());
+        self.stop_requests
+            .get(from)
+            .is_some_and(|time| near.contains(time))
     }
 
     /// Whether a desktop session was taken up again at another place than it began at.

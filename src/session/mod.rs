@@ -10,6 +10,7 @@ mod finish;
 mod group;
 mod kind;
 mod machine;
+mod starts;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -148,6 +149,8 @@ named! {
         Moved = "moved",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
+        /// The person left while Windows was asked to stop: perhaps because of it.
+        AtShutdown = "at-shutdown",
         /// The log was cleared inside the session: its end may be lost.
         SpansClear = "spans-clear",
         /// Records are missing inside the session: its end may be lost.

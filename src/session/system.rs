@@ -102,12 +102,11 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
             .is_some_and(|(before, own)| own > before.saturating_add(1));
         let unexplained = power_41.get(number).copied().flatten().filter(|_| !jumped);
         boot.crash_before = boot.crash_before.or(unexplained);
-        let first_of_next = (own.start..own.end)
-            .rev()
-            .take_while(|&index| {
-                at(index).is_some_and(|event| boot_of(index, event, &starts, machine) > number)
-            })
-            .last();
+        // From the first early record of the next boot on, records may be that boot's.
+        let is_of_next = |&index: &usize| {
+            at(index).is_some_and(|event| boot_of(index, event, &starts, machine) > number)
+        };
+        let first_of_next = own.clone().find(is_of_next);
         boot.last = last_before(machine, first_of_next.unwrap_or(next), range.end);
     }
     // Nothing was running before the first start, if the log begins with it.
@@ -157,7 +156,7 @@ fn boot_of(index: usize, event: &Event, starts: &[usize], machine: &Machine) -> 
                 && next
                     .checked_sub(1)
                     .and_then(distance)
-                    .is_none_or(|behind| ahead < behind)
+                    .is_none_or(|behind| ahead <= behind)
         });
     next + usize::from(is_early)
 }

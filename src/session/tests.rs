@@ -1078,3 +1078,214 @@ fn a_run_of_uses_that_two_logs_hold_is_kept_once() {
     let found = machines(vec![source.clone(), source]);
     assert_eq!((found.len(), found[0].uses.len()), (1, 1));
 }
+
+/// Records of another channel beside those of a story: seconds, event ID, action, and what they say.
+type Beside<'a> = (f64, u16, Action, &'a dyn Fn(&mut Event));
+
+fn with_system(story: &Story, records: &[Beside]) -> Vec<Session> {
+    let mut system = Story::new();
+    for (second, event_id, action, say) in records {
+        let event = system.write(*event_id, *action);
+        event.time = clock(*second);
+        say(event);
+    }
+    let mut system = system.source();
+    system
+        .events
+        .iter_mut()
+        .for_each(|event| event.channel = "System".into());
+    system
+        .spans
+        .iter_mut()
+        .for_each(|span| span.channel = "System".into());
+    for (event, span) in system.events.iter().zip(&mut system.spans) {
+        (span.first_time, span.last_time, span.earliest, span.latest) =
+            (event.time, event.time, event.time, event.time);
+    }
+    let found = machines(vec![story.source(), system]);
+    assert_eq!(found.len(), 1);
+    let sessions = timeline(&found[0]).sessions;
+    sessions
+        .into_iter()
+        .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+        .collect()
+}
+
+fn started(second: f64) -> impl Fn(&mut Event) {
+    move |event| event.more.get_or_insert_default().start_time = Some(clock(second))
+}
+
+fn nothing(_: &mut Event) {}
+
+#[test]
+fn the_kernel_tells_when_a_boot_began_and_when_it_stopped() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(3000).boot();
+    let sessions = with_system(
+        &story,
+        &[
+            (994.0, 12, Action::Boot, &started(993.0)),
+            (2000.0, 13, Action::Shutdown, &nothing),
+            (2995.0, 12, Action::Boot, &started(2994.0)),
+        ],
+    );
+    assert_eq!(sessions[0].boot, Some(clock(993.0)));
+    assert_eq!(
+        end(&sessions[0]),
+        (exact(2000.0), EndReason::Shutdown, EndSource::Recorded)
+    );
+    assert_eq!(sessions[0].duration, Some(900 * TICKS_PER_SECOND));
+    assert_eq!(
+        sessions[0].records.last().unwrap().channel.as_ref(),
+        "System"
+    );
+}
+
+#[test]
+fn a_stop_after_the_last_audit_record_leaves_open_when_a_session_ended_before_it() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    let sessions = with_system(
+        &story,
+        &[
+            (994.0, 12, Action::Boot, &started(993.0)),
+            (2000.0, 13, Action::Shutdown, &nothing),
+            (2995.0, 12, Action::Boot, &started(2994.0)),
+        ],
+    );
+    assert_eq!(
+        end(&sessions[0]),
+        (
+            (Some(clock(1100.0)), Some(clock(2000.0))),
+            EndReason::Shutdown,
+            EndSource::Inferred
+        )
+    );
+}
+
+#[test]
+fn a_crash_is_told_by_6008_and_lies_between_the_last_sign_of_life_and_the_next_start() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(3000).boot();
+    let alive =
+        |event: &mut Event| event.more.get_or_insert_default().stop_time = Some(clock(1900.0));
+    let records: [Beside; 4] = [
+        (994.0, 12, Action::Boot, &started(993.0)),
+        (1500.0, 42, Action::Uptime, &nothing),
+        (3001.0, 6008, Action::Crash, &alive),
+        (2995.0, 12, Action::Boot, &started(2994.0)),
+    ];
+    let ended = |records: &[Beside]| end(&with_system(&story, records)[0]);
+    assert_eq!(
+        ended(&records),
+        (
+            (Some(clock(1900.0)), Some(clock(2994.0))),
+            EndReason::Crash,
+            EndSource::Inferred
+        )
+    );
+    // Without 6008 nothing says that it was one.
+    assert_eq!(
+        ended(&[records[0], records[1], records[3]]).1,
+        EndReason::Unclean
+    );
+}
+
+#[test]
+fn a_41_after_boots_that_left_no_other_trace_is_no_crash_of_the_boot_before() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(3000).boot();
+    let counter = |number: u32| {
+        move |event: &mut Event| event.more.get_or_insert_default().last_boot_id = Some(number)
+    };
+    for (number, reason) in [(8, EndReason::Crash), (9, EndReason::Unclean)] {
+        let sessions = with_system(
+            &story,
+            &[
+                (994.0, 12, Action::Boot, &started(993.0)),
+                (994.5, 20, Action::BootStatus, &counter(7)),
+                (2995.0, 12, Action::Boot, &started(2994.0)),
+                (2995.5, 20, Action::BootStatus, &counter(number)),
+                (2996.0, 41, Action::Crash, &nothing),
+            ],
+        );
+        assert_eq!(sessions[0].end.reason, reason, "LastBootId {number}");
+    }
+}
+
+#[test]
+fn fast_startup_ends_desktops_and_lets_the_boot_go_on() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(1200).logon(3, 0x6000, BOB);
+    story.at(9000).screen(2, 0x90000, ALICE);
+    let off = |event: &mut Event| event.more.get_or_insert_default().target_state = Some(6);
+    let on = |event: &mut Event| event.more.get_or_insert_default().boot_type = Some(1);
+    let sessions = with_system(
+        &story,
+        &[
+            (994.0, 12, Action::Boot, &started(993.0)),
+            (2000.0, 42, Action::Sleep, &off),
+            (8900.0, 27, Action::BootType, &on),
+        ],
+    );
+    let told: Vec<_> = sessions
+        .iter()
+        .map(|session| {
+            (
+                session.kind,
+                session.end.reason,
+                session.end.source,
+                session.boot,
+            )
+        })
+        .collect();
+    let boot = Some(clock(993.0));
+    assert_eq!(
+        told,
+        [
+            (
+                Kind::Console,
+                EndReason::Shutdown,
+                EndSource::Inferred,
+                boot
+            ),
+            (Kind::Network, EndReason::LogEnds, EndSource::Unknown, boot),
+            (Kind::Console, EndReason::LogEnds, EndSource::Unknown, boot),
+        ]
+    );
+    assert_eq!(sessions[0].end.time(), Some(clock(2000.0)));
+}
+
+#[test]
+fn a_start_mark_makes_a_logon_a_new_session_though_an_old_one_seems_open() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(1500).screen(2, 0x9000, ALICE);
+    let alice = |event: &mut Event| event.account.sid = Sid::parse(ALICE);
+    let mark: Beside = (1502.0, 7001, Action::WinlogonLogon, &alice);
+    assert_eq!(with_system(&story, &[mark]).len(), 2);
+    assert_eq!(with_system(&story, &[]).len(), 1);
+}
+
+#[test]
+fn somebody_who_left_because_windows_was_asked_to_stop_is_flagged() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1100).screen(2, 0x5000, ALICE);
+    story.at(1500).user_logoff(0x5000, ALICE);
+    for (second, flags) in [
+        (1400.0, &[Flag::AtShutdown][..]),
+        (1504.0, &[Flag::AtShutdown]),
+        (1300.0, &[]),
+        (1600.0, &[]),
+    ] {
+        assert_eq!(
+            with_system(&story, &[(second, 1074, Action::StopRequest, &nothing)])[0].flags,
+            flags,
+            "{second}"
+        );
+    }
+}
