@@ -339,7 +339,7 @@ fn duration(session: &Session) -> String {
 /// Why it ended, in words, after a `~` if that is inferred.
 fn ended(session: &Session) -> String {
     let words = match session.end.reason {
-        EndReason::UserLogoff => "logged off",
+        EndReason::UserLogoff | EndReason::TsLogoff => "logged off",
         EndReason::Logoff => "closed",
         EndReason::Shutdown => "shut down",
         EndReason::Crash => "crashed",

@@ -36,6 +36,8 @@ pub(super) struct Draft {
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
+    /// Its logoff as LocalSessionManager tells it.
+    pub ts_logoff: Option<usize>,
     /// Its parent's end, which is its own at the latest.
     pub parents_end: Option<usize>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
@@ -106,6 +108,7 @@ impl Draft {
             proofs: Vec::new(),
             last_attached: None,
             user_logoff: None,
+            ts_logoff: None,
             parents_end: None,
             fast_stop: None,
             intervals: Vec::new(),
@@ -177,6 +180,36 @@ impl Draft {
                 to: Some(index),
                 address,
             }),
+        }
+    }
+
+    /// Forgets when the session was in a state, so that it can be told anew.
+    pub(super) fn forget(&mut self, state: State) {
+        self.intervals.retain(|interval| interval.state != state);
+        self.last_of_state = Default::default();
+        for (at, interval) in self.intervals.iter().enumerate() {
+            if let Some(last) = self.last_of_state.get_mut(interval.state as usize) {
+                *last = Some(at);
+            }
+        }
+    }
+
+    /// Puts a better record in the place of the one that ended a state, if `is_worse` says so of that one.
+    pub(super) fn replace_return(
+        &mut self,
+        state: State,
+        index: usize,
+        address: Option<Text>,
+        is_worse: impl Fn(usize) -> bool,
+    ) -> bool {
+        let last = self.last_of_state.get(state as usize).copied().flatten();
+        match last.and_then(|last| self.intervals.get_mut(last)) {
+            Some(interval) if interval.to.is_some_and(is_worse) => {
+                interval.to = Some(index);
+                interval.address = address.or_else(|| interval.address.take());
+                true
+            }
+            _ => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
+use super::desktop;
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
 use super::starts::StartMarks;
@@ -50,6 +51,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
+    desktop::join(machine, &boots, &mut drafts, &mut boot_of, &mut places);
     let audited = machine.channel(SECURITY);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
@@ -64,6 +66,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         machine,
         boots: &boots,
         drafts: &drafts,
+        audited: audited.clone(),
         clock: Clock::new(events, audited.clone()),
         gaps: gaps(machine),
         clears: positions(events, audited, Action::LogCleared),
@@ -194,6 +197,8 @@ struct Finisher<'a> {
     machine: &'a Machine,
     boots: &'a [Boot],
     drafts: &'a [Draft],
+    /// The positions of the audit records.
+    audited: Range<usize>,
     clock: Clock,
     gaps: Vec<(Text, u64)>,
     clears: Vec<usize>,
@@ -214,6 +219,33 @@ struct Ending {
 }
 
 impl Finisher<'_> {
+    /// The time that really passed between two records, of which `to` was written after the audit record at `audited`; `None`
+    /// if a change of the clock makes it unknown.
+    fn elapsed(
+        &self,
+        from: usize,
+        to: usize,
+        audited: usize,
+        boot: &Range<usize>,
+    ) -> Option<Ticks> {
+        let events = &self.machine.events;
+        let is_told_by_desktop = |index| {
+            self.event(index)
+                .is_some_and(|event| *event.channel == *desktop::CHANNEL)
+        };
+        if !is_told_by_desktop(from) && !is_told_by_desktop(to) {
+            let audited = if self.audited.contains(&to) {
+                to
+            } else {
+                audited
+            };
+            return self.clock.elapsed(events, from, to, audited);
+        }
+        // Where the clock was set, nothing tells whether before or after a record of another channel.
+        let elapsed = events.get(to)?.time.since(events.get(from)?.time);
+        (elapsed >= 0 && !self.clock.stepped(boot.start, boot.end)).then_some(elapsed)
+    }
+
     fn event(&self, index: usize) -> Option<&Event> {
         self.machine.events.get(index)
     }
@@ -242,11 +274,12 @@ impl Finisher<'_> {
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
-        let away = |states: &[State]| self.away(draft, &ending, states);
-        let duration = draft.logon.zip(ending.record).and_then(|(from, to)| {
-            self.clock
-                .elapsed(&machine.events, from, to, ending.audited)
-        });
+        let boot_events = boot.map_or(0..0, |boot| boot.events.clone());
+        let away = |states: &[State]| self.away(draft, &ending, states, &boot_events);
+        let duration = draft
+            .logon
+            .zip(ending.record)
+            .and_then(|(from, to)| self.elapsed(from, to, ending.audited, &boot_events));
         let is_desktop =
             draft.kind.is_desktop() || (draft.is_desktop && draft.kind == Kind::Unknown);
         let desktop = |ticks: Option<Ticks>| ticks.filter(|_| is_desktop);
@@ -408,6 +441,9 @@ impl Finisher<'_> {
         if let Some(closed) = closed {
             return exact(closed, closed, EndReason::Logoff, EndSource::Recorded);
         }
+        if let Some(logoff) = draft.ts_logoff {
+            return exact(logoff, boot_end, EndReason::TsLogoff, EndSource::Recorded);
+        }
         if let Some(end) = draft.parents_end {
             return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
         }
@@ -469,33 +505,37 @@ impl Finisher<'_> {
     }
 
     /// How long the session was in one of `states`, overlaps counted once; `None` if that is not known.
-    fn away(&self, draft: &Draft, ending: &Ending, states: &[State]) -> Option<Ticks> {
+    fn away(
+        &self,
+        draft: &Draft,
+        ending: &Ending,
+        states: &[State],
+        boot: &Range<usize>,
+    ) -> Option<Ticks> {
         let of_states = draft
             .intervals()
             .iter()
             .filter(|interval| states.contains(&interval.state));
         let known = of_states.filter_map(|interval| Some((interval.from?, interval.to)));
-        let mut spans: Vec<(usize, usize)> = known
+        let spans: Option<Vec<(usize, usize)>> = known
             .map(|(from, to)| Some((from, to.or(ending.record)?)))
-            .collect::<Option<_>>()?;
-        spans.sort_unstable();
+            .collect();
+        let mut spans = spans?;
+        // Records of one channel are in the order of their positions, whatever the clock says; others only by their times.
+        let one_channel = spans.iter().all(|(from, to)| {
+            self.audited.contains(from) && (self.audited.contains(to) || Some(*to) == ending.record)
+        });
+        let place = |index: usize| (self.time(index).filter(|_| !one_channel), index);
+        spans.sort_by_key(|span| place(span.0));
         let mut total: Ticks = 0;
-        let mut reached = 0;
+        let mut reached: Option<usize> = None;
         for (from, to) in spans {
-            let from = from.max(reached);
-            if from < to {
-                let audited = if Some(to) == ending.record {
-                    ending.audited
-                } else {
-                    to
-                };
-                total = total.saturating_add(self.clock.elapsed(
-                    &self.machine.events,
-                    from,
-                    to,
-                    audited,
-                )?);
-                reached = to;
+            let from = reached
+                .filter(|&reached| place(reached) > place(from))
+                .unwrap_or(from);
+            if place(from) < place(to) {
+                total = total.saturating_add(self.elapsed(from, to, ending.audited, boot)?);
+                reached = Some(to);
             }
         }
         Some(total)
@@ -588,7 +628,7 @@ impl Finisher<'_> {
             .boots
             .get(boot_number)
             .map_or(0..0, |boot| boot.events.clone());
-        let begins = if draft.logon.is_some() {
+        let begins = if draft.logon.is_some() && self.audited.contains(&draft.first) {
             draft.first
         } else {
             boot.start
@@ -611,6 +651,7 @@ impl Finisher<'_> {
             } else {
                 self.event(boot.end)
             };
+            let after = after.filter(|after| after.channel == first.channel);
             let limit = after.map_or(u64::MAX, |after| after.record_id);
             let inside = self.gaps.partition_point(|(channel, id)| {
                 (channel, *id) < (&first.channel, first.record_id)

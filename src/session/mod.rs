@@ -5,6 +5,7 @@
 
 mod boot;
 mod build;
+mod desktop;
 mod draft;
 mod finish;
 mod group;
@@ -123,6 +124,8 @@ named! {
         UserLogoff = "user-logoff",
         /// The last token closed (4634).
         Logoff = "logoff",
+        /// It was logged off, as the session manager tells (LocalSessionManager 23), where the audit records do not.
+        TsLogoff = "ts-logoff",
         /// Windows stopped cleanly.
         Shutdown = "shutdown",
         /// Windows stopped without a clean stop, and says so itself.

@@ -1,0 +1,412 @@
+//! The desktop sessions that LocalSessionManager tells of, joined to the audited ones; those that the audit records do not
+//! show are sessions of their own.
+//!
+//! A session number is no Logon ID and is given anew. What it is joined by: the account's name or SID, and a time that
+//! the two records of one change lie apart in real logs.
+
+use super::boot::Boot;
+use super::draft::Draft;
+use super::machine::Machine;
+use super::{Kind, Role, State};
+use crate::event::{Account, Action, Event, Text};
+use crate::sid::Sid;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::collections::HashMap;
+
+/// The channel of desktop sessions.
+pub(super) const CHANNEL: &str =
+    "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
+
+/// How long after its 4624 a 21 lies at most: seen 0.05 to 3.7 s.
+const LOGON: Ticks = 5 * TICKS_PER_SECOND;
+/// How far a 23 and its 4647 lie apart at most: seen to 0.17 s, once 15 s.
+const LOGOFF: Ticks = 20 * TICKS_PER_SECOND;
+/// How far a 25 and its 4778 or logon lie apart at most: seen 0.7 to 3.2 s.
+const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
+/// How far a 24 and its 4779 lie apart at most: seen to 0.45 s.
+const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
+/// How far a 21 and the record that bridges its session number to a SID lie apart at most.
+const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
+/// How long after its logoff a session number can still be named.
+const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
+
+/// A desktop session as LocalSessionManager shows it. Positions are indexes into the machine's events.
+#[derive(Debug, Default)]
+struct Desktop {
+    account: Account,
+    address: Option<Text>,
+    first: usize,
+    last: usize,
+    /// Its 21.
+    logon: Option<usize>,
+    /// Its 23.
+    logoff: Option<usize>,
+    /// Where its client left (`true`) or came back.
+    changes: Vec<(usize, bool)>,
+    /// All its records.
+    records: Vec<usize>,
+}
+
+/// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is. `boot_of` is extended
+/// for these: the number of their boot, or one that no boot has.
+pub(super) fn join(
+    machine: &Machine,
+    boots: &[Boot],
+    drafts: &mut Vec<Draft>,
+    boot_of: &mut Vec<usize>,
+    places: &mut [Option<usize>],
+) {
+    let desktops = read(machine);
+    let mut audited = Audited::new(machine, drafts);
+    for desktop in desktops {
+        let number = match audited.find(machine, drafts, &desktop) {
+            Some(number) => number,
+            None => {
+                boot_of.push(boot_at(machine, boots, desktop.first));
+                drafts.push(draft_of(machine, &desktop));
+                drafts.len() - 1
+            }
+        };
+        if let Some(draft) = drafts.get_mut(number) {
+            add(machine, draft, &desktop);
+        }
+        for &record in &desktop.records {
+            if let Some(place) = places.get_mut(record) {
+                *place = Some(number);
+            }
+        }
+    }
+}
+
+/// The desktop sessions, in the order of their first records.
+fn read(machine: &Machine) -> Vec<Desktop> {
+    let mut desktops: Vec<Desktop> = Vec::new();
+    let mut open: HashMap<u32, usize> = HashMap::new();
+    let mut ended: HashMap<u32, Time> = HashMap::new();
+    let bridges = bridges(machine);
+    for index in machine.channel(CHANNEL) {
+        let Some(event) = machine.events.get(index) else {
+            continue;
+        };
+        if event.action == Action::TsStart {
+            open.clear();
+            ended.clear();
+        }
+        let Some(session) = event.session_number else {
+            continue;
+        };
+        let known = open.get(&session).copied();
+        let is_aftermath = || {
+            ended
+                .get(&session)
+                .is_some_and(|&end| event.time.within(end, AFTERMATH))
+        };
+        let (leaves, opens) = match event.action {
+            Action::TsLogon => (None, true),
+            Action::TsShell | Action::TsLogoff => (None, known.is_none() && !is_aftermath()),
+            Action::TsReconnect => (Some(false), known.is_none()),
+            Action::TsDisconnect => (Some(true), known.is_none() && !is_aftermath()),
+            // They do not say whose session it is.
+            Action::TsReason | Action::TsDisconnectedBy => (Some(true), false),
+            _ => continue,
+        };
+        if opens {
+            open.insert(session, desktops.len());
+            desktops.push(Desktop {
+                account: Account {
+                    sid: bridged(&bridges, session, event),
+                    ..event.account.clone()
+                },
+                address: event
+                    .source_address
+                    .clone()
+                    .filter(|_| event.action == Action::TsLogon),
+                first: index,
+                last: index,
+                ..Desktop::default()
+            });
+        }
+        let Some(desktop) = open.get(&session).and_then(|&at| desktops.get_mut(at)) else {
+            continue;
+        };
+        desktop.last = index;
+        desktop.records.push(index);
+        desktop.changes.extend(leaves.map(|leaves| (index, leaves)));
+        match event.action {
+            Action::TsLogon => desktop.logon = Some(index),
+            Action::TsLogoff => {
+                desktop.logoff = Some(index);
+                ended.insert(session, event.time);
+                open.remove(&session);
+            }
+            _ => {}
+        }
+    }
+    desktops
+}
+
+/// Session numbers with their accounts' SIDs, in order of time: Winlogon 7001 and User Profile Service 1.
+fn bridges(machine: &Machine) -> Vec<(Time, u32, Sid)> {
+    let is_bridge =
+        |event: &&Event| matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad);
+    let bridges = machine.events.iter().filter(is_bridge);
+    let mut bridges: Vec<_> = bridges
+        .filter_map(|event| {
+            Some((
+                event.time,
+                event.session_number?,
+                event.account.sid.clone()?,
+            ))
+        })
+        .collect();
+    bridges.sort();
+    bridges
+}
+
+fn bridged(bridges: &[(Time, u32, Sid)], session: u32, event: &Event) -> Option<Sid> {
+    let from = bridges.partition_point(|(time, ..)| *time < event.time.plus(-BRIDGE));
+    let near = bridges
+        .iter()
+        .skip(from)
+        .take_while(|(time, ..)| *time <= event.time.plus(BRIDGE));
+    near.filter(|(_, number, _)| *number == session)
+        .min_by_key(|(time, ..)| time.since(event.time).unsigned_abs())
+        .map(|(.., sid)| sid.clone())
+}
+
+/// The audited desktop sessions that are not joined yet, by account.
+struct Audited {
+    by_name: HashMap<String, Vec<usize>>,
+    by_sid: HashMap<Sid, Vec<usize>>,
+    is_joined: Vec<bool>,
+}
+
+impl Audited {
+    fn new(machine: &Machine, drafts: &[Draft]) -> Self {
+        let mut audited = Audited {
+            by_name: HashMap::new(),
+            by_sid: HashMap::new(),
+            is_joined: vec![false; drafts.len()],
+        };
+        for (number, draft) in drafts
+            .iter()
+            .enumerate()
+            .filter(|(_, draft)| draft.is_desktop)
+        {
+            // A session is often shown by another name when it ends: that of a Microsoft account.
+            let named = draft
+                .proofs
+                .iter()
+                .filter_map(|&(record, _)| machine.events.get(record))
+                .filter(|event| event.logon_id.is_some());
+            let mut names: Vec<String> = named
+                .filter_map(|event| event.account.name.as_deref())
+                .map(str::to_lowercase)
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                audited.by_name.entry(name).or_default().push(number);
+            }
+            if let Some(sid) = draft.account.sid.clone() {
+                audited.by_sid.entry(sid).or_default().push(number);
+            }
+        }
+        audited
+    }
+
+    /// The audited session that a desktop session is: the nearest by its logon, else by its logoff, else by a return, else
+    /// by a leave.
+    fn find(&mut self, machine: &Machine, drafts: &[Draft], desktop: &Desktop) -> Option<usize> {
+        let name = desktop.account.name.as_deref().map(str::to_lowercase);
+        let named = name
+            .and_then(|name| self.by_name.get(&name))
+            .into_iter()
+            .flatten();
+        let identified = desktop
+            .account
+            .sid
+            .as_ref()
+            .and_then(|sid| self.by_sid.get(sid))
+            .into_iter()
+            .flatten();
+        let candidates: Vec<usize> = named
+            .chain(identified)
+            .copied()
+            .filter(|&number| self.is_joined.get(number) == Some(&false))
+            .collect();
+        let time = |position: Option<usize>| {
+            position
+                .and_then(|position| machine.events.get(position))
+                .map(|event| event.time)
+        };
+        let change = |leaves: bool| {
+            desktop
+                .changes
+                .iter()
+                .find(|change| change.1 == leaves)
+                .map(|change| change.0)
+        };
+        let starts = |draft: &Draft| time(draft.logon).into_iter().collect::<Vec<_>>();
+        let ends = |draft: &Draft| {
+            time(draft.user_logoff.or(draft.closed()))
+                .into_iter()
+                .collect()
+        };
+        let leaves = |draft: &Draft| {
+            draft
+                .intervals()
+                .iter()
+                .filter_map(|interval| time(interval.from))
+                .collect()
+        };
+        let returns = |draft: &Draft| {
+            let logons = draft.parts().iter().filter_map(|part| time(part.logon));
+            draft
+                .intervals()
+                .iter()
+                .filter_map(|interval| time(interval.to))
+                .chain(logons)
+                .collect::<Vec<_>>()
+        };
+        let nearest =
+            |at: Option<Time>, before: Ticks, after: Ticks, of: &dyn Fn(&Draft) -> Vec<Time>| {
+                let at = at?;
+                let distance = |number: usize| {
+                    let times = of(drafts.get(number)?);
+                    times
+                        .into_iter()
+                        .filter(|time| *time <= at.plus(after) && at.plus(-before) <= *time)
+                        .map(|time| time.since(at).unsigned_abs())
+                        .min()
+                };
+                candidates
+                    .iter()
+                    .filter_map(|&number| Some((distance(number)?, number)))
+                    .min()
+                    .map(|(_, number)| number)
+            };
+        let found = nearest(time(desktop.logon), LOGON, 0, &starts)
+            .or_else(|| nearest(time(desktop.logoff), LOGOFF, LOGOFF, &ends))
+            .or_else(|| nearest(time(change(false)), RECONNECT, RECONNECT, &returns))
+            .or_else(|| nearest(time(change(true)), DISCONNECT, DISCONNECT, &leaves))?;
+        if let Some(joined) = self.is_joined.get_mut(found) {
+            *joined = true;
+        }
+        Some(found)
+    }
+}
+
+/// A session that only LocalSessionManager shows.
+fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
+    let mut draft = Draft::new(desktop.first, None);
+    draft.logon = desktop.logon;
+    draft.last_use = desktop.last;
+    draft.account = desktop.account.clone();
+    draft.is_desktop = true;
+    draft.logons = u32::from(desktop.logon.is_some());
+    let is_local = desktop
+        .address
+        .as_deref()
+        .is_some_and(|address| address.eq_ignore_ascii_case("LOCAL"));
+    draft.kind = match (desktop.logon, is_local) {
+        (None, _) => Kind::Unknown,
+        (Some(_), true) => Kind::Console,
+        (Some(_), false) => Kind::Rdp,
+    };
+    if machine.events.get(desktop.first).is_some() && desktop.logon.is_none() {
+        draft.prove(desktop.first, Role::Use);
+    }
+    draft
+}
+
+/// Adds what LocalSessionManager tells of a session: its records, and when its client was away.
+fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
+    draft.ts_logoff = desktop.logoff;
+    for &record in &desktop.records {
+        let role = match record {
+            _ if Some(record) == desktop.logon => Role::Start,
+            _ if Some(record) == desktop.logoff => Role::End,
+            _ if desktop.changes.iter().any(|change| change.0 == record) => Role::State,
+            _ => Role::Use,
+        };
+        draft.prove(record, role);
+    }
+    let time = |position: usize| machine.events.get(position).map(|event| event.time);
+    // What comes with the end is the session being torn down.
+    let over = [
+        draft.user_logoff.and_then(time),
+        desktop.logoff.and_then(time),
+    ]
+    .into_iter()
+    .flatten()
+    .min();
+    let told = desktop
+        .changes
+        .iter()
+        .filter_map(|&(record, leaves)| Some((time(record)?, record, leaves, None)));
+    let mut changes: Vec<(Time, usize, bool, Option<Text>)> = told.collect();
+    for interval in draft
+        .intervals()
+        .iter()
+        .filter(|interval| interval.state == State::Disconnected)
+    {
+        changes.extend(
+            interval
+                .from
+                .and_then(|from| Some((time(from)?, from, true, None))),
+        );
+        changes.extend(
+            interval
+                .to
+                .and_then(|to| Some((time(to)?, to, false, interval.address.clone()))),
+        );
+    }
+    changes.retain(|change| over.is_none_or(|over| change.0 < over));
+    changes.sort();
+    draft.forget(State::Disconnected);
+    for (_, record, leaves, address) in changes {
+        if leaves {
+            draft.leave(State::Disconnected, record);
+        } else {
+            let event = machine.events.get(record);
+            let address = address.or_else(|| {
+                event?
+                    .source_address
+                    .clone()
+                    .filter(|address| !address.eq_ignore_ascii_case("LOCAL"))
+            });
+            let near = |ended: usize| {
+                event
+                    .zip(machine.events.get(ended))
+                    .is_some_and(|(event, ended)| event.time.within(ended.time, RECONNECT))
+            };
+            // The logon itself only where no record of the return follows.
+            let is_logon = |ended: usize| {
+                machine
+                    .events
+                    .get(ended)
+                    .is_some_and(|ended| ended.action == Action::Logon)
+            };
+            if !draft.replace_return(State::Disconnected, record, address.clone(), |ended| {
+                near(ended) && is_logon(ended)
+            }) {
+                draft.come_back(State::Disconnected, record, address, near);
+            }
+        }
+    }
+}
+
+/// The number of the boot that was running at a record of another channel.
+fn boot_at(machine: &Machine, boots: &[Boot], record: usize) -> usize {
+    let time = machine.events.get(record).map(|event| event.time);
+    let runs = |boot: &Boot| {
+        boot.start.or_else(|| {
+            machine
+                .events
+                .get(boot.events.start)
+                .map(|event| event.time)
+        }) <= time
+    };
+    boots.iter().rposition(runs).unwrap_or(usize::MAX)
+}
