@@ -41,6 +41,12 @@ pub enum Command {
         #[command(flatten)]
         rows: Rows,
     },
+    /// What the logs can speak of: a row a channel of a machine, with gaps, clears, clock changes and damage
+    #[command(after_help = COVERAGE_EXAMPLES)]
+    Coverage {
+        #[command(flatten)]
+        run: Run,
+    },
     /// Writes event logs from a scenario, for tests and training
     #[command(after_help = SYNTH_EXAMPLES)]
     Synth {
@@ -52,6 +58,13 @@ pub enum Command {
         folder: PathBuf,
     },
 }
+
+const COVERAGE_EXAMPLES: &str = "\
+Examples:
+  winsessions coverage /evidence/host1                 from when to when, and what is missing
+  winsessions coverage --format json logs/ | jq '.coverage[] | {host, channel, gaps, clears}'
+MISSING counts numbers between records of the machine's own logs that are in none of them; CLOCK changes of the
+clock by a second or more; COPIES records found again in another log. csv, json and jsonl hold more.";
 
 const SYNTH_EXAMPLES: &str = "Example:
   winsessions synth fixtures/workday/scenario.toml /tmp/workday
@@ -290,7 +303,9 @@ mod tests {
     fn run(arguments: &[&str]) -> Run {
         let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);
         match Cli::try_parse_from(line).unwrap().command {
-            Command::Sessions { run, .. } | Command::Events { run, .. } => run,
+            Command::Sessions { run, .. }
+            | Command::Events { run, .. }
+            | Command::Coverage { run } => run,
             Command::Synth { .. } => unreachable!("no rows"),
         }
     }
@@ -313,6 +328,7 @@ mod tests {
             EXIT_STATUS,
             SESSIONS_EXAMPLES,
             EVENTS_EXAMPLES,
+            COVERAGE_EXAMPLES,
             KINDS,
             ACCOUNTS,
             MARKS,

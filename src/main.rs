@@ -57,6 +57,10 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 to.write(&view, &kept.collect::<Vec<_>>())
             })
         }
+        Command::Coverage { run } => export(&run, |analysis, to| {
+            let rows: Vec<_> = analysis.coverage.iter().collect();
+            to.write(&View::new(analysis, None), &rows)
+        }),
         Command::Synth { scenario, folder } => {
             let mut stdout = io::stdout().lock();
             for log in synth::run(&scenario, &folder)? {

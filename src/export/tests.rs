@@ -3,7 +3,8 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
 use crate::session::{
-    EndReason, EndSource, Flag, Interactivity, Kind, PartReason, Role, Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, Origin, PartReason, Role,
+    Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 
@@ -35,6 +36,13 @@ fn events(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
     out
 }
 
+fn coverage(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows: Vec<&Coverage> = analysis.coverage.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
 #[test]
 fn every_format_gives_the_bytes_that_were_reviewed() {
     let analysis = sample::analysis();
@@ -47,6 +55,10 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("events.json", &events(&analysis, Format::Json, 0));
     golden("events-100.txt", &events(&analysis, Format::Table, 100));
     golden("events-160.txt", &events(&analysis, Format::Table, 160));
+    golden("coverage.csv", &coverage(&analysis, Format::Csv, 0));
+    golden("coverage.json", &coverage(&analysis, Format::Json, 0));
+    golden("coverage-100.txt", &coverage(&analysis, Format::Table, 100));
+    golden("coverage-160.txt", &coverage(&analysis, Format::Table, 160));
     let mut told = Vec::new();
     messages::write(&analysis, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -190,6 +202,7 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
         for table in [
             sessions(&analysis, Format::Table, columns),
             events(&analysis, Format::Table, columns),
+            coverage(&analysis, Format::Table, columns),
         ] {
             for line in String::from_utf8(table).unwrap().lines() {
                 assert!(text::width(line) <= columns, "{columns}: {line}");
@@ -203,7 +216,7 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
 #[test]
 fn a_failed_logon_says_why_by_the_finer_code_that_has_words() {
     let mut row = sample::event("2020-01-01", crate::event::Action::LogonFailed, 4625);
-    let text = |row: &TimelineEvent| columns::failure_text(&row.event);
+    let text = TimelineEvent::failure_text;
     assert_eq!(text(&row), Some("wrong password"));
     row.event.sub_status = Some(0);
     assert_eq!(text(&row), Some("bad account name or password"));
@@ -247,6 +260,14 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "parts", nested, columns::PARTS);
     section(&mut page, "records", nested, columns::RECORDS);
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
+    section(&mut page, "coverage", Coverage::SCHEMA, columns::COVERAGE);
+    let nested = "in each row of JSON";
+    section(&mut page, "logs of coverage", nested, columns::HOLDINGS);
+    section(&mut page, "gaps", nested, columns::GAPS);
+    section(&mut page, "clears", nested, columns::CLEARS);
+    section(&mut page, "clock_changes", nested, columns::CLOCK_CHANGES);
+    section(&mut page, "boots, audit_losses", nested, columns::MARKS);
+    section(&mut page, "conflicts", nested, columns::CONFLICTS);
     section(&mut page, "logs", "in `evidence` of JSON", columns::LOGS);
     section(&mut page, "damage", "in each log of JSON", columns::DAMAGE);
     section(
@@ -279,6 +300,8 @@ fn the_documentation_lists_every_column() {
     words!("reason, in parts", PartReason);
     words!("role, in records", Role);
     words!("event", Action);
+    words!("origin, in coverage", Origin);
+    words!("cause, in gaps", GapCause);
     words!("kind, in damage", DamageKind);
     golden("../../../docs/columns.md", page.as_bytes());
 }
@@ -297,7 +320,7 @@ before its own `boot`: records are ordered by their numbers, durations leave the
 
 - **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
 - **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
-  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under `sessions` or `events`, one on a line.
+  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under the command's name, one on a line.
 - **JSON lines**: one object a line, `schema` first.
 
 This page is held to the program by a test.

@@ -40,10 +40,27 @@ pub struct Machine {
     pub sources: Vec<Vec<LogIndex>>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
+    /// The same in each log by itself, copies included.
+    pub log_spans: Vec<Span>,
     /// What tells its own accounts from a domain's.
     pub(super) own: OwnNames,
-    /// How many records stand in two logs with different contents; the first log's is used.
-    pub conflicts: u64,
+    /// Records that stand in two logs with different contents; the first log's is used.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A record that two logs hold with different contents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict {
+    /// Its channel.
+    pub channel: Text,
+    /// Its EventRecordID.
+    pub record_id: u64,
+    /// Its time.
+    pub time: Time,
+    /// The log whose contents are used.
+    pub used: LogIndex,
+    /// The log that says something else.
+    pub other: LogIndex,
 }
 
 /// Tells the machines of all logs apart. The order of the result follows the names, that of the logs does not matter
@@ -84,7 +101,9 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             group.push(member);
         }
     }
-    // A log without logon records still tells how long its machine ran.
+    // A log without logon records still tells how long its machine ran; one whose machine has no other log, or of which
+    // nothing tells whose it is, is told of by itself.
+    let mut alone: BTreeMap<(usize, Option<String>), Vec<Member>> = BTreeMap::new();
     for member in without_events {
         let candidates = member
             .labels()
@@ -102,11 +121,15 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             && let Some(group) = groups.get_mut(*home)
         {
             group.push(member);
+        } else if !member.spans.is_empty() {
+            let key = (member.folder, member.latest());
+            alone.entry(key).or_default().push(member);
         }
     }
+    groups.extend(alone.into_values());
     let mut machines: Vec<Machine> = groups.into_iter().map(merge).collect();
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
-    for machine in &machines {
+    for machine in machines.iter().filter(|machine| !machine.events.is_empty()) {
         *names.entry(first_label(&machine.host)).or_default() += 1;
     }
     for machine in &mut machines {
@@ -379,7 +402,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let (mut events, mut sources, mut conflicts) = (
         Vec::<Event>::with_capacity(all.len()),
         Vec::<Vec<LogIndex>>::new(),
-        0,
+        Vec::new(),
     );
     for event in all {
         for account in [&event.account, &event.subject] {
@@ -396,7 +419,15 @@ fn merge(group: Vec<Member>) -> Machine {
                 if !logs.contains(&event.log) {
                     logs.push(event.log);
                 }
-                conflicts += u64::from(!same_payload(kept, &event));
+                if !same_payload(kept, &event) {
+                    conflicts.push(Conflict {
+                        channel: kept.channel.clone(),
+                        record_id: kept.record_id,
+                        time: kept.time,
+                        used: kept.log,
+                        other: event.log,
+                    });
+                }
             }
             _ => {
                 sources.push(vec![event.log]);
@@ -404,6 +435,7 @@ fn merge(group: Vec<Member>) -> Machine {
             }
         }
     }
+    let log_spans = spans.clone();
     let spans = joined(spans);
     Machine {
         host,
@@ -412,6 +444,7 @@ fn merge(group: Vec<Member>) -> Machine {
         events,
         sources,
         spans,
+        log_spans,
         own,
         conflicts,
     }
@@ -429,6 +462,8 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
                 if run.channel == span.channel
                     && span.first_id <= run.last_id.saturating_add(1) =>
             {
+                // Copies count each.
+                run.records = run.records.saturating_add(span.records);
                 if span.last_id > run.last_id {
                     (run.last_id, run.last_time) = (span.last_id, span.last_time);
                 }

@@ -5,6 +5,7 @@
 
 mod boot;
 mod build;
+mod coverage;
 mod draft;
 mod finish;
 mod kind;
@@ -12,8 +13,11 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::{
+    CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
+};
 pub use finish::{Timeline, timeline};
-pub use machine::{Machine, Source, machines};
+pub use machine::{Conflict, Machine, Source, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
