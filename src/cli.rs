@@ -41,6 +41,14 @@ pub enum Command {
         #[command(flatten)]
         rows: Rows,
     },
+    /// Who, where and how often: a row an account, machine and kind of logon, with failures and times
+    #[command(after_help = SUMMARY_EXAMPLES)]
+    Summary {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+    },
     /// What the logs can speak of: a row a channel of a machine, with gaps, clears, clock changes and damage
     #[command(after_help = COVERAGE_EXAMPLES)]
     Coverage {
@@ -58,6 +66,15 @@ pub enum Command {
         folder: PathBuf,
     },
 }
+
+const SUMMARY_EXAMPLES: &str = "\
+Examples:
+  winsessions summary logs/                                     people first, services last
+  winsessions summary --no-service --format csv logs/ > who.csv
+  winsessions summary --from 2020-09-19 --account 'CORP\\adm*' logs/
+A session counts whole where it overlaps --from and --to. Failed logons are no sessions and known to be interactive by
+nothing: --interactive leaves them out. Accounts are joined by SID; a failed logon that names none stands under
+the name that was tried. `winsessions sessions --help` explains kinds, accounts and exit status.";
 
 const COVERAGE_EXAMPLES: &str = "\
 Examples:
@@ -305,6 +322,7 @@ mod tests {
         match Cli::try_parse_from(line).unwrap().command {
             Command::Sessions { run, .. }
             | Command::Events { run, .. }
+            | Command::Summary { run, .. }
             | Command::Coverage { run } => run,
             Command::Synth { .. } => unreachable!("no rows"),
         }
@@ -329,6 +347,7 @@ mod tests {
             SESSIONS_EXAMPLES,
             EVENTS_EXAMPLES,
             COVERAGE_EXAMPLES,
+            SUMMARY_EXAMPLES,
             KINDS,
             ACCOUNTS,
             MARKS,

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use winsessions::analysis::{Analysis, Options, analyse};
 use winsessions::error::Error;
 use winsessions::export::{self, Row, Tabular, View, messages, visible};
+use winsessions::summary::summarize;
 use winsessions::synth;
 
 /// How wide tables are where no terminal says.
@@ -55,6 +56,17 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
                 to.write(&view, &kept.collect::<Vec<_>>())
+            })
+        }
+        Command::Summary { run, rows } => {
+            let filter = rows.filter(None).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let view = View::new(analysis, None);
+                let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                let events = analysis.events.iter();
+                let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                let rows = summarize(sessions, failures);
+                to.write(&view, &rows.iter().collect::<Vec<_>>())
             })
         }
         Command::Coverage { run } => export(&run, |analysis, to| {

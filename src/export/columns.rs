@@ -15,6 +15,7 @@ use crate::session::{
     Clear, ClockChange, Conflict, Coverage, Gap, Holding, Interval, Mark, Part, RecordRef, Session,
 };
 use crate::sid::Sid;
+use crate::summary::{Reason, Summary};
 use crate::time::Time;
 use serde::ser::SerializeMap;
 use std::borrow::Cow;
@@ -162,6 +163,19 @@ impl Row for Coverage {
         let losses = objects(view, &self.audit_losses, MARKS);
         map.serialize_entry("audit_losses", &losses)?;
         map.serialize_entry("conflicts", &objects(view, &self.conflicts, CONFLICTS))
+    }
+}
+
+impl Row for Summary {
+    const SCHEMA: &'static str = "winsessions/summary/1";
+    const LIST: &'static str = "summary";
+
+    fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        SUMMARY.iter()
+    }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("reasons", &objects(view, &self.reasons, REASONS))
     }
 }
 
@@ -446,6 +460,38 @@ pub static CONFLICTS: &[Column<Conflict>] = &[
     column("time", "Its time.", |_, c| c.time.into()),
     column("file", "The log whose contents are used.", |view, c| view.file(c.used).into()),
     column("other_file", "The log that says something else.", |view, c| view.file(c.other).into()),
+];
+
+/// A row a machine, account and kind of logon.
+#[rustfmt::skip]
+pub static SUMMARY: &[Column<Summary>] = &[
+    column("host", "The machine's latest name; machines of one name share their rows.", |_, s| (&*s.host).into()),
+    column("account_name", "The account's latest name, exactly as recorded.", |_, s| text(&s.account.name)),
+    column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
+    column("account_sid", "The account's security identifier: what accounts are joined by; where no record tells it, by name and domain.", |_, s| sid(&s.account.sid)),
+    column("account_class", "What kind of account the SID denotes.", |_, s| s.class.name().into()),
+    column("interactivity", "`interactive`, `non-interactive`, `network` or `unknown`.", |_, s| s.interactivity.name().into()),
+    column("kind", "What the logons really were; of failed ones what they would have been; empty if not known.", |_, s| s.kind.map(|kind| kind.name()).into()),
+    column("sessions", "How many sessions.", |_, s| s.sessions.into()),
+    column("standing_sessions", "How many of them exist from the beginning of a boot to its end, one per boot.", |_, s| s.standing.into()),
+    column("logons", "How many logons those sessions hold: unlocks, reconnects, the starts of services.", |_, s| s.logons.into()),
+    column("failures", "How many logons failed.", |_, s| s.failures.into()),
+    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::List {
+        items: s.reasons.iter().map(|reason| format!("{}={}", reason.text, reason.count).into()).collect(),
+        separator: ";",
+    }),
+    column("first_seen", "The first sign: a session's start (where that is unknown, its latest bound) or a failed logon.", |_, s| s.first_seen.into()),
+    column("last_seen", "The last sign: the earliest moment that its last session can have ended, or a failed logon.", |_, s| s.last_seen.into()),
+    column("total_seconds", "The sum of the durations that are known; sessions at the same time count each.", |_, s| Cell::Seconds(s.total)),
+    column("unknown_durations", "How many sessions are not in it, since their duration is not known.", |_, s| s.of_unknown_duration.into()),
+    column("active_seconds", "The sum of their active time; empty if none is known. Desktop kinds only.", |_, s| s.active.map_or(Cell::Empty, Cell::Seconds)),
+];
+
+/// Why logons failed, the most frequent reason first.
+#[rustfmt::skip]
+pub static REASONS: &[Column<Reason>] = &[
+    column("reason", "In words; the code in hex where there are none.", |_, r| (&*r.text).into()),
+    column("count", "How many.", |_, r| r.count.into()),
 ];
 
 /// What became of each log.

@@ -4,11 +4,13 @@
 //! what a terminal would act on, and cut with `…` where it is too long.
 
 use super::columns::{Row, View, is_cut};
+use super::messages::counted;
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
 use crate::session::{Coverage, EndReason, EndSource, Flag, GapCause, Kind, Session, StartSource};
+use crate::summary::Summary;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -160,7 +162,7 @@ impl Tabular for TimelineEvent {
 impl Tabular for Coverage {
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        column("CHANNEL", 0, [12, 34, 60], |_, c| {
+        column("CHANNEL", 0, [12, 20, 60], |_, c| {
             // What nearly all channels begin with says nothing.
             c.channel.strip_prefix("Microsoft-Windows-").unwrap_or(&c.channel).to_owned()
         }),
@@ -190,12 +192,12 @@ impl Tabular for Coverage {
         }
         let gaps = self.gaps.iter().map(|gap| {
             let cause = match gap.cause {
-                GapCause::Cleared => ": the log was cleared",
-                GapCause::Missing => "",
+                GapCause::Cleared => "were cleared",
+                GapCause::Missing => "are missing",
             };
             let (before, after) = (day_and_time(gap.before), day_and_time(gap.after));
             format!(
-                "records {} to {} are missing ({}), {before} to {after}{cause}",
+                "records {} to {} {cause} ({}), {before} to {after}",
                 gap.first,
                 gap.last,
                 gap.records()
@@ -223,28 +225,24 @@ impl Tabular for Coverage {
         });
         few(&mut lines, losses, "losses of audit events");
         if self.left_out > 0 {
-            lines.push(format!(
-                "{} numbers left out by an export or a collector",
-                self.left_out
-            ));
+            let left_out = counted(self.left_out, "number");
+            lines.push(format!("{left_out} left out by an export or a collector"));
         }
         if !self.conflicts.is_empty() {
-            let count = self.conflicts.len();
-            lines.push(format!(
-                "{count} records with other contents in another log"
-            ));
+            let conflicts = counted(self.conflicts.len() as u64, "record");
+            lines.push(format!("{conflicts} with other contents in another log"));
         }
         lines.extend(self.logs.iter().filter_map(|held| {
             let (log, file) = (view.log(held.log)?, view.file(held.log)?);
             let account = &log.account;
             let found = [
-                (account.damaged, "records damaged"),
-                (account.bad_checksums, "bad checksums"),
-                (account.trailing_bytes, "trailing bytes"),
+                (account.damaged, "record", " damaged"),
+                (account.bad_checksums, "bad checksum", ""),
+                (account.trailing_bytes, "trailing byte", ""),
             ];
-            let found = found.iter().filter(|(count, _)| *count > 0);
+            let found = found.iter().filter(|(count, ..)| *count > 0);
             let mut found: Vec<String> = found
-                .map(|(count, what)| format!("{count} {what}"))
+                .map(|(count, noun, what)| format!("{}{what}", counted(*count, noun)))
                 .collect();
             if is_cut(log) {
                 found.push("cut in mid-chunk".to_owned());
@@ -252,6 +250,46 @@ impl Tabular for Coverage {
             (!found.is_empty()).then(|| format!("{file}: {}", found.join(", ")))
         }));
         lines
+    }
+}
+
+impl Tabular for Summary {
+    const LEGEND: &'static str = "> at least: sessions of unknown duration are not in it";
+
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        keeping_the_name(column("ACCOUNT", 0, [14, 28, 48], |_, s| account(&s.account))),
+        column("KIND", 0, [12, 17, 20], |_, s| {
+            s.kind.map(|kind| kind.to_string()).unwrap_or_default()
+        }),
+        column("SESSIONS", 0, [8, 8, 12], |_, s| not_zero(s.sessions)),
+        column("FAILED", 0, [6, 6, 12], |_, s| not_zero(s.failures)),
+        column("FIRST (UTC)", 0, [10, 16, 19], |_, s| s.first_seen.map(minute).unwrap_or_default()),
+        column("LAST (UTC)", 0, [10, 16, 19], |_, s| s.last_seen.map(minute).unwrap_or_default()),
+        column("TOTAL", 1, [9, 9, 12], |_, s| total(s)),
+        column("ACTIVE", 2, [9, 9, 12], |_, s| s.active.filter(|&active| active > 0).map(spoken).unwrap_or_default()),
+        column("WHY FAILED", 3, [16, 16, 80], |_, s| {
+            let reasons = s.reasons.iter().map(|reason| format!("{} {}", reason.count, reason.text));
+            reasons.collect::<Vec<_>>().join(", ")
+        }),
+        column("LOGONS", 4, [6, 6, 12], |_, s| not_zero(s.logons)),
+        column("CLASS", 5, [12, 15, 20], |_, s| s.class.to_string()),
+        column("SID", 6, [46, 46, 46], |_, s| {
+            s.account.sid.as_ref().map(|sid| sid.to_string()).unwrap_or_default()
+        }),
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &[])
+    }
+}
+
+/// The sum of known durations; after a `>` where some are not known.
+fn total(summary: &Summary) -> String {
+    match (summary.total, summary.of_unknown_duration) {
+        (0, _) if summary.sessions == summary.of_unknown_duration => String::new(),
+        (total, 0) => spoken(total),
+        (total, _) => format!("> {}", spoken(total)),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::session::{
     Session, StartSource, State,
 };
 use crate::sid::AccountClass;
+use crate::summary::{Summary, summarize};
 
 /// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
 fn golden(name: &str, found: &[u8]) {
@@ -43,6 +44,14 @@ fn coverage(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
     out
 }
 
+fn summary(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows = summarize(&analysis.sessions, &analysis.events);
+    let rows: Vec<&Summary> = rows.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
 #[test]
 fn every_format_gives_the_bytes_that_were_reviewed() {
     let analysis = sample::analysis();
@@ -59,6 +68,10 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("coverage.json", &coverage(&analysis, Format::Json, 0));
     golden("coverage-100.txt", &coverage(&analysis, Format::Table, 100));
     golden("coverage-160.txt", &coverage(&analysis, Format::Table, 160));
+    golden("summary.csv", &summary(&analysis, Format::Csv, 0));
+    golden("summary.json", &summary(&analysis, Format::Json, 0));
+    golden("summary-100.txt", &summary(&analysis, Format::Table, 100));
+    golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
     let mut told = Vec::new();
     messages::write(&analysis, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -203,6 +216,7 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
             sessions(&analysis, Format::Table, columns),
             events(&analysis, Format::Table, columns),
             coverage(&analysis, Format::Table, columns),
+            summary(&analysis, Format::Table, columns),
         ] {
             for line in String::from_utf8(table).unwrap().lines() {
                 assert!(text::width(line) <= columns, "{columns}: {line}");
@@ -260,6 +274,13 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "parts", nested, columns::PARTS);
     section(&mut page, "records", nested, columns::RECORDS);
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
+    section(&mut page, "summary", Summary::SCHEMA, columns::SUMMARY);
+    section(
+        &mut page,
+        "reasons",
+        "in each row of JSON",
+        columns::REASONS,
+    );
     section(&mut page, "coverage", Coverage::SCHEMA, columns::COVERAGE);
     let nested = "in each row of JSON";
     section(&mut page, "logs of coverage", nested, columns::HOLDINGS);
