@@ -85,19 +85,21 @@ pub fn summarize<'a>(
 ) -> Vec<Summary> {
     let mut rows: BTreeMap<(Text, Who, Interactivity, Option<Kind>), Row> = BTreeMap::new();
     let mut names: HashMap<(Text, Who), Name> = HashMap::new();
-    let mut note = |host: &Text, account: &Account, class, time| {
+    let mut note = |host: &Text, account: &Account, class, seen| {
         let who = Who::of(account);
         let name = names.entry((host.clone(), who.clone())).or_default();
         let class = match who {
             Who::Sid(_) => class,
             Who::Name(..) => AccountClass::Unknown,
         };
-        name.note(account, class, time);
+        name.note(account, class, seen);
         who
     };
     for session in sessions {
         let time = session.start.time.or(session.start.max);
-        let who = note(&session.host, &session.account, session.class, time);
+        // SYSTEM goes by the computer's name elsewhere on the network.
+        let seen = (session.is_standing(), time);
+        let who = note(&session.host, &session.account, session.class, seen);
         let key = (
             session.host.clone(),
             who,
@@ -110,7 +112,12 @@ pub fn summarize<'a>(
     for failed in failures.filter(|row| row.event.action == Action::LogonFailed) {
         let event = &failed.event;
         let class = event_class(failed, None);
-        let who = note(&failed.host, &event.account, class, Some(event.time));
+        let who = note(
+            &failed.host,
+            &event.account,
+            class,
+            (false, Some(event.time)),
+        );
         let interactivity = failed.kind.and_then(Kind::interactivity);
         let interactivity = interactivity.unwrap_or(Interactivity::Unknown);
         let key = (failed.host.clone(), who, interactivity, failed.kind);
@@ -133,7 +140,9 @@ pub fn summarize<'a>(
             let shown = (folded(&name.account.name), folded(&name.account.domain));
             let (host, who) = key;
             let summary = row.summary(host.clone(), name, interactivity, kind);
-            ((host, rank, shown, who, interactivity, kind), summary)
+            let is_desktop = kind.is_some_and(Kind::is_desktop);
+            let order = (interactivity, !is_desktop, kind);
+            ((host, rank, shown, who, order), summary)
         });
     let mut ranked: Vec<_> = ranked.collect();
     ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -160,8 +169,8 @@ fn rank_of(class: AccountClass, was_there: bool) -> u8 {
 struct Name {
     account: Account,
     class: AccountClass,
-    /// Of each part of the account, when it was recorded.
-    latest: [Option<Time>; 2],
+    /// Of each part of the account, whether a standing session has it, and when it was recorded.
+    latest: [(bool, Option<Time>); 2],
 }
 
 impl Default for Name {
@@ -169,13 +178,13 @@ impl Default for Name {
         Name {
             account: Account::default(),
             class: AccountClass::Unknown,
-            latest: [None; 2],
+            latest: [(false, None); 2],
         }
     }
 }
 
 impl Name {
-    fn note(&mut self, account: &Account, class: AccountClass, time: Option<Time>) {
+    fn note(&mut self, account: &Account, class: AccountClass, seen: (bool, Option<Time>)) {
         let Name { account: known, .. } = self;
         if let Who::Sid(sid) = Who::of(account) {
             known.sid = Some(sid);
@@ -186,9 +195,9 @@ impl Name {
         ];
         for ((kept, found), latest) in parts.into_iter().zip(&mut self.latest) {
             // Of two names of one moment one has to be chosen, whatever the order.
-            if found.is_some() && (kept.is_none() || (time, &*found) > (*latest, &*kept)) {
+            if found.is_some() && (kept.is_none() || (seen, found) > (*latest, &*kept)) {
                 kept.clone_from(found);
-                *latest = time;
+                *latest = seen;
             }
         }
         if class != AccountClass::Unknown {

@@ -470,7 +470,7 @@ fn heading((host, aliases): (&Text, &[Text])) -> String {
 }
 
 /// `DOMAIN\name`, else the SID.
-fn account(account: &Account) -> String {
+pub(super) fn account(account: &Account) -> String {
     match (&account.domain, &account.name, &account.sid) {
         (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
         (None, Some(name), _) => name.to_string(),
@@ -563,7 +563,7 @@ fn day_and_time(time: Time) -> String {
 }
 
 /// A span as people say it, in its two largest units: `<1s`, `12s`, `3m 12s`, `8h 05m`, `2d 04h`.
-fn spoken(ticks: Ticks) -> String {
+pub(super) fn spoken(ticks: Ticks) -> String {
     let seconds = ticks / TICKS_PER_SECOND;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes, seconds % 60) {
