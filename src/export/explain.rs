@@ -22,6 +22,9 @@ use std::io::{self, Write};
 /// Stories are never wrapped narrower.
 const MIN_WIDTH: usize = 60;
 
+/// Events of the Security channel that only mark where a boot begins.
+const STARTING_UP: [u16; 5] = [1101, 4688, 4696, 4826, 6417];
+
 /// How many sessions, gaps or changes of one sort are told one by one; JSON and `coverage` hold all.
 const TOLD: usize = 20;
 
@@ -191,7 +194,7 @@ impl<'v, 'a> Story<'v, 'a> {
         page.line(
             1,
             &format!(
-                "Kind: {}, {}. {}",
+                "Kind: {} ({}). {}",
                 s.kind,
                 s.interactivity,
                 sentence(s.kind.meaning())
@@ -235,7 +238,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 .map(|(id, process)| format!("{process} ({id})")),
         ];
         line_of(page, "Logon by", logon);
-        let asked = Some(account(&s.subject)).filter(|name| !name.is_empty());
+        let asked = Some(account(&s.subject)).filter(|name| !name.is_empty() && name != "S-1-0-0");
         let session = s.subject_logon_id.map(|id| format!("Logon ID {id}"));
         line_of(page, "Asked for by", [asked, session]);
         let outbound = Some(account(&s.outbound)).filter(|name| !name.is_empty());
@@ -358,10 +361,10 @@ impl<'v, 'a> Story<'v, 'a> {
             }
             (None, Some(min), Some(max)) => format!(
                 "Between {min}{} and {max}{}, {how}.",
-                self.bound(min, "the last sign of it"),
+                self.bound(min, self.last_sign()),
                 self.bound(max, "what came after it")
             ),
-            (None, Some(min), None) => format!("Not before {min}{}; {how}.", self.bound(min, "the last sign of it")),
+            (None, Some(min), None) => format!("Not before {min}{}; {how}.", self.bound(min, self.last_sign())),
             (None, None, Some(max)) => format!(
                 "Not after {max}{}; nothing bounds it from below, since the clock was set back in between; {how}.",
                 self.bound(max, "what came after it")
@@ -399,6 +402,17 @@ impl<'v, 'a> Story<'v, 'a> {
             lines.push(format!("It lasted {}{parts}{corrected}.", spoken(duration)));
         }
         lines
+    }
+
+    /// What the earliest end is where it is no record of the session's own.
+    fn last_sign(&self) -> &'static str {
+        match self.session.end.reason {
+            EndReason::Crash | EndReason::Unclean | EndReason::LostBoot => {
+                "the last record of its boot"
+            }
+            EndReason::LogEnds => "the last record of its machine",
+            _ => "the last sign of it",
+        }
     }
 
     /// What a bound of the end is: a record of the session, else `otherwise`.
@@ -479,11 +493,18 @@ impl<'v, 'a> Story<'v, 'a> {
     /// What a record says and what that changed.
     fn what(&self, index: usize, record: &RecordRef, event: Option<&TimelineEvent>) -> String {
         let s = self.session;
-        let said = event.map_or_else(String::new, |row| {
-            let meaning = row.event.action.meaning();
-            let meaning = meaning.split_once(": ").map_or(meaning, |(_, said)| said);
-            format!("{} ", sentence(&capital(meaning)))
-        });
+        // What is written while Windows starts is not on the timeline.
+        let is_starting = STARTING_UP.contains(&record.event_id);
+        let starting = Some(Action::StartingUp).filter(|_| is_starting);
+        let said = event
+            .map(|row| row.event.action)
+            .or(starting)
+            .map(|action| {
+                let meaning = action.meaning();
+                let meaning = meaning.split_once(": ").map_or(meaning, |(_, said)| said);
+                format!("{} ", sentence(&capital(meaning)))
+            });
+        let said = said.unwrap_or_default();
         let id = event.and_then(|row| row.event.logon_id);
         let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
         let id = id.map(|id| format!(" {id}")).unwrap_or_default();
@@ -785,12 +806,13 @@ impl<'v, 'a> Story<'v, 'a> {
             let writes = |wanted: &'static [u16]| {
                 move |row: &TimelineEvent| wanted.contains(&row.event.event_id)
             };
-            if !events.clone().any(writes(&[4800, 4801])) {
+            let was = |state| s.intervals.iter().any(|interval| interval.state == state);
+            if !was(State::Locked) && !events.clone().any(writes(&[4800, 4801])) {
                 tell(
                     "When it was locked: this machine's evidence holds no 4800 or 4801, which Windows writes only where that is audited.",
                 );
             }
-            if !events.any(writes(&[4778, 4779])) {
+            if !was(State::Disconnected) && !events.any(writes(&[4778, 4779])) {
                 tell(
                     "When it was disconnected: this machine's evidence holds no 4778 or 4779, which Windows writes only where that is audited.",
                 );

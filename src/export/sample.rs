@@ -391,7 +391,7 @@ fn coverage() -> Vec<Coverage> {
     let last = (900, time("2020-09-19T22:10"));
     let security = Coverage {
         host: "WS01".into(),
-        host_aliases: vec!["WIN-03DLIIOFRRA".into()],
+        host_aliases: vec![],
         channel: "Security".into(),
         origin: Origin::Both,
         first,
@@ -464,7 +464,7 @@ fn coverage() -> Vec<Coverage> {
     };
     let exported = Coverage {
         host: "=cmd|'/c calc'!A0,\"x\"".into(),
-        host_aliases: vec![],
+        host_aliases: vec!["WIN-03DLIIOFRRA".into(), "a;b".into()],
         channel: "Microsoft-Windows-\u{202e}Terminal\u{1b}[2J".into(),
         origin: Origin::Exported,
         records: 1,

@@ -52,6 +52,16 @@ fn summary(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
     out
 }
 
+fn stories(analysis: &Analysis, width: usize) -> Vec<u8> {
+    let view = View::new(analysis, None);
+    let mut out = Vec::new();
+    for session in &analysis.sessions {
+        explain(&view, session, width, &mut out).unwrap();
+        out.extend(b"\n");
+    }
+    out
+}
+
 #[test]
 fn every_format_gives_the_bytes_that_were_reviewed() {
     let analysis = sample::analysis();
@@ -72,6 +82,7 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("summary.json", &summary(&analysis, Format::Json, 0));
     golden("summary-100.txt", &summary(&analysis, Format::Table, 100));
     golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
+    golden("explain-100.txt", &stories(&analysis, 100));
     let mut told = Vec::new();
     messages::write(&analysis, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -92,6 +103,13 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
         privileges status sub_status status_text session_name session_number session_id file sources \
         target_server previous_time new_time";
+    const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
+        duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
+        clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
+        trailing_bytes";
+    const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
+        standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
+        active_seconds";
     let names =
         |columns: &mut dyn Iterator<Item = &'static str>| columns.collect::<Vec<_>>().join(" ");
     assert_eq!(
@@ -99,6 +117,11 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         SESSIONS
     );
     assert_eq!(names(&mut columns::EVENTS.iter().map(|c| c.name)), EVENTS);
+    assert_eq!(
+        names(&mut columns::COVERAGE.iter().map(|c| c.name)),
+        COVERAGE
+    );
+    assert_eq!(names(&mut columns::SUMMARY.iter().map(|c| c.name)), SUMMARY);
 }
 
 #[test]
@@ -225,6 +248,37 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
             }
         }
     }
+}
+
+#[test]
+fn a_story_is_wrapped_and_loses_nothing_of_what_it_is_told_of() {
+    let mut analysis = sample::analysis();
+    analysis.logs[0].path = format!("case/{}.evtx", "long".repeat(50)).into();
+    for columns in [60, 77, 100, 300] {
+        let told = String::from_utf8(stories(&analysis, columns)).unwrap();
+        for line in told.lines() {
+            assert!(text::width(line) <= columns, "{columns}: {line}");
+            assert_eq!(visible(line), line);
+            assert_eq!(line.trim_end(), line);
+        }
+        let whole: String = told.split_whitespace().collect();
+        assert!(whole.contains(&"long".repeat(50)), "a path is not cut");
+        for session in &analysis.sessions {
+            for record in &session.records {
+                assert!(told.contains(&record.time.to_string()));
+            }
+        }
+    }
+}
+
+#[test]
+fn of_many_gaps_the_first_are_told_and_the_others_counted() {
+    let mut analysis = sample::analysis();
+    let gaps = &mut analysis.coverage[1].gaps;
+    *gaps = vec![gaps[0].clone(); 25];
+    let told = String::from_utf8(coverage(&analysis, Format::Table, 100)).unwrap();
+    assert_eq!(told.matches("records 301 to 340").count(), 20);
+    assert!(told.contains("    and 5 more gaps\n"), "{told}");
 }
 
 #[test]
