@@ -372,3 +372,135 @@ fn gaps(spans: &[&Span], clears: &[Clear]) -> Vec<Gap> {
     }
     gaps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Source, machines};
+
+    const DAY: u64 = 864_000_000_000;
+
+    /// A run of records, one a day.
+    fn span(log: u32, first_id: u64, last_id: u64, live: bool) -> Span {
+        let time = |id: u64| Time::from_filetime(id * DAY);
+        Span {
+            log: LogIndex(log),
+            channel: "Security".into(),
+            computer: "WS01".into(),
+            first_id,
+            last_id,
+            records: last_id - first_id + 1,
+            first_time: time(first_id),
+            last_time: time(last_id),
+            earliest: time(first_id),
+            latest: time(last_id),
+            live,
+        }
+    }
+
+    fn event(log: u32, record_id: u64, event_id: u16, action: Action) -> Event {
+        Event {
+            log: LogIndex(log),
+            record_id,
+            event_id,
+            time: Time::from_filetime(record_id * DAY),
+            channel: "Security".into(),
+            computer: "WS01".into(),
+            ..Event::of(action)
+        }
+    }
+
+    fn covered(spans: &[Span], events: &[Event]) -> Coverage {
+        let mut sources = vec![Source::default(); 4];
+        for span in spans {
+            sources[span.log.0 as usize].spans.push(span.clone());
+        }
+        for event in events {
+            sources[event.log.0 as usize].events.push(event.clone());
+        }
+        let machines = machines(sources);
+        assert_eq!(machines.len(), 1);
+        coverage(&machines[0]).remove(0)
+    }
+
+    fn holes(coverage: &Coverage) -> Vec<(u64, u64, GapCause)> {
+        let gaps = coverage.gaps.iter();
+        gaps.map(|gap| (gap.first, gap.last, gap.cause)).collect()
+    }
+
+    #[test]
+    fn a_number_that_no_live_log_has_is_missing_and_the_times_around_it_are_told() {
+        let found = covered(
+            &[
+                span(0, 1, 10, true),
+                span(0, 15, 20, true),
+                span(1, 12, 13, true),
+            ],
+            &[event(0, 2, 4624, Action::Logon)],
+        );
+        use GapCause::Missing;
+        assert_eq!(holes(&found), [(11, 11, Missing), (14, 14, Missing)]);
+        assert_eq!(found.missing(), 2);
+        assert_eq!(found.gaps[1].before, Time::from_filetime(13 * DAY));
+        assert_eq!(found.gaps[1].after, Time::from_filetime(15 * DAY));
+        assert_eq!(
+            (found.records, found.duplicates, found.wrapped),
+            (18, 0, false)
+        );
+    }
+
+    #[test]
+    fn what_an_exported_log_leaves_out_is_no_gap_and_what_it_holds_fills_one() {
+        let mut filtered = span(2, 30, 60, false);
+        filtered.records = 5;
+        let found = covered(
+            &[
+                span(0, 1, 10, true),
+                span(0, 15, 20, true),
+                span(1, 11, 14, false),
+                filtered,
+            ],
+            &[event(0, 2, 4624, Action::Logon)],
+        );
+        assert_eq!(holes(&found), []);
+        assert_eq!((found.origin, found.left_out), (Origin::Both, 26));
+        assert_eq!(found.last.0, 60);
+    }
+
+    #[test]
+    fn a_clear_explains_what_is_missing_before_it_and_why_the_log_does_not_begin_at_1() {
+        let clear = event(0, 40, 1102, Action::LogCleared);
+        let found = covered(&[span(0, 40, 50, true)], std::slice::from_ref(&clear));
+        assert!(!found.wrapped);
+        let archived = covered(&[span(0, 40, 50, true), span(1, 5, 30, true)], &[clear]);
+        assert_eq!(holes(&archived), [(31, 39, GapCause::Cleared)]);
+        assert!(archived.wrapped, "the older log begins at 5");
+        assert_eq!(archived.clears[0].record.record_id, 40);
+    }
+
+    #[test]
+    fn copies_count_beside_the_first_however_they_overlap() {
+        let found = covered(
+            &[
+                span(0, 1, 10, true),
+                span(1, 5, 15, true),
+                span(2, 1, 15, true),
+            ],
+            &[event(0, 2, 4624, Action::Logon)],
+        );
+        assert_eq!((found.records, found.duplicates), (15, 21));
+        assert_eq!(found.logs.len(), 3);
+        assert_eq!(holes(&found), []);
+    }
+
+    #[test]
+    fn a_log_without_logon_records_is_told_of_too() {
+        let machines = machines(vec![Source {
+            spans: vec![span(0, 7, 9, true)],
+            ..Source::default()
+        }]);
+        let found: Vec<Coverage> = machines.iter().flat_map(coverage).collect();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].wrapped && !machines[0].same_name);
+    }
+}
