@@ -230,7 +230,11 @@ fn of_channel(machine: &Machine, channel: &Text, mut spans: Vec<&Span>) -> Optio
         (true, false) => Origin::Live,
         (false, _) => Origin::Exported,
     };
-    let left_out = spans.iter().filter(|span| !span.live);
+    let logs = holdings(&spans);
+    let left_out = logs.iter().filter(|held| !held.live).map(|held| {
+        let numbers = held.last.0.saturating_sub(held.first.0).saturating_add(1);
+        numbers.saturating_sub(held.records)
+    });
     Some(Coverage {
         host: machine.host.clone(),
         host_aliases: machine.aliases.clone(),
@@ -240,11 +244,9 @@ fn of_channel(machine: &Machine, channel: &Text, mut spans: Vec<&Span>) -> Optio
         last: (last.last_id, last.last_time),
         records: read - duplicates,
         duplicates,
-        left_out: left_out.fold(0, |sum: u64, span| {
-            sum.saturating_add(numbers(span).saturating_sub(span.records))
-        }),
+        left_out: left_out.fold(0, u64::saturating_add),
         wrapped: first.live && first.first_id > 1 && !is_cleared(&clears, first.first_id),
-        logs: holdings(&spans),
+        logs,
         gaps: gaps(&spans, &clears),
         clears,
         clock_changes: of(Action::ClockChange).map(clock_change).collect(),
