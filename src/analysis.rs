@@ -1,10 +1,10 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
 use crate::error::Error;
-use crate::event::{Action, Collector, Event, LogIndex, Text};
+use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, LogAccount};
-use crate::session::{self, Kind, Machine, Session, Source, Timeline};
+use crate::session::{self, Coverage, Kind, Machine, Session, Source, Timeline};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs;
@@ -25,6 +25,15 @@ pub struct TimelineEvent {
     pub sources: Vec<LogIndex>,
 }
 
+impl TimelineEvent {
+    /// Why a logon failed, in words: by the finer code if that says something, else by the other; `None` where
+    /// neither does.
+    pub fn failure_text(&self) -> Option<&'static str> {
+        let codes = [self.event.sub_status, self.event.status];
+        codes.into_iter().flatten().find_map(status_text)
+    }
+}
+
 /// The whole result of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Analysis {
@@ -32,6 +41,8 @@ pub struct Analysis {
     pub sessions: Vec<Session>,
     /// Sorted by host, time, channel, record.
     pub events: Vec<TimelineEvent>,
+    /// What the logs can speak of, by machine and channel; sorted by host, channel.
+    pub coverage: Vec<Coverage>,
     /// What became of each log, sorted by path.
     pub logs: Vec<LogAccount>,
     /// What should have been a log and is not.
@@ -90,7 +101,14 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
     let (logs, sources) = read(&found.logs);
     let machines = session::machines(sources);
     let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
-    let conflicts = machines.iter().map(|machine| machine.conflicts).sum();
+    let conflicts = machines
+        .iter()
+        .map(|machine| machine.conflicts.len() as u64)
+        .sum();
+    let coverage: Vec<Coverage> = machines
+        .par_iter()
+        .flat_map_iter(session::coverage)
+        .collect();
     let (mut sessions, mut events) = (Vec::new(), Vec::new());
     for (machine, timeline) in machines.into_iter().zip(timelines) {
         events.extend(on_timeline(machine, &timeline));
@@ -117,6 +135,7 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
     Ok(Analysis {
         sessions,
         events,
+        coverage,
         logs,
         skipped: std::mem::take(&mut found.skipped),
         other_files: found.other_files,

@@ -41,6 +41,32 @@ pub enum Command {
         #[command(flatten)]
         rows: Rows,
     },
+    /// Who, where and how often: a row an account, machine and kind of logon, with failures and times
+    #[command(after_help = SUMMARY_EXAMPLES)]
+    Summary {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+    },
+    /// One session as a story: every record it rests on, what each changed, and why its end is what it is
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    #[command(mut_arg("format", |arg| arg
+        .value_parser(PossibleValuesParser::new(["text", "json"]).map(story_format))
+        .help("How to write: text, unless FILE's extension is json")))]
+    Explain {
+        /// The session's id, or as much of its beginning as names no other (4 hex digits at least)
+        #[arg(value_name = "SESSION_ID", value_parser = session_id)]
+        id: String,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// What the logs can speak of: a row a channel of a machine, with gaps, clears, clock changes and damage
+    #[command(after_help = COVERAGE_EXAMPLES)]
+    Coverage {
+        #[command(flatten)]
+        run: Run,
+    },
     /// Writes event logs from a scenario, for tests and training
     #[command(after_help = SYNTH_EXAMPLES)]
     Synth {
@@ -52,6 +78,30 @@ pub enum Command {
         folder: PathBuf,
     },
 }
+
+const SUMMARY_EXAMPLES: &str = "\
+Examples:
+  winsessions summary logs/                                     people first, services last
+  winsessions summary --no-service --format csv logs/ > who.csv
+  winsessions summary --from 2020-09-19 --account 'CORP\\adm*' logs/
+A session counts whole where it overlaps --from and --to. --interactive leaves failed logons out.
+Accounts are joined by SID; a failed logon that names none stands under the name that was tried.
+`winsessions sessions --help` explains kinds, accounts and exit status.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  winsessions explain 3f2a logs/                        the session whose id begins so
+  winsessions explain 3f2a9c0d5e6f7081 --format json logs/
+`winsessions sessions` gives the ids: column session_id, and on a wide terminal SESSION. A session
+has the same id in every run over any evidence that holds its start.";
+
+const COVERAGE_EXAMPLES: &str = "\
+Examples:
+  winsessions coverage /evidence/host1                 from when to when, and what is missing
+  winsessions coverage --format json logs/ | jq '.coverage[] | {host, channel, gaps, clears}'
+MISSING counts numbers between records of the machine's own logs that are in none of them; CLOCK
+changes of the clock by a second or more; COPIES records found again in another log. csv, json and
+jsonl hold more.";
 
 const SYNTH_EXAMPLES: &str = "Example:
   winsessions synth fixtures/workday/scenario.toml /tmp/workday
@@ -159,6 +209,23 @@ impl Rows {
             interactive: self.interactive,
             no_service: self.no_service,
         })
+    }
+}
+
+/// A story is text, or the session's JSON.
+fn story_format(name: String) -> Format {
+    match name.as_str() {
+        "json" => Format::Json,
+        _ => Format::Table,
+    }
+}
+
+/// The beginning of a session's id.
+fn session_id(text: &str) -> Result<String, String> {
+    let is_id = (4..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_id {
+        true => Ok(text.to_lowercase()),
+        false => Err("a session's id is 16 hex digits; its first 4 or more will do".to_owned()),
     }
 }
 
@@ -290,7 +357,11 @@ mod tests {
     fn run(arguments: &[&str]) -> Run {
         let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);
         match Cli::try_parse_from(line).unwrap().command {
-            Command::Sessions { run, .. } | Command::Events { run, .. } => run,
+            Command::Sessions { run, .. }
+            | Command::Events { run, .. }
+            | Command::Summary { run, .. }
+            | Command::Explain { run, .. }
+            | Command::Coverage { run } => run,
             Command::Synth { .. } => unreachable!("no rows"),
         }
     }
@@ -313,6 +384,9 @@ mod tests {
             EXIT_STATUS,
             SESSIONS_EXAMPLES,
             EVENTS_EXAMPLES,
+            COVERAGE_EXAMPLES,
+            EXPLAIN_EXAMPLES,
+            SUMMARY_EXAMPLES,
             KINDS,
             ACCOUNTS,
             MARKS,

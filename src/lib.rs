@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> export
+//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
 //! ```
 //!
 //! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
@@ -21,5 +21,6 @@ pub mod log;
 mod named;
 pub mod session;
 pub mod sid;
+pub mod summary;
 pub mod synth;
 pub mod time;

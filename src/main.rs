@@ -9,10 +9,13 @@ use cli::{Cli, Command, Run};
 use output::{OpenError, Output};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use winsessions::analysis::{Analysis, Options, analyse};
 use winsessions::error::Error;
-use winsessions::export::{self, Row, Tabular, View, messages, visible};
+use winsessions::export::{self, Format, Row, Tabular, View, messages, visible};
+use winsessions::session::Session;
+use winsessions::summary::summarize;
 use winsessions::synth;
 
 /// How wide tables are where no terminal says.
@@ -57,6 +60,25 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 to.write(&view, &kept.collect::<Vec<_>>())
             })
         }
+        Command::Summary { run, rows } => {
+            let filter = rows.filter(None).map_err(usage)?;
+            export(&run, |analysis, to| {
+                let view = View::new(analysis, None);
+                let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                let events = analysis.events.iter();
+                let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                let rows = summarize(sessions, failures);
+                to.write(&view, &rows.iter().collect::<Vec<_>>())
+            })
+        }
+        Command::Explain { id, run } => export(&run, |analysis, to| {
+            let session = find(analysis, &id)?;
+            to.tell(&View::new(analysis, None), session)
+        }),
+        Command::Coverage { run } => export(&run, |analysis, to| {
+            let rows: Vec<_> = analysis.coverage.iter().collect();
+            to.write(&View::new(analysis, None), &rows)
+        }),
         Command::Synth { scenario, folder } => {
             let mut stdout = io::stdout().lock();
             for log in synth::run(&scenario, &folder)? {
@@ -71,14 +93,15 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
 /// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
 fn export(
     run: &Run,
-    write: impl FnOnce(&Analysis, &mut Destination) -> io::Result<()>,
+    write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
     let threads = run.threads.map(usize::from);
     let analysis = analyse(&run.paths, &Options { threads })?;
-    write(&analysis, &mut to)
-        .and_then(|()| to.output.finish())
-        .map_err(|source| output_failure(run, source))?;
+    write(&analysis, &mut to)?;
+    to.output
+        .finish()
+        .map_err(|source| output_failure(run.file().cloned(), source))?;
     if !run.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
         let _ = messages::write(&analysis, &mut io::stderr().lock());
@@ -92,7 +115,8 @@ fn export(
 /// Where rows go, and how.
 struct Destination {
     output: Output,
-    format: export::Format,
+    path: Option<PathBuf>,
+    format: Format,
     width: usize,
 }
 
@@ -100,20 +124,31 @@ impl Destination {
     fn open(run: &Run) -> Result<Self, Failure> {
         let output = match run.file() {
             Some(file) => Output::open(file, &run.paths).map_err(|error| match error {
-                OpenError::Io(source) => output_failure(run, source),
+                OpenError::Io(source) => output_failure(Some(file.clone()), source),
                 refused => usage(refused),
             })?,
             None => Output::stdout(),
         };
         Ok(Destination {
             output,
+            path: run.file().cloned(),
             format: run.format(io::stdout().is_terminal()),
             width: terminal_width(),
         })
     }
 
-    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> io::Result<()> {
+    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> Result<(), Failure> {
         export::write(self.format, view, rows, self.width, &mut self.output)
+            .map_err(|source| output_failure(self.path.clone(), source))
+    }
+
+    /// Tells a session as a story, or writes it as JSON.
+    fn tell(&mut self, view: &View<'_>, session: &Session) -> Result<(), Failure> {
+        if let Format::Json | Format::Jsonl = self.format {
+            return self.write(view, &[session]);
+        }
+        export::explain(view, session, self.width, &mut self.output)
+            .map_err(|source| output_failure(self.path.clone(), source))
     }
 }
 
@@ -174,11 +209,34 @@ fn usage(message: impl Display) -> Failure {
     Failure::Usage(Cli::command().error(ErrorKind::ValueValidation, text))
 }
 
-fn output_failure(run: &Run, source: io::Error) -> Failure {
-    Failure::Error(Error::Output {
-        path: run.file().cloned(),
-        source,
-    })
+fn output_failure(path: Option<PathBuf>, source: io::Error) -> Failure {
+    Failure::Error(Error::Output { path, source })
+}
+
+/// How many sessions are named where an id fits several.
+const CANDIDATES: usize = 10;
+
+/// The one session whose id begins with `id`.
+fn find<'a>(analysis: &'a Analysis, id: &str) -> Result<&'a Session, Failure> {
+    let all = &analysis.sessions;
+    let fits: Vec<&Session> = all.iter().filter(|s| s.id.starts_with(id)).collect();
+    match fits.as_slice() {
+        [one] => Ok(one),
+        [] => Err(usage(format!(
+            "none of the {} sessions in this evidence has an id that begins with {id}; \
+             `winsessions sessions` lists them",
+            all.len()
+        ))),
+        several => {
+            let count = several.len();
+            let ids: Vec<&str> = several.iter().take(CANDIDATES).map(|s| &*s.id).collect();
+            let ids = ids.join(", ");
+            let more = if count > CANDIDATES { ", ..." } else { "" };
+            Err(usage(format!(
+                "{count} sessions have an id that begins with {id}: {ids}{more}"
+            )))
+        }
+    }
 }
 
 /// The reader of our standard output went away (`| head`): it has what it wants.

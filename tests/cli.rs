@@ -1,5 +1,6 @@
 //! The program as it is called: arguments, exit status, what goes where.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -38,6 +39,12 @@ fn wrong_usage_is_status_2_with_nothing_on_standard_output() {
         &["sessions", "x", "--kind", "remote"],
         &["sessions", "x", "--class", "admins"],
         &["events", "x", "--at", "2020-01-01"],
+        &["summary", "x", "--kind", "remote"],
+        &["coverage", "x", "--kind", "rdp"],
+        &["explain", "abc", "x"],
+        &["explain", "not-an-id", "x"],
+        &["explain", "0123456789abcdef"],
+        &["explain", "0123456789abcdef", "x", "--format", "csv"],
     ] {
         let output = winsessions(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -183,13 +190,16 @@ fn threads_and_the_order_of_arguments_do_not_change_a_byte() {
     let evidence = evidence();
     let logs = logs(evidence.path());
     let mut forward: Vec<&str> = logs.iter().map(|log| path(log)).collect();
-    for format in ["csv", "json", "jsonl"] {
-        let start = ["sessions", "--format", format, "--threads"];
+    let every = ["sessions", "summary", "coverage"];
+    let every =
+        every.map(|command| ["csv", "json", "jsonl", "table"].map(|format| (command, format)));
+    for (command, format) in every.into_iter().flatten() {
+        let start = [command, "--format", format, "--threads"];
         let one = winsessions(&[&start[..], &["1"], &forward].concat());
         forward.reverse();
         let four = winsessions(&[&start[..], &["4"], &forward].concat());
         assert!(!one.stdout.is_empty());
-        assert_eq!(one.stdout, four.stdout, "{format}");
+        assert_eq!(one.stdout, four.stdout, "{command} {format}");
     }
 }
 
@@ -237,4 +247,160 @@ fn a_filter_leaves_rows_out_and_a_time_adds_the_state() {
     assert_eq!(none.lines().count(), 1);
     let header = rows(&["--at", "2020-01-01"]);
     assert!(header.lines().next().unwrap().ends_with(",state_at,schema"));
+}
+
+/// The rows of a command's CSV by the names of their columns.
+fn csv(arguments: &[&str]) -> Vec<BTreeMap<String, String>> {
+    let output = winsessions(&[arguments, &["--format", "csv", "-q"]].concat());
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn fixture(name: &str) -> String {
+    format!("{}/fixtures/{name}/evidence", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn coverage_tells_of_every_machine_and_channel_from_when_to_when() {
+    let rows = csv(&["coverage", &fixture("workday")]);
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    for (column, value) in [
+        ("host", "WS-ALDER.corp.example"),
+        ("channel", "Security"),
+        ("origin", "live"),
+        ("first_record", "1"),
+        ("last_record", "161"),
+        ("records", "161"),
+        ("duplicates", "0"),
+        ("gap_count", "0"),
+        ("wrapped", "false"),
+        ("boot_count", "2"),
+        ("schema", "winsessions/coverage/1"),
+    ] {
+        assert_eq!(row[column], value, "{column}");
+    }
+}
+
+#[test]
+fn coverage_of_a_log_and_its_copy_counts_each_record_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("{}/WS-ALDER/Security.evtx", fixture("workday"));
+    for name in ["a.evtx", "b.evtx"] {
+        fs::copy(&log, folder.path().join(name)).unwrap();
+    }
+    let rows = csv(&["coverage", path(folder.path())]);
+    assert_eq!(rows.len(), 1);
+    let counts = ["records", "duplicates", "log_count", "conflict_count"];
+    assert_eq!(
+        counts.map(|column| &*rows[0][column]),
+        ["161", "161", "2", "0"]
+    );
+}
+
+#[test]
+fn coverage_names_the_records_that_damage_hides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(format!("{}/WS-ALDER/Security.evtx", fixture("workday"))).unwrap();
+    // The tenth record of the first chunk loses its magic.
+    let starts = (4096..65536).filter(|&at| bytes[at..].starts_with(b"\x2a\x2a\0\0"));
+    let tenth = starts.collect::<Vec<_>>()[9];
+    bytes[tenth] = 0;
+    let log = folder.path().join("Security.evtx");
+    fs::write(&log, bytes).unwrap();
+    let output = winsessions(&["coverage", "--format", "json", path(&log)]);
+    assert_eq!(output.status.code(), Some(3));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "winsessions/coverage/1");
+    let row = &document["coverage"][0];
+    let gaps = row["gaps"].as_array().unwrap();
+    assert_eq!(gaps.len(), 1, "{row}");
+    assert_eq!(gaps[0]["records"], row["missing_records"]);
+    assert!(gaps[0]["before"].as_str() < gaps[0]["after"].as_str());
+    assert_eq!(row["logs"][0]["file"], path(&log));
+    assert_eq!(row["records_damaged"], row["logs"][0]["records_damaged"]);
+}
+
+#[test]
+fn the_summary_counts_every_session_once_and_takes_the_filters_of_sessions() {
+    for name in ["workday", "server", "crash", "renamed", "two-hosts"] {
+        let evidence = fixture(name);
+        for filter in [&[][..], &["--interactive"], &["--no-service"]] {
+            let sessions = csv(&[&["sessions", &evidence][..], filter].concat());
+            let summary = csv(&[&["summary", &evidence][..], filter].concat());
+            let sum: usize = summary
+                .iter()
+                .map(|r| r["sessions"].parse::<usize>().unwrap())
+                .sum();
+            assert_eq!(sum, sessions.len(), "{name} {filter:?}");
+        }
+        let refused = csv(&["events", &evidence]);
+        let refused = refused
+            .iter()
+            .filter(|row| row["event"] == "logon-failed")
+            .count();
+        let summary = csv(&["summary", &evidence]);
+        let sum: usize = summary
+            .iter()
+            .map(|r| r["failures"].parse::<usize>().unwrap())
+            .sum();
+        assert_eq!(sum, refused, "{name}");
+    }
+}
+
+#[test]
+fn a_session_is_explained_by_any_beginning_of_its_id_that_names_no_other() {
+    let evidence = fixture("workday");
+    let sessions = csv(&["sessions", &evidence]);
+    let row = sessions.iter().find(|row| row["kind"] == "rdp").unwrap();
+    let id = &row["session_id"];
+    let whole = winsessions(&["explain", "-q", id, &evidence]);
+    assert_eq!(whole.status.code(), Some(0));
+    let told = String::from_utf8(whole.stdout.clone()).unwrap();
+    assert!(told.starts_with(&format!("Session {id}\n")), "{told}");
+    for word in [
+        "bob.kern",
+        "rdp-reconnect",
+        "event 4647",
+        &row["end"],
+        "disconnected",
+    ] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let upper = id[..6].to_uppercase();
+    let part = winsessions(&["explain", "-q", &upper, &evidence]);
+    assert_eq!(part.stdout, whole.stdout);
+    let json = winsessions(&["explain", "-q", id, &evidence, "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(document["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(document["sessions"][0]["session_id"], **id);
+}
+
+#[test]
+fn an_id_that_no_session_has_is_status_2_and_says_so() {
+    let output = winsessions(&["explain", "0000000000000000", &fixture("workday")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(
+        stderr(&output).contains("0000000000000000"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn every_session_of_the_fixtures_has_a_story_that_names_all_its_records() {
+    let evidence = fixture("server");
+    let output = winsessions(&["sessions", "-q", "--format", "jsonl", &evidence]);
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let session: serde_json::Value = serde_json::from_str(line).unwrap();
+        let id = session["session_id"].as_str().unwrap();
+        let story = winsessions(&["explain", "-q", id, &evidence]);
+        assert_eq!(story.status.code(), Some(0), "{id}");
+        let story = String::from_utf8(story.stdout).unwrap();
+        for record in session["records"].as_array().unwrap() {
+            let named = format!("record {}", record["record_id"]);
+            assert!(story.contains(&named), "{id} {named}");
+        }
+    }
 }

@@ -309,6 +309,7 @@ impl Collector {
             Some(span) if id > span.last_id && (!(live && span.live) || id == span.last_id + 1) => {
                 let previous = span.last_time;
                 span.last_id = id;
+                span.records += 1;
                 span.last_time = time;
                 span.latest = span.latest.max(time);
                 span.earliest = span.earliest.min(time);
@@ -323,6 +324,7 @@ impl Collector {
                     computer,
                     first_id: id,
                     last_id: id,
+                    records: 1,
                     first_time: time,
                     last_time: time,
                     earliest: time,

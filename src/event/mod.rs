@@ -276,6 +276,8 @@ pub struct Span {
     pub first_id: u64,
     /// The highest EventRecordID.
     pub last_id: u64,
+    /// How many records there are; in a live log one for each number.
+    pub records: u64,
     /// The time of the first record.
     pub first_time: Time,
     /// The time of the last record.

@@ -26,7 +26,7 @@ pub enum Cell<'a> {
     /// Several texts: an array in JSON, joined in CSV.
     List {
         /// The texts in order.
-        items: Vec<&'a str>,
+        items: Vec<Cow<'a, str>>,
         /// What joins them in CSV.
         separator: &'static str,
     },
@@ -36,7 +36,7 @@ impl<'a> Cell<'a> {
     /// A list that CSV joins with `separator`.
     pub fn list(items: impl IntoIterator<Item = &'a str>, separator: &'static str) -> Self {
         Cell::List {
-            items: items.into_iter().collect(),
+            items: items.into_iter().map(Cow::Borrowed).collect(),
             separator,
         }
     }

@@ -6,13 +6,16 @@
 use super::cell::Cell;
 use super::json::objects;
 use crate::analysis::{Analysis, TimelineEvent};
-use crate::damage::Damage;
-use crate::event::{Event, LogIndex, LogonType, Text, status_text};
+use crate::damage::{Damage, DamageKind};
+use crate::event::{LogIndex, LogonType, Text};
 use crate::evidence::Skipped;
 use crate::filter::{event_class, state_at};
 use crate::log::LogAccount;
-use crate::session::{Interval, Part, RecordRef, Session};
+use crate::session::{
+    Clear, ClockChange, Conflict, Coverage, Gap, Holding, Interval, Mark, Part, RecordRef, Session,
+};
 use crate::sid::Sid;
+use crate::summary::{Reason, Summary};
 use crate::time::Time;
 use serde::ser::SerializeMap;
 use std::borrow::Cow;
@@ -53,8 +56,13 @@ impl<'a> View<'a> {
         self.by_id.get(event.session.as_deref()?).copied()
     }
 
-    fn file(&self, log: LogIndex) -> Option<Cow<'a, str>> {
+    pub(super) fn file(&self, log: LogIndex) -> Option<Cow<'a, str>> {
         self.analysis.path(log).map(|path| path_text(path))
+    }
+
+    /// What became of a log.
+    pub(super) fn log(&self, log: LogIndex) -> Option<&'a LogAccount> {
+        self.analysis.logs.get(log.0 as usize)
     }
 
     fn record(&self, session: &'a Session, index: Option<usize>) -> Cell<'a> {
@@ -137,6 +145,40 @@ impl Row for TimelineEvent {
     }
 }
 
+impl Row for Coverage {
+    const SCHEMA: &'static str = "winsessions/coverage/1";
+    const LIST: &'static str = "coverage";
+
+    fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        COVERAGE.iter()
+    }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("logs", &objects(view, &self.logs, HOLDINGS))?;
+        map.serialize_entry("gaps", &objects(view, &self.gaps, GAPS))?;
+        map.serialize_entry("clears", &objects(view, &self.clears, CLEARS))?;
+        let changes = objects(view, &self.clock_changes, CLOCK_CHANGES);
+        map.serialize_entry("clock_changes", &changes)?;
+        map.serialize_entry("boots", &objects(view, &self.boots, MARKS))?;
+        let losses = objects(view, &self.audit_losses, MARKS);
+        map.serialize_entry("audit_losses", &losses)?;
+        map.serialize_entry("conflicts", &objects(view, &self.conflicts, CONFLICTS))
+    }
+}
+
+impl Row for Summary {
+    const SCHEMA: &'static str = "winsessions/summary/1";
+    const LIST: &'static str = "summary";
+
+    fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        SUMMARY.iter()
+    }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("reasons", &objects(view, &self.reasons, REASONS))
+    }
+}
+
 fn text(value: &Option<Text>) -> Cell<'_> {
     value.as_deref().into()
 }
@@ -153,12 +195,6 @@ fn words(value: &Option<Text>) -> Cell<'_> {
     value.as_deref().map_or(Cell::Empty, |words| {
         Cell::list(words.split_ascii_whitespace(), " ")
     })
-}
-
-/// Why a logon failed, in words: by the finer code if that says something, else by the other.
-pub(super) fn failure_text(event: &Event) -> Option<&'static str> {
-    let codes = [event.sub_status, event.status];
-    codes.into_iter().flatten().find_map(status_text)
 }
 
 /// A row a session.
@@ -267,7 +303,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("privileges", "The privileges, or the SIDs of the groups; separated by blanks in CSV.", |_, e| words(&e.event.privileges)),
     column("status", "NTSTATUS of a failure, or the error of a Kerberos record, hex.", |_, e| Cell::status(e.event.status)),
     column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.sub_status)),
-    column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| failure_text(&e.event).into()),
+    column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| e.failure_text().into()),
     column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
     column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
     column("session_id", "The session that it belongs to, if any.", |_, e| text(&e.session)),
@@ -328,6 +364,155 @@ pub static RECORDS: &[Column<RecordRef>] = &[
     column("event_id", "Its event ID.", |_, r| r.event_id.into()),
     column("time", "Its time.", |_, r| r.time.into()),
     column("role", "What it proves about the session.", |_, r| r.role.name().into()),
+];
+
+/// A row a channel of a machine.
+#[rustfmt::skip]
+pub static COVERAGE: &[Column<Coverage>] = &[
+    column("host", "The machine's latest name.", |_, c| (&*c.host).into()),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::list(c.host_aliases.iter().map(|name| &**name), ";")),
+    column("channel", "The channel.", |_, c| (&*c.channel).into()),
+    column("origin", "`live`, `exported` or `both`: whether a missing number is a missing record.", |_, c| c.origin.name().into()),
+    column("first_record", "The lowest record number.", |_, c| c.first.0.into()),
+    column("first_time", "The time of that record.", |_, c| c.first.1.into()),
+    column("last_record", "The highest record number.", |_, c| c.last.0.into()),
+    column("last_time", "The time of that record; earlier than `first_time` where the clock was set back.", |_, c| c.last.1.into()),
+    column("records", "Records that were read, each once.", |_, c| c.records.into()),
+    column("duplicates", "Further copies of them, in other logs or places; of a log that leaves out records only logon-related ones can be told.", |_, c| c.duplicates.into()),
+    column("log_count", "How many logs hold it.", |_, c| count(&c.logs)),
+    column("gap_count", "Runs of missing numbers between records of the machine's own logs.", |_, c| count(&c.gaps)),
+    column("missing_records", "How many records those gaps hide.", |_, c| c.missing().into()),
+    column("left_out_records", "Numbers that exported or forwarded logs leave out between their first and last records: a filter, no loss.", |_, c| c.left_out.into()),
+    column("wrapped", "Whether the oldest records are not there (overwritten, as a rule): the numbers do not begin at 1 and no clear says why.", |_, c| c.wrapped.into()),
+    column("clear_count", "How often the log was cleared, as far as records say so.", |_, c| count(&c.clears)),
+    column("clock_change_count", "Changes of the clock that it records.", |_, c| count(&c.clock_changes)),
+    column("clock_step_count", "Those by a second or more.", |_, c| (c.clock_steps().count() as u64).into()),
+    column("boot_count", "Boots that it records.", |_, c| count(&c.boots)),
+    column("audit_loss_count", "Records in which Windows says that audit events were lost (1101, 1108).", |_, c| count(&c.audit_losses)),
+    column("conflict_count", "Records that two logs hold with different contents; the first log's was used.", |_, c| count(&c.conflicts)),
+    column("records_damaged", "Records of its logs that could not be decoded, of whichever channel they were.", |view, c| of_logs(view, c, |l| l.account.damaged).into()),
+    column("checksum_failures", "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
+    column("logs_cut", "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
+    column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
+];
+
+fn count<T>(list: &[T]) -> Cell<'static> {
+    (list.len() as u64).into()
+}
+
+fn of_logs(view: &View<'_>, coverage: &Coverage, value: fn(&LogAccount) -> u64) -> u64 {
+    let logs = coverage.logs.iter().filter_map(|held| view.log(held.log));
+    logs.map(value).fold(0, u64::saturating_add)
+}
+
+/// Whether a log ends inside a chunk.
+pub(super) fn is_cut(log: &LogAccount) -> bool {
+    let damage = &log.account.damage;
+    damage
+        .iter()
+        .any(|damage| damage.kind == DamageKind::CutChunk)
+}
+
+/// The logs that hold a channel, with what became of each.
+#[rustfmt::skip]
+pub static HOLDINGS: &[Column<Holding>] = &[
+    column("file", "The log.", |view, h| view.file(h.log).into()),
+    column("origin", "`live` or `exported`: whether a missing number is a missing record.", |_, h| (if h.live { "live" } else { "exported" }).into()),
+    column("records", "Records of the channel that it holds.", |_, h| h.records.into()),
+    column("first_record", "The lowest record number.", |_, h| h.first.0.into()),
+    column("first_time", "The time of that record.", |_, h| h.first.1.into()),
+    column("last_record", "The highest record number.", |_, h| h.last.0.into()),
+    column("last_time", "The time of that record.", |_, h| h.last.1.into()),
+    column("records_damaged", "Records of the log that could not be decoded.", |view, h| view.log(h.log).map(|l| l.account.damaged).into()),
+    column("checksum_failures", "Header and data checksums that do not match.", |view, h| view.log(h.log).map(|l| l.account.bad_checksums).into()),
+    column("cut", "Whether it ends inside a chunk.", |view, h| view.log(h.log).map(is_cut).into()),
+    column("trailing_bytes", "Bytes after the last whole chunk.", |view, h| view.log(h.log).map(|l| l.account.trailing_bytes).into()),
+];
+
+/// Numbers that are missing, in order.
+#[rustfmt::skip]
+pub static GAPS: &[Column<Gap>] = &[
+    column("first_record", "The first missing number.", |_, g| g.first.into()),
+    column("last_record", "The last missing number.", |_, g| g.last.into()),
+    column("records", "How many are missing.", |_, g| g.records().into()),
+    column("before", "The time of the record before.", |_, g| g.before.into()),
+    column("after", "The time of the record after; between the two the log cannot speak.", |_, g| g.after.into()),
+    column("cause", "`cleared` if the log was cleared there, else `missing`.", |_, g| g.cause.name().into()),
+];
+
+/// When a log was cleared, in order.
+#[rustfmt::skip]
+pub static CLEARS: &[Column<Clear>] = &[
+    column("time", "When it was cleared.", |_, c| c.record.time.into()),
+    column("event_id", "The event ID of the record that says so.", |_, c| c.record.event_id.into()),
+    column("record_id", "Its EventRecordID.", |_, c| c.record.record_id.into()),
+    column("by_name", "The account that did it.", |_, c| text(&c.by.name)),
+    column("by_domain", "Its domain.", |_, c| text(&c.by.domain)),
+    column("by_sid", "Its security identifier.", |_, c| sid(&c.by.sid)),
+];
+
+/// Changes of the clock, in order.
+#[rustfmt::skip]
+pub static CLOCK_CHANGES: &[Column<ClockChange>] = &[
+    column("time", "The time of the record, by one clock or the other.", |_, c| c.record.time.into()),
+    column("event_id", "Its event ID.", |_, c| c.record.event_id.into()),
+    column("record_id", "Its EventRecordID.", |_, c| c.record.record_id.into()),
+    column("previous_time", "The clock before.", |_, c| c.previous.into()),
+    column("new_time", "The clock after.", |_, c| c.new.into()),
+    column("step_seconds", "How far the clock went forward; negative if back.", |_, c| c.step().map(Cell::Seconds).unwrap_or(Cell::Empty)),
+    column("by_name", "The account that did it.", |_, c| text(&c.by.name)),
+    column("by_domain", "Its domain.", |_, c| text(&c.by.domain)),
+    column("by_sid", "Its security identifier.", |_, c| sid(&c.by.sid)),
+    column("process_name", "The path of the process that did it.", |_, c| text(&c.process)),
+];
+
+/// Records that mark a boot or a loss, in order.
+#[rustfmt::skip]
+pub static MARKS: &[Column<Mark>] = &[
+    column("time", "Its time.", |_, m| m.time.into()),
+    column("event_id", "Its event ID.", |_, m| m.event_id.into()),
+    column("record_id", "Its EventRecordID.", |_, m| m.record_id.into()),
+];
+
+/// Records that two logs hold with different contents, in order.
+#[rustfmt::skip]
+pub static CONFLICTS: &[Column<Conflict>] = &[
+    column("record_id", "Its EventRecordID.", |_, c| c.record_id.into()),
+    column("time", "Its time.", |_, c| c.time.into()),
+    column("file", "The log whose contents are used.", |view, c| view.file(c.used).into()),
+    column("other_file", "The log that says something else.", |view, c| view.file(c.other).into()),
+];
+
+/// A row a machine, account and kind of logon.
+#[rustfmt::skip]
+pub static SUMMARY: &[Column<Summary>] = &[
+    column("host", "The machine's latest name; machines of one name share their rows.", |_, s| (&*s.host).into()),
+    column("account_name", "The account's latest name, exactly as recorded.", |_, s| text(&s.account.name)),
+    column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
+    column("account_sid", "The account's security identifier: what accounts are joined by; where no record tells it, by name and domain.", |_, s| sid(&s.account.sid)),
+    column("account_class", "What kind of account the SID denotes.", |_, s| s.class.name().into()),
+    column("interactivity", "`interactive`, `non-interactive`, `network` or `unknown`.", |_, s| s.interactivity.name().into()),
+    column("kind", "What the logons really were; of failed ones what they would have been; empty if not known.", |_, s| s.kind.map(|kind| kind.name()).into()),
+    column("sessions", "How many sessions.", |_, s| s.sessions.into()),
+    column("standing_sessions", "How many of them exist from the beginning of a boot to its end, one per boot.", |_, s| s.standing.into()),
+    column("logons", "How many logons those sessions hold: unlocks, reconnects, the starts of services.", |_, s| s.logons.into()),
+    column("failures", "How many logons failed.", |_, s| s.failures.into()),
+    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::List {
+        items: s.reasons.iter().map(|reason| format!("{}={}", reason.text, reason.count).into()).collect(),
+        separator: ";",
+    }),
+    column("first_seen", "The first sign: a session's start (where that is unknown, its latest bound) or a failed logon.", |_, s| s.first_seen.into()),
+    column("last_seen", "The last sign: the earliest moment that its last session can have ended, or a failed logon.", |_, s| s.last_seen.into()),
+    column("total_seconds", "The sum of the durations that are known; sessions at the same time count each.", |_, s| Cell::Seconds(s.total)),
+    column("unknown_durations", "How many sessions are not in it, since their duration is not known.", |_, s| s.of_unknown_duration.into()),
+    column("active_seconds", "The sum of their active time; empty if none is known. Desktop kinds only.", |_, s| s.active.map_or(Cell::Empty, Cell::Seconds)),
+];
+
+/// Why logons failed, the most frequent reason first.
+#[rustfmt::skip]
+pub static REASONS: &[Column<Reason>] = &[
+    column("reason", "In words; the code in hex where there are none.", |_, r| (&*r.text).into()),
+    column("count", "How many.", |_, r| r.count.into()),
 ];
 
 /// What became of each log.

@@ -90,6 +90,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-fn counted(count: u64, noun: &str) -> String {
+/// `1 record`, `2 records`
+pub(super) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

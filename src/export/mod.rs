@@ -7,6 +7,7 @@
 mod cell;
 pub mod columns;
 mod csv;
+mod explain;
 mod json;
 pub mod messages;
 mod table;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use cell::Cell;
 pub use columns::{Row, View};
+pub use explain::explain;
 pub use table::{TableColumn, Tabular};
 pub use text::visible;
 

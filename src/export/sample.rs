@@ -371,6 +371,7 @@ pub fn analysis() -> Analysis {
     Analysis {
         sessions: vec![hostile, before, system, plain, runas, open],
         events,
+        coverage: coverage(),
         logs,
         skipped: vec![Skipped {
             path: "case/Sys\u{202e}tem.evtx".into(),
@@ -379,4 +380,107 @@ pub fn analysis() -> Analysis {
         other_files: 12,
         conflicts: 1,
     }
+}
+
+/// A Security log with everything that can be said of one, and an exported one of a hostile name.
+fn coverage() -> Vec<Coverage> {
+    let mark = |record_id, event_id, at: &str| Mark {
+        record_id,
+        event_id,
+        time: time(at),
+    };
+    let first = (100, time("2020-09-18T23:59"));
+    let last = (900, time("2020-09-19T22:10"));
+    let security = Coverage {
+        host: "WS01".into(),
+        host_aliases: [].into(),
+        channel: "Security".into(),
+        origin: Origin::Both,
+        first,
+        last,
+        records: 701,
+        duplicates: 12,
+        left_out: 3,
+        wrapped: true,
+        logs: vec![
+            Holding {
+                log: LogIndex(0),
+                records: 701,
+                first,
+                last,
+                live: true,
+            },
+            Holding {
+                log: LogIndex(1),
+                records: 12,
+                first: (200, time("2020-09-19T03:20")),
+                last: (214, time("2020-09-19T06:00")),
+                live: false,
+            },
+        ],
+        gaps: vec![
+            Gap {
+                first: 301,
+                last: 340,
+                before: time("2020-09-19T03:30"),
+                after: time("2020-09-19T03:41:15.5"),
+                cause: GapCause::Missing,
+            },
+            Gap {
+                first: 400,
+                last: 459,
+                before: time("2020-09-19T05:59"),
+                after: time("2020-09-19T06:00"),
+                cause: GapCause::Cleared,
+            },
+        ],
+        clears: vec![Clear {
+            record: mark(460, 1102, "2020-09-19T06:00"),
+            by: account("ev\nil", "WS01", "S-1-5-21-1-2-3-1002"),
+        }],
+        clock_changes: vec![
+            ClockChange {
+                record: mark(350, 4616, "2020-09-19T05:00"),
+                previous: Some(time("2020-09-19T06:00")),
+                new: Some(time("2020-09-19T05:00")),
+                by: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
+                process: Some(r"C:\Windows\System32\rundll32.exe".into()),
+            },
+            ClockChange {
+                record: mark(351, 4616, "2020-09-19T05:00:01"),
+                previous: Some(time("2020-09-19T05:00:01")),
+                new: Some(time("2020-09-19T05:00:01.05")),
+                by: account("LOCAL SERVICE", "NT AUTHORITY", "S-1-5-19"),
+                process: None,
+            },
+        ],
+        boots: vec![mark(101, 4608, "2020-09-19T03:00:01.25")],
+        audit_losses: vec![mark(100, 1101, "2020-09-18T23:59")],
+        conflicts: vec![Conflict {
+            channel: "Security".into(),
+            record_id: 205,
+            time: time("2020-09-19T03:25"),
+            used: LogIndex(0),
+            other: LogIndex(1),
+        }],
+    };
+    let exported = Coverage {
+        host: "=cmd|'/c calc'!A0,\"x\"".into(),
+        host_aliases: ["WIN-03DLIIOFRRA".into(), "a;b".into()].into(),
+        channel: "Microsoft-Windows-\u{202e}Terminal\u{1b}[2J".into(),
+        origin: Origin::Exported,
+        records: 1,
+        duplicates: 0,
+        left_out: 0,
+        wrapped: false,
+        logs: vec![],
+        gaps: vec![],
+        clears: vec![],
+        clock_changes: vec![],
+        boots: vec![],
+        audit_losses: vec![],
+        conflicts: vec![],
+        ..security.clone()
+    };
+    vec![exported, security]
 }

@@ -3,18 +3,26 @@
 //! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
 //! what a terminal would act on, and cut with `…` where it is too long.
 
-use super::columns::{Row, View, failure_text};
+use super::columns::{Row, View, is_cut};
+use super::messages::counted;
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
-use crate::session::{EndReason, EndSource, Flag, Kind, Session, StartSource};
+use crate::session::{Coverage, EndReason, EndSource, Flag, GapCause, Kind, Session, StartSource};
+use crate::summary::Summary;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Tables are never narrower: what matters first needs this much.
 pub const MIN_WIDTH: usize = 100;
+
+/// What stands before a detail of a row.
+const INDENT: &str = "    ";
+
+/// How many details of one sort are told one by one; JSON holds all.
+const TOLD: usize = 20;
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -85,6 +93,12 @@ pub trait Tabular: Row {
 
     /// The machine that a row stands under, with its earlier names.
     fn host(&self) -> (&Text, &[Text]);
+
+    /// What stands in lines of their own below a row; may hold anything, is made visible and cut later.
+    fn details(&self, view: &View<'_>) -> Vec<String> {
+        let _ = view;
+        Vec::new()
+    }
 }
 
 impl Tabular for Session {
@@ -145,6 +159,172 @@ impl Tabular for TimelineEvent {
     }
 }
 
+impl Tabular for Coverage {
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        column("CHANNEL", 0, [12, 20, 60], |_, c| {
+            // What nearly all channels begin with says nothing.
+            c.channel.strip_prefix("Microsoft-Windows-").unwrap_or(&c.channel).to_owned()
+        }),
+        column("FIRST (UTC)", 0, [16, 16, 19], |_, c| minute(c.first.1)),
+        column("LAST (UTC)", 0, [16, 16, 19], |_, c| minute(c.last.1)),
+        column("RECORDS", 0, [7, 7, 12], |_, c| c.records.to_string()),
+        column("NUMBERS", 3, [9, 15, 24], |_, c| format!("{}-{}", c.first.0, c.last.0)),
+        column("MISSING", 0, [7, 7, 12], |_, c| not_zero(c.missing())),
+        column("CLEARED", 0, [7, 7, 7], |_, c| not_zero(c.clears.len() as u64)),
+        column("CLOCK", 0, [5, 5, 8], |_, c| not_zero(c.clock_steps().count() as u64)),
+        column("BOOTS", 0, [5, 5, 8], |_, c| not_zero(c.boots.len() as u64)),
+        column("COPIES", 1, [6, 6, 12], |_, c| not_zero(c.duplicates)),
+        column("ORIGIN", 2, [8, 8, 8], |_, c| c.origin.to_string()),
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &self.host_aliases)
+    }
+
+    fn details(&self, view: &View<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.wrapped {
+            lines.push(format!(
+                "begins at record {}: older ones were overwritten, archived or lost",
+                self.first.0
+            ));
+        }
+        let gaps = self.gaps.iter().map(|gap| {
+            let cause = match gap.cause {
+                GapCause::Cleared => "were cleared",
+                GapCause::Missing => "are missing",
+            };
+            let (before, after) = (day_and_time(gap.before), day_and_time(gap.after));
+            format!(
+                "records {} to {} {cause} ({}), {before} to {after}",
+                gap.first,
+                gap.last,
+                gap.records()
+            )
+        });
+        few(&mut lines, gaps, "gaps");
+        let clears = self.clears.iter().map(|clear| {
+            let time = day_and_time(clear.record.time);
+            format!("cleared {time}{}", by(&clear.by))
+        });
+        few(&mut lines, clears, "clears");
+        let steps = self.clock_steps().map(|change| {
+            let time = day_and_time(change.record.time);
+            let step = match change.step() {
+                Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
+                Some(step) => format!("forward by {}", spoken(step)),
+                None => "by an unknown amount".to_owned(),
+            };
+            format!("clock set {step} at {time}{}", by(&change.by))
+        });
+        few(&mut lines, steps, "changes of the clock");
+        let losses = self.audit_losses.iter().map(|loss| {
+            let time = day_and_time(loss.time);
+            format!("audit events were lost: {} at {time}", loss.event_id)
+        });
+        few(&mut lines, losses, "losses of audit events");
+        if self.left_out > 0 {
+            let left_out = counted(self.left_out, "number");
+            lines.push(format!("{left_out} left out by an export or a collector"));
+        }
+        if !self.conflicts.is_empty() {
+            let conflicts = counted(self.conflicts.len() as u64, "record");
+            lines.push(format!("{conflicts} with other contents in another log"));
+        }
+        lines.extend(self.logs.iter().filter_map(|held| {
+            let (log, file) = (view.log(held.log)?, view.file(held.log)?);
+            let account = &log.account;
+            let found = [
+                (account.damaged, "record", " damaged"),
+                (account.bad_checksums, "bad checksum", ""),
+                (account.trailing_bytes, "trailing byte", ""),
+            ];
+            let found = found.iter().filter(|(count, ..)| *count > 0);
+            let mut found: Vec<String> = found
+                .map(|(count, noun, what)| format!("{}{what}", counted(*count, noun)))
+                .collect();
+            if is_cut(log) {
+                found.push("cut in mid-chunk".to_owned());
+            }
+            (!found.is_empty()).then(|| format!("{file}: {}", found.join(", ")))
+        }));
+        lines
+    }
+}
+
+impl Tabular for Summary {
+    const LEGEND: &'static str = "> at least: sessions of unknown duration are not in it";
+
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        keeping_the_name(column("ACCOUNT", 0, [14, 28, 48], |_, s| account(&s.account))),
+        column("KIND", 0, [12, 17, 20], |_, s| {
+            s.kind.map(|kind| kind.to_string()).unwrap_or_default()
+        }),
+        column("SESSIONS", 0, [8, 8, 12], |_, s| not_zero(s.sessions)),
+        column("FAILED", 0, [6, 6, 12], |_, s| not_zero(s.failures)),
+        column("FIRST (UTC)", 0, [10, 16, 19], |_, s| s.first_seen.map(minute).unwrap_or_default()),
+        column("LAST (UTC)", 0, [10, 16, 19], |_, s| s.last_seen.map(minute).unwrap_or_default()),
+        column("TOTAL", 1, [9, 9, 12], |_, s| total(s)),
+        column("ACTIVE", 2, [9, 9, 12], |_, s| s.active.filter(|&active| active > 0).map(spoken).unwrap_or_default()),
+        column("WHY FAILED", 3, [16, 16, 80], |_, s| {
+            let reasons = s.reasons.iter().map(|reason| format!("{} {}", reason.count, reason.text));
+            reasons.collect::<Vec<_>>().join(", ")
+        }),
+        column("LOGONS", 4, [6, 6, 12], |_, s| not_zero(s.logons)),
+        column("CLASS", 5, [12, 15, 20], |_, s| s.class.to_string()),
+        column("SID", 6, [46, 46, 46], |_, s| {
+            s.account.sid.as_ref().map(|sid| sid.to_string()).unwrap_or_default()
+        }),
+    ];
+
+    fn host(&self) -> (&Text, &[Text]) {
+        (&self.host, &[])
+    }
+}
+
+/// The sum of known durations; after a `>` where some are not known.
+fn total(summary: &Summary) -> String {
+    match (summary.total, summary.of_unknown_duration) {
+        (0, _) if summary.sessions == summary.of_unknown_duration => String::new(),
+        (total, 0) => spoken(total),
+        (total, _) => format!("> {}", spoken(total)),
+    }
+}
+
+/// The first of `some`, and how many more there are.
+fn few(lines: &mut Vec<String>, some: impl Iterator<Item = String>, what: &str) {
+    let mut some = some.fuse();
+    lines.extend(some.by_ref().take(TOLD));
+    match some.count() {
+        0 => {}
+        more => lines.push(format!("and {more} more {what}")),
+    }
+}
+
+/// ` by DOMAIN\name`, or nothing.
+fn by(who: &Account) -> String {
+    match account(who) {
+        who if who.is_empty() => who,
+        who => format!(" by {who}"),
+    }
+}
+
+/// A count that says nothing where it is zero.
+fn not_zero(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => count.to_string(),
+    }
+}
+
+/// `2020-09-19 03:21`
+fn minute(time: Time) -> String {
+    let text = day_and_time(time);
+    text.get(..16).map(str::to_owned).unwrap_or(text)
+}
+
 /// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
 ///
 /// # Errors
@@ -169,6 +349,10 @@ pub fn write<R: Tabular>(
             machine = Some(row.host());
         }
         line(out, &layout, |column| shown(column, view, row))?;
+        for detail in row.details(view) {
+            let detail = format!("{INDENT}{}", visible(&detail));
+            writeln!(out, "{}", cut(&detail, columns.max(MIN_WIDTH)))?;
+        }
     }
     if !R::LEGEND.is_empty() && !rows.is_empty() {
         writeln!(out, "\n{}", R::LEGEND)?;
@@ -286,7 +470,7 @@ fn heading((host, aliases): (&Text, &[Text])) -> String {
 }
 
 /// `DOMAIN\name`, else the SID.
-fn account(account: &Account) -> String {
+pub(super) fn account(account: &Account) -> String {
     match (&account.domain, &account.name, &account.sid) {
         (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
         (None, Some(name), _) => name.to_string(),
@@ -379,7 +563,7 @@ fn day_and_time(time: Time) -> String {
 }
 
 /// A span as people say it, in its two largest units: `<1s`, `12s`, `3m 12s`, `8h 05m`, `2d 04h`.
-fn spoken(ticks: Ticks) -> String {
+pub(super) fn spoken(ticks: Ticks) -> String {
     let seconds = ticks / TICKS_PER_SECOND;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes, seconds % 60) {
@@ -441,7 +625,7 @@ fn detail(row: &TimelineEvent) -> String {
     match event.action {
         Action::LogonFailed => {
             let code = event.sub_status.filter(|&code| code != 0).or(event.status);
-            failure_text(event)
+            row.failure_text()
                 .map(str::to_owned)
                 .or_else(|| code.map(|code| format!("{code:#010x}")))
                 .unwrap_or_default()
@@ -468,7 +652,7 @@ fn detail(row: &TimelineEvent) -> String {
             let details = event.details();
             let said = [&details.reason_text, &details.object, &details.message];
             let said = said.into_iter().find_map(Option::as_deref);
-            said.or(failure_text(event)).unwrap_or_default().to_owned()
+            said.or(row.failure_text()).unwrap_or_default().to_owned()
         }
     }
 }

@@ -3,9 +3,11 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
 use crate::session::{
-    EndReason, EndSource, Flag, Interactivity, Kind, PartReason, Role, Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, Origin, PartReason, Role,
+    Session, StartSource, State,
 };
 use crate::sid::AccountClass;
+use crate::summary::{Summary, summarize};
 
 /// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
 fn golden(name: &str, found: &[u8]) {
@@ -35,6 +37,31 @@ fn events(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
     out
 }
 
+fn coverage(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows: Vec<&Coverage> = analysis.coverage.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
+fn summary(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    let rows = summarize(&analysis.sessions, &analysis.events);
+    let rows: Vec<&Summary> = rows.iter().collect();
+    let mut out = Vec::new();
+    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    out
+}
+
+fn stories(analysis: &Analysis, width: usize) -> Vec<u8> {
+    let view = View::new(analysis, None);
+    let mut out = Vec::new();
+    for session in &analysis.sessions {
+        explain(&view, session, width, &mut out).unwrap();
+        out.extend(b"\n");
+    }
+    out
+}
+
 #[test]
 fn every_format_gives_the_bytes_that_were_reviewed() {
     let analysis = sample::analysis();
@@ -47,6 +74,15 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("events.json", &events(&analysis, Format::Json, 0));
     golden("events-100.txt", &events(&analysis, Format::Table, 100));
     golden("events-160.txt", &events(&analysis, Format::Table, 160));
+    golden("coverage.csv", &coverage(&analysis, Format::Csv, 0));
+    golden("coverage.json", &coverage(&analysis, Format::Json, 0));
+    golden("coverage-100.txt", &coverage(&analysis, Format::Table, 100));
+    golden("coverage-160.txt", &coverage(&analysis, Format::Table, 160));
+    golden("summary.csv", &summary(&analysis, Format::Csv, 0));
+    golden("summary.json", &summary(&analysis, Format::Json, 0));
+    golden("summary-100.txt", &summary(&analysis, Format::Table, 100));
+    golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
+    golden("explain-100.txt", &stories(&analysis, 100));
     let mut told = Vec::new();
     messages::write(&analysis, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -69,6 +105,13 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         target_server previous_time new_time provider activity other_session_number reason reason_text start_time stop_time \
         stop_type last_boot_id last_boot_good last_shutdown_good boot_type target_state uptime_seconds utc_offset_minutes \
         standard_offset_minutes client_bias_hours lost_event_id object command message";
+    const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
+        duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
+        clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
+        trailing_bytes";
+    const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
+        standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
+        active_seconds";
     let names =
         |columns: &mut dyn Iterator<Item = &'static str>| columns.collect::<Vec<_>>().join(" ");
     assert_eq!(
@@ -76,6 +119,11 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         SESSIONS
     );
     assert_eq!(names(&mut columns::EVENTS.iter().map(|c| c.name)), EVENTS);
+    assert_eq!(
+        names(&mut columns::COVERAGE.iter().map(|c| c.name)),
+        COVERAGE
+    );
+    assert_eq!(names(&mut columns::SUMMARY.iter().map(|c| c.name)), SUMMARY);
 }
 
 #[test]
@@ -192,6 +240,8 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
         for table in [
             sessions(&analysis, Format::Table, columns),
             events(&analysis, Format::Table, columns),
+            coverage(&analysis, Format::Table, columns),
+            summary(&analysis, Format::Table, columns),
         ] {
             for line in String::from_utf8(table).unwrap().lines() {
                 assert!(text::width(line) <= columns, "{columns}: {line}");
@@ -203,9 +253,40 @@ fn no_line_of_a_table_is_wider_than_the_terminal_nor_holds_what_a_terminal_acts_
 }
 
 #[test]
+fn a_story_is_wrapped_and_loses_nothing_of_what_it_is_told_of() {
+    let mut analysis = sample::analysis();
+    analysis.logs[0].path = format!("case/{}.evtx", "long".repeat(50)).into();
+    for columns in [60, 77, 100, 300] {
+        let told = String::from_utf8(stories(&analysis, columns)).unwrap();
+        for line in told.lines() {
+            assert!(text::width(line) <= columns, "{columns}: {line}");
+            assert_eq!(visible(line), line);
+            assert_eq!(line.trim_end(), line);
+        }
+        let whole: String = told.split_whitespace().collect();
+        assert!(whole.contains(&"long".repeat(50)), "a path is not cut");
+        for session in &analysis.sessions {
+            for record in &session.records {
+                assert!(told.contains(&record.time.to_string()));
+            }
+        }
+    }
+}
+
+#[test]
+fn of_many_gaps_the_first_are_told_and_the_others_counted() {
+    let mut analysis = sample::analysis();
+    let gaps = &mut analysis.coverage[1].gaps;
+    *gaps = vec![gaps[0].clone(); 25];
+    let told = String::from_utf8(coverage(&analysis, Format::Table, 100)).unwrap();
+    assert_eq!(told.matches("records 301 to 340").count(), 20);
+    assert!(told.contains("    and 5 more gaps\n"), "{told}");
+}
+
+#[test]
 fn a_failed_logon_says_why_by_the_finer_code_that_has_words() {
     let mut row = sample::event("2020-01-01", crate::event::Action::LogonFailed, 4625);
-    let text = |row: &TimelineEvent| columns::failure_text(&row.event);
+    let text = TimelineEvent::failure_text;
     assert_eq!(text(&row), Some("wrong password"));
     row.event.sub_status = Some(0);
     assert_eq!(text(&row), Some("bad account name or password"));
@@ -249,6 +330,21 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "parts", nested, columns::PARTS);
     section(&mut page, "records", nested, columns::RECORDS);
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
+    section(&mut page, "summary", Summary::SCHEMA, columns::SUMMARY);
+    section(
+        &mut page,
+        "reasons",
+        "in each row of JSON",
+        columns::REASONS,
+    );
+    section(&mut page, "coverage", Coverage::SCHEMA, columns::COVERAGE);
+    let nested = "in each row of JSON";
+    section(&mut page, "logs of coverage", nested, columns::HOLDINGS);
+    section(&mut page, "gaps", nested, columns::GAPS);
+    section(&mut page, "clears", nested, columns::CLEARS);
+    section(&mut page, "clock_changes", nested, columns::CLOCK_CHANGES);
+    section(&mut page, "boots, audit_losses", nested, columns::MARKS);
+    section(&mut page, "conflicts", nested, columns::CONFLICTS);
     section(&mut page, "logs", "in `evidence` of JSON", columns::LOGS);
     section(&mut page, "damage", "in each log of JSON", columns::DAMAGE);
     section(
@@ -281,6 +377,8 @@ fn the_documentation_lists_every_column() {
     words!("reason, in parts", PartReason);
     words!("role, in records", Role);
     words!("event", Action);
+    words!("origin, in coverage", Origin);
+    words!("cause, in gaps", GapCause);
     words!("kind, in damage", DamageKind);
     golden("../../../docs/columns.md", page.as_bytes());
 }
@@ -299,7 +397,7 @@ before its own `boot`: records are ordered by their numbers, durations leave the
 
 - **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
 - **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
-  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under `sessions` or `events`, one on a line.
+  `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under the command's name, one on a line.
 - **JSON lines**: one object a line, `schema` first.
 
 This page is held to the program by a test.

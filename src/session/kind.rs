@@ -1,6 +1,6 @@
 //! What a logon really was: the logon type alone misleads.
 
-use super::{Interactivity, Kind};
+use super::{Interactivity, Kind, Session};
 use crate::event::{Event, LogonId, LogonType};
 use crate::sid::Sid;
 
@@ -106,6 +106,13 @@ pub(super) fn without_logon(
     }
 }
 
+impl Session {
+    /// Whether it is one of those that exist in every boot from its beginning, without a logon of their own.
+    pub fn is_standing(&self) -> bool {
+        self.logon_id.is_some_and(|id| standing(id).is_some())
+    }
+}
+
 impl Kind {
     /// Whether sessions of this kind are somebody's presence at a desktop.
     pub fn is_desktop(self) -> bool {
@@ -117,7 +124,7 @@ impl Kind {
 
     /// Whether somebody gave credentials, where the kind alone tells; `None` for kinds that stand where
     /// their parent stands.
-    pub(super) fn interactivity(self) -> Option<Interactivity> {
+    pub fn interactivity(self) -> Option<Interactivity> {
         use Kind::*;
         Some(match self {
             Console | ConsoleCached | Runas | RunasNetonly | NewCredentials | Elevation | Rdp

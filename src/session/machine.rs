@@ -52,10 +52,27 @@ pub struct Machine {
     pub spans: Vec<Span>,
     /// Which Logon IDs its audit records show in use, by record ID; a run in two logs once.
     pub uses: Vec<Use>,
+    /// The same in each log by itself, copies included.
+    pub log_spans: Vec<Span>,
     /// What tells its own accounts from a domain's.
     pub(super) own: OwnNames,
-    /// How many records stand in two logs with different contents; the first log's is used.
-    pub conflicts: u64,
+    /// Records that stand in two logs with different contents; the first log's is used.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A record that two logs hold with different contents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict {
+    /// Its channel.
+    pub channel: Text,
+    /// Its EventRecordID.
+    pub record_id: u64,
+    /// Its time.
+    pub time: Time,
+    /// The log whose contents are used.
+    pub used: LogIndex,
+    /// The log that says something else.
+    pub other: LogIndex,
 }
 
 /// Tells the machines of all logs apart. The order of the result follows the names, that of the logs does not matter
@@ -66,17 +83,23 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
         .flat_map(members)
         .partition(|member| !member.events.is_empty());
     let mut groups = group::group(with_events);
-    // A log without logon records still tells how long its machine ran.
+    // A log without logon records still tells how long its machine ran; one whose machine has no other log, or of which
+    // nothing tells whose it is, is told of by itself.
     let names = group::by_name(&groups);
+    let mut alone: BTreeMap<(usize, Option<String>), Vec<Member>> = BTreeMap::new();
     for member in without {
         let home = group::only_home(&member, &groups, &names);
         if let Some(group) = home.and_then(|home| groups.get_mut(home)) {
             group.push(member);
+        } else if !member.spans.is_empty() {
+            let key = (member.folder, member.latest());
+            alone.entry(key).or_default().push(member);
         }
     }
+    groups.extend(alone.into_values());
     let mut machines: Vec<Machine> = groups.into_iter().map(merge).collect();
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
-    for machine in &machines {
+    for machine in machines.iter().filter(|machine| !machine.events.is_empty()) {
         *names.entry(first_label(&machine.host)).or_default() += 1;
     }
     for machine in &mut machines {
@@ -297,7 +320,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let (mut events, mut sources, mut conflicts) = (
         Vec::<Event>::with_capacity(all.len()),
         Vec::<Vec<LogIndex>>::new(),
-        0,
+        Vec::new(),
     );
     for event in all {
         for account in [&event.account, &event.subject] {
@@ -314,7 +337,15 @@ fn merge(group: Vec<Member>) -> Machine {
                 if !logs.contains(&event.log) {
                     logs.push(event.log);
                 }
-                conflicts += u64::from(!same_payload(kept, &event));
+                if !same_payload(kept, &event) {
+                    conflicts.push(Conflict {
+                        channel: kept.channel.clone(),
+                        record_id: kept.record_id,
+                        time: kept.time,
+                        used: kept.log,
+                        other: event.log,
+                    });
+                }
             }
             _ => {
                 sources.push(vec![event.log]);
@@ -322,6 +353,7 @@ fn merge(group: Vec<Member>) -> Machine {
             }
         }
     }
+    let log_spans = spans.clone();
     let spans = joined(spans);
     uses.sort_by(|a, b| {
         (a.first, a.logon_id, a.last, a.log).cmp(&(b.first, b.logon_id, b.last, b.log))
@@ -335,6 +367,7 @@ fn merge(group: Vec<Member>) -> Machine {
         sources,
         spans,
         uses,
+        log_spans,
         own,
         conflicts,
     }
@@ -352,6 +385,8 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
                 if run.channel == span.channel
                     && span.first_id <= run.last_id.saturating_add(1) =>
             {
+                // Copies count each.
+                run.records = run.records.saturating_add(span.records);
                 if span.last_id > run.last_id {
                     (run.last_id, run.last_time) = (span.last_id, span.last_time);
                 }

@@ -5,6 +5,7 @@
 
 mod boot;
 mod build;
+mod coverage;
 mod desktop;
 mod draft;
 mod finish;
@@ -16,8 +17,11 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::{
+    CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
+};
 pub use finish::{Timeline, timeline};
-pub use machine::{Machine, Source, machines};
+pub use machine::{Conflict, Machine, Source, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;

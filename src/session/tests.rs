@@ -127,6 +127,7 @@ impl Story {
             computer: event.computer.clone(),
             first_id: event.record_id,
             last_id: event.record_id,
+            records: 1,
             first_time: event.time,
             last_time: event.time,
             earliest: event.time,
@@ -679,7 +680,7 @@ fn a_record_found_twice_counts_once_and_keeps_both_sources() {
         .for_each(|event| event.log = LogIndex(1));
     let found = machines(vec![story.source(), copy]);
     assert_eq!(
-        (found.len(), found[0].events.len(), found[0].conflicts),
+        (found.len(), found[0].events.len(), found[0].conflicts.len()),
         (1, 3, 0)
     );
     assert!(

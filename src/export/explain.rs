@@ -1,0 +1,924 @@
+//! One session as a story in plain English: what it is, which records say so, and what they do not say.
+//!
+//! In: a session of the result. Out: text for people, wrapped to the terminal. Nothing is derived anew here: the story
+//! tells what [`session`](crate::session) found, by the roles of the records, the reasons of the parts and the sources
+//! of the bounds.
+
+use super::columns::View;
+use super::messages::counted;
+use super::table::{account, spoken};
+use super::text::{visible, width};
+use crate::analysis::TimelineEvent;
+use crate::event::{Action, LogIndex, LogonType, Text};
+use crate::session::{
+    Coverage, EndReason, EndSource, Flag, Interval, Kind, Part, PartReason, RecordRef, Role,
+    Session, StartSource, State,
+};
+use crate::sid::AccountClass;
+use crate::time::{TICKS_PER_SECOND, Time};
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Stories are never wrapped narrower.
+const MIN_WIDTH: usize = 60;
+
+/// Events of the Security channel that only mark where a boot begins.
+const STARTING_UP: [u16; 5] = [1101, 4688, 4696, 4826, 6417];
+
+/// How many sessions, gaps or changes of one sort are told one by one; JSON and `coverage` hold all.
+const TOLD: usize = 20;
+
+/// Writes the story of `session`, wrapped to `columns`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn explain<'a>(
+    view: &View<'a>,
+    session: &'a Session,
+    columns: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut page = Page {
+        columns: columns.max(MIN_WIDTH),
+        text: String::new(),
+    };
+    let story = Story::new(view, session);
+    story.header(&mut page);
+    page.heading("Start");
+    page.line(1, &story.start());
+    page.heading("End");
+    story.end().iter().for_each(|line| page.line(1, line));
+    story.records(&mut page);
+    story.parts(&mut page);
+    story.intervals(&mut page);
+    story.relatives(&mut page);
+    story.flags(&mut page);
+    page.list("What is not known", &story.unknown());
+    out.write_all(page.text.as_bytes())
+}
+
+/// Text in lines of a width.
+struct Page {
+    columns: usize,
+    text: String,
+}
+
+impl Page {
+    fn heading(&mut self, title: &str) {
+        self.text.push('\n');
+        self.line(0, title);
+    }
+
+    fn list(&mut self, title: &str, items: &[String]) {
+        if !items.is_empty() {
+            self.heading(title);
+            items.iter().for_each(|item| self.line(1, item));
+        }
+    }
+
+    /// Writes `text`, which may hold anything, `depth` steps in; what goes on in another line stands a step further in.
+    fn line(&mut self, depth: usize, text: &str) {
+        let text = visible(text);
+        let mut used = 2 * depth;
+        let mut indent = used;
+        self.text.extend(std::iter::repeat_n(' ', used));
+        let mut is_first = true;
+        for word in text.split(' ') {
+            let needed = width(word) + usize::from(!is_first);
+            if !is_first && used + needed > self.columns {
+                indent = 2 * depth + 2;
+                self.break_line(indent);
+                used = indent;
+            } else if !is_first {
+                self.text.push(' ');
+                used += 1;
+            }
+            // A word longer than a line, as a path can be, goes on in the next: nothing is cut.
+            for character in word.chars() {
+                let step = width(character.encode_utf8(&mut [0; 4]));
+                if used + step > self.columns && used > indent {
+                    indent = 2 * depth + 2;
+                    self.break_line(indent);
+                    used = indent;
+                }
+                self.text.push(character);
+                used += step;
+            }
+            is_first = false;
+        }
+        self.end_line();
+    }
+
+    fn break_line(&mut self, indent: usize) {
+        self.end_line();
+        self.text.extend(std::iter::repeat_n(' ', indent));
+    }
+
+    fn end_line(&mut self) {
+        let length = self.text.trim_end_matches(' ').len();
+        self.text.truncate(length);
+        self.text.push('\n');
+    }
+}
+
+/// What a session's story is told from.
+struct Story<'v, 'a> {
+    view: &'v View<'a>,
+    session: &'a Session,
+    /// The events that its records are.
+    events: HashMap<(LogIndex, &'a str, u64), &'a TimelineEvent>,
+    /// What the logs of its machine can speak of.
+    coverage: Vec<&'a Coverage>,
+}
+
+fn key(record: &RecordRef) -> (LogIndex, &str, u64) {
+    (record.log, &record.channel, record.record_id)
+}
+
+impl<'v, 'a> Story<'v, 'a> {
+    fn new(view: &'v View<'a>, session: &'a Session) -> Self {
+        let analysis = view.analysis();
+        let wanted: HashMap<_, ()> = session.records.iter().map(|r| (key(r), ())).collect();
+        let events = analysis.events.iter().filter_map(|row| {
+            let key = (row.event.log, &*row.event.channel, row.event.record_id);
+            wanted.contains_key(&key).then_some((key, row))
+        });
+        let of_machine =
+            |c: &&Coverage| c.host == session.host && c.host_aliases == session.host_aliases;
+        Story {
+            view,
+            session,
+            events: events.collect(),
+            coverage: analysis.coverage.iter().filter(of_machine).collect(),
+        }
+    }
+
+    fn event(&self, record: &RecordRef) -> Option<&'a TimelineEvent> {
+        self.events.get(&key(record)).copied()
+    }
+
+    fn record(&self, index: Option<usize>) -> Option<&'a RecordRef> {
+        self.session.records.get(index?)
+    }
+
+    /// The last record of a time; ` (event 4624, record 90)`.
+    fn seen_at(&self, time: Time) -> String {
+        let mut records = self.session.records.iter().rev();
+        let found = records.find(|record| record.time == time);
+        found
+            .map(|record| format!(" ({})", named(record)))
+            .unwrap_or_default()
+    }
+
+    fn header(&self, page: &mut Page) {
+        let s = self.session;
+        page.line(0, &format!("Session {}", s.id));
+        let mut whose = account(&s.account);
+        if whose.is_empty() {
+            whose = "An account that no record names".to_owned();
+        }
+        let mut machine = s.host.to_string();
+        if !s.host_aliases.is_empty() {
+            machine.push_str(&format!(" (formerly {})", s.host_aliases.join(", ")));
+        }
+        page.line(1, &format!("{whose} on {machine}"));
+        let sid = s
+            .account
+            .sid
+            .as_ref()
+            .map_or("no SID recorded", |sid| sid.as_str());
+        page.line(
+            1,
+            &format!("Account: {sid}, {}: {}", s.class, s.class.meaning()),
+        );
+        page.line(
+            1,
+            &format!(
+                "Kind: {} ({}). {}",
+                s.kind,
+                s.interactivity,
+                sentence(s.kind.meaning())
+            ),
+        );
+        page.line(1, &format!("Why that kind: {}.", self.why_kind()));
+        if let Some(id) = s.logon_id {
+            let linked = s.linked_logon_id.map(|linked| {
+                format!(", the filtered half of a split logon; the elevated one is {linked}")
+            });
+            page.line(1, &format!("Logon ID: {id}{}", linked.unwrap_or_default()));
+        }
+        let port = s.source_port.filter(|&port| port > 0);
+        let from = [
+            s.source_address
+                .as_deref()
+                .map(|address| format!("address {address}")),
+            port.map(|port| format!("port {port}")),
+            s.workstation
+                .as_deref()
+                .map(|name| format!("workstation {name}")),
+        ];
+        line_of(page, "From", from);
+        let process = s
+            .process_name
+            .as_deref()
+            .map(|path| format!("process {path}"));
+        let id = s.process_id.map(|id| format!("its ID {id}"));
+        let logon = [
+            s.logon_process
+                .as_deref()
+                .map(|name| format!("logon process {name}")),
+            s.authentication_package
+                .as_deref()
+                .map(|name| format!("package {name}")),
+            s.lm_package
+                .as_deref()
+                .map(|name| format!("version {name}")),
+            id.filter(|_| process.is_some())
+                .zip(process)
+                .map(|(id, process)| format!("{process} ({id})")),
+        ];
+        line_of(page, "Logon by", logon);
+        let asked = Some(account(&s.subject)).filter(|name| !name.is_empty() && name != "S-1-0-0");
+        let session = s.subject_logon_id.map(|id| format!("Logon ID {id}"));
+        line_of(page, "Asked for by", [asked, session]);
+        let outbound = Some(account(&s.outbound)).filter(|name| !name.is_empty());
+        line_of(page, "On the network as", [outbound]);
+        line_of(page, "Boot began", [s.boot.map(|boot| boot.to_string())]);
+    }
+
+    /// What decided the kind.
+    fn why_kind(&self) -> String {
+        let s = self.session;
+        let sid = s.account.sid.as_ref().map(|sid| format!("SID {sid}"));
+        if s.is_standing() {
+            let id = s.logon_id.map(|id| id.to_string()).unwrap_or_default();
+            return format!(
+                "Logon ID {id} is a standing one: it belongs to {} in every boot",
+                s.class
+            );
+        }
+        let Some(logon_type) = s.logon_type else {
+            return match s.kind {
+                Kind::Unknown => "the logon itself is not in the evidence, and nothing else tells".to_owned(),
+                _ => "the logon itself is not in the evidence; what came later tells: the SID, the type in its logoff, or that it had a desktop".to_owned(),
+            };
+        };
+        let logon_type = type_text(logon_type);
+        let logon_process = s
+            .logon_process
+            .as_deref()
+            .map(|name| format!("logon process {name}"));
+        let process = s
+            .process_name
+            .as_deref()
+            .map(|path| format!("process {path}"));
+        let facts: [Option<String>; 3] = match s.kind {
+            Kind::WindowManager | Kind::FontDriver => [sid, None, None],
+            Kind::Anonymous => [Some(logon_type), sid, None],
+            Kind::Runas | Kind::RunasNetonly | Kind::NewCredentials => {
+                [Some(logon_type), logon_process, None]
+            }
+            Kind::PasswordChange | Kind::LsaRefresh => [Some(logon_type), process, None],
+            Kind::Console | Kind::ConsoleCached | Kind::Elevation | Kind::Ssh => {
+                [Some(logon_type), logon_process, process]
+            }
+            Kind::Program => [
+                Some(logon_type),
+                process,
+                Some("no other rule takes it".to_owned()),
+            ],
+            Kind::Network => [
+                Some(logon_type),
+                Some("no process of this machine is named".to_owned()),
+                None,
+            ],
+            Kind::Other | Kind::Unknown => {
+                [Some(logon_type), Some("no rule takes it".to_owned()), None]
+            }
+            _ => [Some(logon_type), None, None],
+        };
+        facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn start(&self) -> String {
+        let s = self.session;
+        let record = self.record(s.start_record).map(named);
+        match (s.start.time, s.start.source) {
+            (Some(time), StartSource::Recorded) => {
+                format!("{time}, recorded: {}.", record.unwrap_or_default())
+            }
+            (Some(time), _) if s.is_standing() => format!(
+                "{time}, inferred: it exists from the beginning of its boot; this is {}.",
+                record.map_or_else(
+                    || "when that began".to_owned(),
+                    |record| format!("the first logon that shows it, {record}")
+                )
+            ),
+            (Some(time), _) => format!("{time}, inferred{}.", self.seen_at(time)),
+            (None, _) => {
+                let max = s.start.max.map_or_else(String::new, |max| {
+                    format!(
+                        " It was there by {max}, when the first record shows it{}.",
+                        self.seen_at(max)
+                    )
+                });
+                format!(
+                    "Not known: its logon is not in the evidence.{max}{}",
+                    self.evidence_begins()
+                )
+            }
+        }
+    }
+
+    /// Where the logs that its records are in begin.
+    fn evidence_begins(&self) -> String {
+        let first = self.session.records.first();
+        let channel = first.map(|record| &record.channel);
+        let found = self.coverage.iter().find(|c| Some(&c.channel) == channel);
+        found.map_or_else(String::new, |coverage| {
+            let (record, time) = coverage.first;
+            format!(
+                " The evidence of {} begins with record {record}, {time}.",
+                coverage.channel
+            )
+        })
+    }
+
+    fn end(&self) -> Vec<String> {
+        let s = self.session;
+        let end = s.end;
+        let how = match end.source {
+            EndSource::Recorded => "recorded",
+            EndSource::Inferred => "inferred",
+            EndSource::Unknown => "not known",
+        };
+        let record = self.record(s.end_record);
+        let mut lines = Vec::new();
+        lines.push(match (end.time(), end.min, end.max) {
+            (Some(time), ..) => {
+                let record = record.map(|record| format!(": {}", named(record)));
+                format!("{time}, {how}{}.", record.unwrap_or_default())
+            }
+            (None, Some(min), Some(max)) => format!(
+                "Between {min}{} and {max}{}, {how}.",
+                self.bound(min, self.last_sign()),
+                self.bound(max, "what came after it")
+            ),
+            (None, Some(min), None) => format!("Not before {min}{}; {how}.", self.bound(min, self.last_sign())),
+            (None, None, Some(max)) => format!(
+                "Not after {max}{}; nothing bounds it from below, since the clock was set back in between; {how}.",
+                self.bound(max, "what came after it")
+            ),
+            (None, None, None) => "Not known.".to_owned(),
+        });
+        lines.push(format!("Why: {}: {}", end.reason, self.why_end()));
+        if let Some(closed) = s.token_closed {
+            lines.push(format!(
+                "The last token closed at {closed}{}: the session was left before that.",
+                self.seen_at(closed)
+            ));
+        } else if end.reason == EndReason::UserLogoff && end.source == EndSource::Recorded {
+            lines.push("No record tells when its last token closed.".to_owned());
+        }
+        if let Some(duration) = s.duration {
+            let parts = [
+                s.active.map(|ticks| format!("in use {}", spoken(ticks))),
+                s.disconnected
+                    .filter(|&ticks| ticks > 0)
+                    .map(|ticks| format!("disconnected {}", spoken(ticks))),
+                s.locked
+                    .filter(|&ticks| ticks > 0)
+                    .map(|ticks| format!("locked {}", spoken(ticks))),
+            ];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            let parts = match parts.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", parts.join(", ")),
+            };
+            let corrected = match s.flags.contains(&Flag::ClockChanged) {
+                true => ", corrected for changes of the clock",
+                false => "",
+            };
+            lines.push(format!("It lasted {}{parts}{corrected}.", spoken(duration)));
+        }
+        lines
+    }
+
+    /// What the earliest end is where it is no record of the session's own.
+    fn last_sign(&self) -> &'static str {
+        match self.session.end.reason {
+            EndReason::Crash | EndReason::Unclean | EndReason::LostBoot => {
+                "the last record of its boot"
+            }
+            EndReason::LogEnds => "the last record of its machine",
+            _ => "the last sign of it",
+        }
+    }
+
+    /// What a bound of the end is: a record of the session, else `otherwise`.
+    fn bound(&self, time: Time, otherwise: &str) -> String {
+        match self.seen_at(time) {
+            none if none.is_empty() => format!(" ({otherwise})"),
+            record => record,
+        }
+    }
+
+    fn why_end(&self) -> String {
+        let s = self.session;
+        let is_inferred = s.end.source == EndSource::Inferred;
+        let witness = s
+            .records
+            .iter()
+            .rev()
+            .find(|record| record.role == Role::Boot);
+        let witness = witness
+            .map(|record| format!(" ({})", named(record)))
+            .unwrap_or_default();
+        match s.end.reason {
+            EndReason::UserLogoff if is_inferred => {
+                "the person at the desktop that it belongs to logged off, and what was asked for there does not outlive that.".to_owned()
+            }
+            EndReason::UserLogoff => "the person asked to log off.".to_owned(),
+            EndReason::Logoff => "the last token closed; no record tells that a person asked for it.".to_owned(),
+            EndReason::Shutdown if is_inferred => {
+                format!("Windows stopped cleanly, and no record tells an end of its own{witness}.")
+            }
+            EndReason::Shutdown => {
+                "Windows stopped cleanly at that record, and no record tells an end of its own before.".to_owned()
+            }
+            EndReason::Crash => {
+                format!("Windows stopped without a clean stop and said so at its next start{witness}.")
+            }
+            EndReason::Unclean => format!(
+                "Windows started again{witness} and no clean stop is recorded before: a crash, a restart by setup, or a stop whose record is lost."
+            ),
+            EndReason::LostBoot => format!(
+                "the Logon IDs or the process ID of LSA in the records that follow{witness} are those of another boot, though no record tells of its beginning."
+            ),
+            other => sentence(other.meaning()),
+        }
+    }
+
+    fn records(&self, page: &mut Page) {
+        let s = self.session;
+        page.heading(&format!("The records it rests on: {}", s.records.len()));
+        let mut place = None;
+        for (index, record) in s.records.iter().enumerate() {
+            if place != Some((record.log, &record.channel)) {
+                let file = self.view.file(record.log).unwrap_or_default();
+                page.line(1, &format!("{}, channel {}:", file, record.channel));
+                place = Some((record.log, &record.channel));
+            }
+            let event = self.event(record);
+            page.line(
+                2,
+                &format!(
+                    "{}  event {}  record {}  {}",
+                    record.time,
+                    record.event_id,
+                    record.record_id,
+                    self.what(index, record, event)
+                ),
+            );
+            let copies = event.map_or(0, |event| event.sources.len().saturating_sub(1));
+            if copies > 0 {
+                page.line(
+                    3,
+                    &format!("also in {}", counted(copies as u64, "other log")),
+                );
+            }
+        }
+    }
+
+    /// What a record says and what that changed.
+    fn what(&self, index: usize, record: &RecordRef, event: Option<&TimelineEvent>) -> String {
+        let s = self.session;
+        // What is written while Windows starts is not on the timeline.
+        let is_starting = STARTING_UP.contains(&record.event_id);
+        let starting = Some(Action::StartingUp).filter(|_| is_starting);
+        let said = event
+            .map(|row| row.event.action)
+            .or(starting)
+            .map(|action| {
+                let meaning = action.meaning();
+                let meaning = meaning.split_once(": ").map_or(meaning, |(_, said)| said);
+                format!("{} ", sentence(&capital(meaning)))
+            });
+        let said = said.unwrap_or_default();
+        let id = event.and_then(|row| row.event.logon_id);
+        let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
+        let id = id.map(|id| format!(" {id}")).unwrap_or_default();
+        let changed = match record.role {
+            Role::Start => format!("This starts the session, Logon ID{id}."),
+            Role::Part => match part.map(|part| part.reason) {
+                Some(reason) => format!("Logon ID{id} is a part of the session: {reason}."),
+                None => format!("Logon ID{id} is a part of the session."),
+            },
+            Role::End if s.end_record == Some(index) => "This ends the session.".to_owned(),
+            Role::End => match part.map(|part| part.reason) {
+                Some(PartReason::Logon) | None => format!("Logon ID{id} closes."),
+                Some(reason) => format!("The part with Logon ID{id} ({reason}) closes."),
+            },
+            Role::State => self.state_changed(record.time),
+            Role::Privileges => format!("It tells what Logon ID{id} may do."),
+            Role::Use => "It shows the session in use.".to_owned(),
+            Role::Credentials => "The credentials of this session were given here.".to_owned(),
+            Role::Boot if s.end_record == Some(index) => "This ends the session.".to_owned(),
+            Role::Boot => "It tells how the boot that the session belongs to ended.".to_owned(),
+        };
+        let from = event.and_then(|row| row.event.source_address.as_deref());
+        let from = from.filter(|_| matches!(record.role, Role::Part | Role::State));
+        let from = from
+            .map(|address| format!(" From {address}."))
+            .unwrap_or_default();
+        format!("{said}{changed}{from}")
+    }
+
+    /// What state begins or ends at a moment.
+    fn state_changed(&self, time: Time) -> String {
+        let mut told = Vec::new();
+        for interval in &self.session.intervals {
+            if interval.to == Some(time) {
+                let lasted = interval
+                    .from
+                    .map(|from| time.since(from))
+                    .filter(|&ticks| ticks >= 0);
+                let lasted = lasted.map_or_else(
+                    || ", which began nobody knows when".to_owned(),
+                    |ticks| format!(" after {}", spoken(ticks)),
+                );
+                told.push(format!("No longer {}{lasted}.", state(interval.state)));
+            }
+            if interval.from == Some(time) {
+                told.push(format!("From here on {}.", state(interval.state)));
+            }
+        }
+        match told.is_empty() {
+            true => "It concerns the session's state and changes nothing.".to_owned(),
+            false => told.join(" "),
+        }
+    }
+
+    fn parts(&self, page: &mut Page) {
+        let lines: Vec<String> = self
+            .session
+            .parts
+            .iter()
+            .map(|part| self.part(part))
+            .collect();
+        if lines.len() > 1
+            || self
+                .session
+                .parts
+                .iter()
+                .any(|part| part.reason != PartReason::Logon)
+        {
+            page.list("The Logon IDs that were joined, and by which rule", &lines);
+        }
+    }
+
+    fn part(&self, part: &Part) -> String {
+        let known = [
+            part.logon_type.map(type_text),
+            part.start.map(|start| format!("from {start}")),
+            part.end.map(|end| format!("closed {end}")),
+        ];
+        let known: Vec<String> = known.into_iter().flatten().collect();
+        let known = match known.is_empty() {
+            true => ", its own logon not in the evidence".to_owned(),
+            false => format!(" ({})", known.join(", ")),
+        };
+        format!(
+            "{} {}{known}: {}",
+            part.logon_id,
+            part.reason,
+            self.rule(part)
+        )
+    }
+
+    /// Which rule made a Logon ID a part.
+    fn rule(&self, part: &Part) -> String {
+        let logon = |id| {
+            let rows = self.events.values();
+            let mut logons = rows.filter(|row| row.event.action == Action::Logon);
+            logons
+                .find(|row| row.event.logon_id == Some(id))
+                .map(|row| &row.event)
+        };
+        match part.reason {
+            PartReason::UacTwin => {
+                let own = logon(part.logon_id).and_then(|event| event.linked_logon_id);
+                let others = self.session.parts.iter().filter_map(|other| logon(other.logon_id));
+                let named = others.clone().any(|other| other.linked_logon_id == Some(part.logon_id));
+                let link = own.is_some_and(|id| self.session.parts.iter().any(|other| other.logon_id == id));
+                match (link, named) {
+                    (true, true) => "User Account Control split the logon; the two records name each other as linked.".to_owned(),
+                    (true, false) | (false, true) => {
+                        "User Account Control split the logon; one of the two names the other as linked.".to_owned()
+                    }
+                    (false, false) => "User Account Control split the logon: no link is recorded, but account, type, process and logon process are the same, and the records follow each other within a millisecond.".to_owned(),
+                }
+            }
+            PartReason::Unlock => "a logon at the logon screen while this desktop of the same account was open, and no sign of Remote Desktop around it.".to_owned(),
+            PartReason::RdpReconnect => "a logon at the logon screen while this desktop of the same account was open, by its type or by what lies around it over Remote Desktop.".to_owned(),
+            PartReason::LsaRefresh => "LSA (lsass.exe, type 7) validated the logon anew within half a second of it.".to_owned(),
+            other => sentence(other.meaning()),
+        }
+    }
+
+    fn intervals(&self, page: &mut Page) {
+        let lines: Vec<String> = self.session.intervals.iter().map(interval).collect();
+        page.list("When it was not in use", &lines);
+    }
+
+    fn relatives(&self, page: &mut Page) {
+        let s = self.session;
+        let sessions = &self.view.analysis().sessions;
+        let told = |session: &Session| {
+            let start = match (session.start.time, session.start.max) {
+                (Some(time), _) => format!("from {time}"),
+                (None, Some(max)) => format!("there by {max}"),
+                (None, None) => "from an unknown time".to_owned(),
+            };
+            format!(
+                "{} {} {}, {start}",
+                session.id,
+                session.kind,
+                account(&session.account)
+            )
+        };
+        if let Some(parent) = &s.parent {
+            let found = sessions.iter().find(|session| session.id == *parent);
+            let parent = found.map_or_else(|| parent.to_string(), told);
+            page.list("It was started from, or belongs to", &[parent]);
+        }
+        let mut children = sessions
+            .iter()
+            .filter(|child| child.parent.as_ref() == Some(&s.id));
+        let mut lines: Vec<String> = children.by_ref().take(TOLD).map(told).collect();
+        more(&mut lines, children.count());
+        page.list("Started from it, or belonging to it", &lines);
+    }
+
+    fn flags(&self, page: &mut Page) {
+        let mut lines = Vec::new();
+        for flag in &self.session.flags {
+            lines.push(format!("{flag}: {}", sentence(flag.meaning())));
+            match flag {
+                Flag::ClockChanged => self.clock_changes(&mut lines),
+                Flag::SpansClear => self.clears(&mut lines),
+                Flag::SpansGap => self.gaps(&mut lines),
+                _ => {}
+            }
+        }
+        page.list("What an examiner should know", &lines);
+    }
+
+    /// The record numbers of a channel that the session reaches over.
+    fn reach(&self, channel: &Text) -> Option<(u64, u64)> {
+        let own = || {
+            self.session
+                .records
+                .iter()
+                .filter(|record| record.channel == *channel)
+        };
+        let first = own().map(|record| record.record_id).min()?;
+        let last = own().map(|record| record.record_id).max()?;
+        // Before the first record that shows it, and after the last, everything can touch it.
+        let begins = if self.session.start.time.is_some() {
+            first
+        } else {
+            0
+        };
+        let is_bounded = self.session.end_record.is_some()
+            || self
+                .session
+                .records
+                .iter()
+                .any(|record| record.role == Role::Boot);
+        Some((begins, if is_bounded { last } else { u64::MAX }))
+    }
+
+    fn within<T>(
+        &self,
+        lines: &mut Vec<String>,
+        list: impl Fn(&'a Coverage) -> Vec<(u64, T)>,
+        told: impl Fn(&T) -> String,
+    ) {
+        for coverage in &self.coverage {
+            let Some((first, last)) = self.reach(&coverage.channel) else {
+                continue;
+            };
+            let listed = list(coverage).into_iter();
+            let mut inside = listed.filter(|(record, _)| (first..=last).contains(record));
+            lines.extend(
+                inside
+                    .by_ref()
+                    .take(TOLD)
+                    .map(|(_, one)| format!("  {}", told(&one))),
+            );
+            more(lines, inside.count());
+        }
+    }
+
+    fn clock_changes(&self, lines: &mut Vec<String>) {
+        let list = |c: &'a Coverage| {
+            c.clock_steps()
+                .map(|step| (step.record.record_id, step))
+                .collect()
+        };
+        self.within(lines, list, |change| {
+            let step = match change.step() {
+                Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
+                Some(step) => format!("forward by {}", spoken(step)),
+                None => "by an unknown amount".to_owned(),
+            };
+            format!(
+                "set {step} at record {}, {}",
+                change.record.record_id, change.record.time
+            )
+        });
+    }
+
+    fn clears(&self, lines: &mut Vec<String>) {
+        let list = |c: &'a Coverage| {
+            c.clears
+                .iter()
+                .map(|clear| (clear.record.record_id, clear))
+                .collect()
+        };
+        self.within(lines, list, |clear| {
+            let by = Some(account(&clear.by)).filter(|by| !by.is_empty());
+            let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+            format!(
+                "cleared{by} at record {}, {}",
+                clear.record.record_id, clear.record.time
+            )
+        });
+    }
+
+    fn gaps(&self, lines: &mut Vec<String>) {
+        let list = |c: &'a Coverage| c.gaps.iter().map(|gap| (gap.first, gap)).collect();
+        self.within(lines, list, |gap| {
+            format!(
+                "records {} to {} are missing, {} to {}",
+                gap.first, gap.last, gap.before, gap.after
+            )
+        });
+    }
+
+    /// What the evidence does not tell, and why.
+    fn unknown(&self) -> Vec<String> {
+        let s = self.session;
+        let mut lines: Vec<String> = Vec::new();
+        let mut tell = |text: &str| lines.push(text.to_owned());
+        if s.start.time.is_none() {
+            tell("When it began, how and from where: its logon is not in the evidence.");
+        }
+        if s.end.time().is_none() {
+            tell(match s.end.reason {
+                EndReason::LogEnds => "Whether and when it ended: the evidence ends before that.",
+                EndReason::LostBoot | EndReason::Unclean | EndReason::Crash => {
+                    "When exactly it ended: nothing was written then."
+                }
+                _ => "When exactly it ended: no record of its own tells.",
+            });
+        }
+        if s.duration.is_none() && s.start.time.is_some() && s.end.time().is_some() {
+            tell(
+                "How long it lasted: changes of the clock leave no sure difference, or its beginning is inferred.",
+            );
+        }
+        let is_remote = matches!(
+            s.kind,
+            Kind::Rdp | Kind::RdpCached | Kind::Network | Kind::NetworkCleartext | Kind::Ssh
+        );
+        if is_remote && s.source_address.is_none() && s.start.time.is_some() {
+            tell("From which address it came: its logon names none.");
+        }
+        if s.kind.is_desktop() {
+            let mut events = self
+                .view
+                .analysis()
+                .events
+                .iter()
+                .filter(|row| row.host == s.host);
+            let writes = |wanted: &'static [u16]| {
+                move |row: &TimelineEvent| wanted.contains(&row.event.event_id)
+            };
+            let was = |state| s.intervals.iter().any(|interval| interval.state == state);
+            if !was(State::Locked) && !events.clone().any(writes(&[4800, 4801])) {
+                tell(
+                    "When it was locked: this machine's evidence holds no 4800 or 4801, which Windows writes only where that is audited.",
+                );
+            }
+            if !was(State::Disconnected) && !events.any(writes(&[4778, 4779])) {
+                tell(
+                    "When it was disconnected: this machine's evidence holds no 4778 or 4779, which Windows writes only where that is audited.",
+                );
+            }
+        }
+        if s.intervals.iter().any(|interval| interval.from.is_none()) {
+            tell(
+                "When a state began of which only the end is recorded; it is not taken off the time in use.",
+            );
+        }
+        if s.class == AccountClass::Unknown {
+            tell(match s.account.sid {
+                Some(_) => {
+                    "What kind of account it is: nothing tells a local from a domain account."
+                }
+                None => "What kind of account it is: no record names its SID.",
+            });
+        }
+        let asked = s
+            .subject_logon_id
+            .filter(|id| !(0x3e3..=0x3e7).contains(&id.0));
+        if let Some(asked) = asked.filter(|_| s.parent.is_none()) {
+            tell(&format!(
+                "The session that asked for it, Logon ID {asked}: no session of this boot has it."
+            ));
+        }
+        lines
+    }
+}
+
+/// `event 4624, record 90 of Security`
+fn named(record: &RecordRef) -> String {
+    format!(
+        "event {}, record {} of {}",
+        record.event_id, record.record_id, record.channel
+    )
+}
+
+/// `logon type 10 (RemoteInteractive)`
+fn type_text(logon_type: LogonType) -> String {
+    match logon_type.name() {
+        Some(name) => format!("logon type {} ({name})", logon_type.0),
+        None => format!("logon type {}", logon_type.0),
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Disconnected => "disconnected",
+        State::Locked => "locked",
+        State::ScreenSaver => "under its screen saver",
+    }
+}
+
+fn interval(interval: &Interval) -> String {
+    let from = interval
+        .from
+        .map_or_else(|| "an unknown time".to_owned(), |from| from.to_string());
+    let to = interval.to.map_or_else(
+        || "the end, or an unknown time".to_owned(),
+        |to| to.to_string(),
+    );
+    let lasted = interval
+        .from
+        .zip(interval.to)
+        .map(|(from, to)| to.since(from));
+    let lasted = lasted.filter(|&ticks| ticks >= TICKS_PER_SECOND);
+    let lasted = lasted
+        .map(|ticks| format!(" ({})", spoken(ticks)))
+        .unwrap_or_default();
+    let back = interval
+        .address
+        .as_deref()
+        .map(|address| format!("; the client that came back: {address}"));
+    format!(
+        "{} from {from} to {to}{lasted}, {}{}",
+        state(interval.state),
+        interval.source,
+        back.unwrap_or_default()
+    )
+}
+
+/// A line that names what is known of something; none if nothing is.
+fn line_of(page: &mut Page, title: &str, known: impl IntoIterator<Item = Option<String>>) {
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    if !known.is_empty() {
+        page.line(1, &format!("{title}: {}", known.join(", ")));
+    }
+}
+
+fn more(lines: &mut Vec<String>, count: usize) {
+    if count > 0 {
+        lines.push(format!("and {count} more"));
+    }
+}
+
+/// `text` with one full stop at its end.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+/// `text` with a capital letter first.
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), characters.as_str())
+}
