@@ -245,7 +245,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("boot", "When the boot that it belongs to began; empty if no record says so.", |_, s| s.boot.into()),
     column("privileges", "The administrative privileges given at logon; separated by blanks in CSV.", |_, s| words(&s.privileges)),
     column("logons", "How many logons it holds.", |_, s| s.logons.into()),
-    column("failures_before", "How many logons of the account failed just before; empty where that was not looked at.", |_, _| Cell::Empty),
+    column("failures_before", "How many logons of the account were refused just before it, one soon after the other; empty if none was, or none was audited.", |_, s| s.failures_before.into()),
     column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::list(s.flags.iter().map(|flag| flag.name()), ";")),
     column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),

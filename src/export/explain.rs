@@ -523,6 +523,10 @@ impl<'v, 'a> Story<'v, 'a> {
             Role::Privileges => format!("It tells what Logon ID{id} may do."),
             Role::Use => "It shows the session in use.".to_owned(),
             Role::Credentials => "The credentials of this session were given here.".to_owned(),
+            Role::Failure => {
+                "A logon of the account was refused here: the first or the last of those before it."
+                    .to_owned()
+            }
             Role::Boot if s.end_record == Some(index) => "This ends the session.".to_owned(),
             Role::Boot => "It tells how the boot that the session belongs to ended.".to_owned(),
         };

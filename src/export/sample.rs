@@ -76,6 +76,7 @@ pub fn session(start: &str, end: &str) -> Session {
         boot: None,
         privileges: None,
         logons: 1,
+        failures_before: None,
         flags: vec![],
         intervals: vec![],
         parts: vec![Part {
@@ -190,6 +191,7 @@ pub fn analysis() -> Analysis {
         disconnected: None,
         locked: None,
         logons: 41,
+        failures_before: None,
         end_record: None,
         source_address: None,
         workstation: None,

@@ -26,6 +26,8 @@ pub(super) struct Draft {
     /// It is somebody's presence at a desktop.
     pub is_desktop: bool,
     pub logons: u32,
+    /// How many refused logons of the account it ended.
+    pub failures: Option<u32>,
     pub parent: Option<usize>,
     parts: Vec<DraftPart>,
     /// How many of its parts carry it, and how many of those are closed.
@@ -101,6 +103,7 @@ impl Draft {
             standing: false,
             is_desktop: false,
             logons: 0,
+            failures: None,
             parent: None,
             parts: Vec::new(),
             carriers: (0, 0),

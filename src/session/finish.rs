@@ -10,6 +10,7 @@ use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
 };
+use super::{failures, takeover};
 use crate::event::{Action, Event, Text};
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -53,6 +54,14 @@ pub fn timeline(machine: &Machine) -> Timeline {
     }
     desktop::join(machine, &boots, &mut drafts, &mut boot_of, &mut places);
     let audited = machine.channel(SECURITY);
+    failures::tie(events, audited.clone(), &places, &mut drafts);
+    takeover::mark(
+        machine,
+        audited.clone(),
+        &places,
+        &mut drafts,
+        &gaps(machine),
+    );
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events
@@ -336,6 +345,7 @@ impl Finisher<'_> {
             boot: boot.and_then(|boot| boot.start),
             privileges: draft.privileges.clone(),
             logons: draft.logons,
+            failures_before: draft.failures,
             flags: self.flags(draft, boot_number, &ending),
             intervals: draft
                 .intervals()
@@ -688,19 +698,24 @@ impl Finisher<'_> {
             Kind::Console | Kind::ConsoleCached => false,
             _ => return false,
         };
-        let reconnects = draft
+        let returns = draft
             .intervals()
             .iter()
             .filter_map(|interval| self.event(interval.to?));
-        reconnects
-            .filter(|event| event.action == Action::Reconnect)
-            .any(|event| {
-                let at_console = event
+        returns.into_iter().any(|event| {
+            let console = match event.action {
+                Action::Reconnect => event
                     .session_name
                     .as_deref()
-                    .is_some_and(|name| name.eq_ignore_ascii_case("Console"));
-                at_console == began_remote
-            })
+                    .map(|name| name.eq_ignore_ascii_case("Console")),
+                Action::TsReconnect => event
+                    .source_address
+                    .as_deref()
+                    .map(|address| address.eq_ignore_ascii_case("LOCAL")),
+                _ => None,
+            };
+            console == Some(began_remote)
+        })
     }
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).

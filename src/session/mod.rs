@@ -8,12 +8,14 @@ mod build;
 mod coverage;
 mod desktop;
 mod draft;
+mod failures;
 mod finish;
 mod group;
 mod kind;
 mod machine;
 mod starts;
 mod system;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
@@ -154,6 +156,10 @@ named! {
         OwnMachine = "self",
         /// It began at the console and was taken over by Remote Desktop, or the other way round.
         Moved = "moved",
+        /// Somebody took it over who had not logged on as its owner: the other left the same client at that moment.
+        Hijack = "hijack",
+        /// It was taken up again though nobody had logged on as its owner just before: perhaps taken over.
+        HijackSuspected = "hijack-suspected",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The person left while Windows was asked to stop: perhaps because of it.
@@ -198,6 +204,8 @@ named! {
         Use = "use",
         /// Credentials were given for it.
         Credentials = "credentials",
+        /// It is the first or the last of the refused logons before it.
+        Failure = "failure",
         /// It ends or starts the boot that the session belongs to.
         Boot = "boot",
     }
@@ -368,6 +376,8 @@ pub struct Session {
     pub privileges: Option<Text>,
     /// How many logons it holds.
     pub logons: u32,
+    /// How many logons of the account were refused just before it, one soon after the other; `None` if none was.
+    pub failures_before: Option<u32>,
     /// What an examiner should know, in the order of [`Flag::ALL`].
     pub flags: Vec<Flag>,
     /// States other than in use, in order.

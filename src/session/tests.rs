@@ -924,6 +924,7 @@ fn a_console_session_taken_over_by_remote_desktop_says_so() {
         let mut story = Story::booted();
         story.at(10).screen(2, 0x5000, ALICE);
         story.at(100).about(4779, Action::Disconnect, 0x5000, ALICE);
+        story.at(101).logon(3, 0x7777, ALICE);
         let back = story.at(102).about(4778, Action::Reconnect, 0x5000, ALICE);
         (back.session_name, back.source_address) = (Some(name.into()), Some("192.0.2.9".into()));
         assert_eq!(story.own()[0].flags, flags);
@@ -1287,6 +1288,88 @@ fn somebody_who_left_because_windows_was_asked_to_stop_is_flagged() {
             with_system(&story, &[(second, 1074, Action::StopRequest, &nothing)])[0].flags,
             flags,
             "{second}"
+        );
+    }
+}
+
+#[test]
+fn refused_logons_are_tied_to_the_logon_that_ended_them() {
+    let mut story = Story::booted();
+    let refused = |story: &mut Story, second: u64| {
+        story.at(second).write(4625, Action::LogonFailed).account =
+            account("Somebody", "ELSEWHERE", "S-1-0-0");
+    };
+    refused(&mut story, 10);
+    for second in 5000..5007 {
+        refused(&mut story, second);
+    }
+    story.at(5100).logon(3, 0x5000, ALICE);
+    story.at(5200).logon(3, 0x6000, ALICE);
+    refused(&mut story, 6000);
+    story.at(9000).logon(3, 0x7000, ALICE);
+    let told: Vec<_> = story
+        .own()
+        .iter()
+        .map(|session| session.failures_before)
+        .collect();
+    // One long before is of no burst; one long after ends nothing.
+    assert_eq!(told, [Some(7), None, None]);
+    let proofs = story.own()[0]
+        .records
+        .iter()
+        .filter(|record| record.role == Role::Failure)
+        .map(|record| record.time)
+        .collect::<Vec<_>>();
+    assert_eq!(proofs, [clock(5000.0), clock(5006.0)]);
+}
+
+#[test]
+fn refused_logons_before_a_pre_authentication_are_its_sessions_too() {
+    let mut story = Story::booted();
+    story.at(10).write(4625, Action::LogonFailed).account = account("somebody", "WS01", "S-1-0-0");
+    let pre = story.at(11).logon(3, 0x6f00, ALICE);
+    (pre.subject, pre.subject_logon_id) = (account("-", "-", "S-1-0-0"), None);
+    story.at(12).screen(10, 0x7000, ALICE);
+    assert_eq!(
+        story
+            .own()
+            .iter()
+            .map(|session| session.failures_before)
+            .collect::<Vec<_>>(),
+        [Some(1), Some(1)]
+    );
+}
+
+#[test]
+fn a_session_taken_up_by_somebody_who_did_not_log_on_as_its_owner_is_flagged() {
+    let carol = || account("carol", "WS01", BOB);
+    for (logs_on, leaves, flags) in [
+        (true, true, &[][..]),
+        (false, false, &[Flag::HijackSuspected]),
+        (false, true, &[Flag::Hijack]),
+    ] {
+        let mut story = Story::booted();
+        story.at(10).screen(10, 0x5000, ALICE);
+        story.at(20).screen(10, 0x6000, BOB).account = carol();
+        story
+            .at(100)
+            .about(4779, Action::Disconnect, 0x5000, ALICE)
+            .session_name = Some("RDP-Tcp#1".into());
+        if logs_on {
+            story.at(480).logon(3, 0x8000, ALICE);
+        }
+        if leaves {
+            let left = story.at(500).about(4779, Action::Disconnect, 0x6000, BOB);
+            (left.session_name, left.account) = (Some("RDP-Tcp#2".into()), carol());
+        }
+        story
+            .at(500)
+            .about(4778, Action::Reconnect, 0x5000, ALICE)
+            .session_name = Some("RDP-Tcp#2".into());
+        assert_eq!(
+            story.own()[0].flags,
+            flags,
+            "logs on: {logs_on}, leaves: {leaves}"
         );
     }
 }

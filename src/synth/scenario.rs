@@ -651,7 +651,25 @@ fn placed<T>(tables: Vec<Spanned<T>>, line: impl Fn(usize) -> usize) -> Vec<Plac
 /// A name that becomes a folder or file must stay inside the output folder.
 pub(super) fn check_folder_name(name: &str) -> Result<(), String> {
     let bad = |c: char| matches!(c, '/' | '\\' | ':' | '\0') || c.is_control();
-    match name.is_empty() || name.starts_with('.') || name.chars().any(bad) {
+    // What no system can have as a file: also names that Windows keeps for devices.
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    let is_port = |port: &&str| {
+        stem.strip_prefix(*port)
+            .is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
+    };
+    let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+        || ["COM", "LPT"].iter().any(|port| is_port(&port));
+    let ends_badly = name.ends_with(['.', ' ']) || name.len() > 200;
+    match name.is_empty()
+        || name.starts_with('.')
+        || name.chars().any(bad)
+        || is_device
+        || ends_badly
+    {
         true => Err(format!(
             "`{}` cannot be the name of a folder or file",
             name.escape_debug()

@@ -631,17 +631,20 @@ impl Host<'_> {
     }
 }
 
+/// Records are held until all are told: more of one step than this is a mistake.
+const MOST_REPETITIONS: i64 = 50_000;
+
 /// How often and at what distance a step repeats itself.
 fn repetition(step: &Step) -> Result<(i64, i64), ScenarioError> {
     let count = step.number("count")?.unwrap_or(1);
     match i64::try_from(count) {
-        Ok(count) if count <= 1_000_000 => {
+        Ok(count) if count <= MOST_REPETITIONS => {
             let every = step.span("every", SECOND)?;
             match count.checked_mul(every) {
                 Some(whole) if whole <= LATEST => Ok((count, every)),
                 _ => Err(step.fault("the last repetition lies after the year 9999")),
             }
         }
-        _ => Err(step.fault(format!("count = {count} is more than a million"))),
+        _ => Err(step.fault(format!("count = {count} is more than {MOST_REPETITIONS}"))),
     }
 }

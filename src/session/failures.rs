@@ -1,0 +1,83 @@
+//! Refused logons in bursts, each tied to the logon that ended it.
+
+use super::draft::Draft;
+use super::{Flag, Role};
+use crate::event::{Account, Action, Event};
+use crate::time::{TICKS_PER_SECOND, Ticks};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// How far the refused logons of one burst, and the logon that ends it, lie apart at most.
+const BURST: Ticks = 600 * TICKS_PER_SECOND;
+
+/// Refused logons of one account, one soon after the other.
+struct Burst {
+    count: u32,
+    first: usize,
+    last: usize,
+}
+
+/// Counts the refused logons before each logon of the audit records at `range`. They are those of the account's name: a
+/// refused logon has no SID. A pre-authentication's are its Remote Desktop session's as well.
+pub(super) fn tie(
+    events: &[Event],
+    range: Range<usize>,
+    places: &[Option<usize>],
+    drafts: &mut [Draft],
+) {
+    let mut bursts: HashMap<String, Burst> = HashMap::new();
+    for (index, event) in range.filter_map(|index| Some((index, events.get(index)?))) {
+        let Some(name) = name(&event.account) else {
+            continue;
+        };
+        let near = |burst: &Burst| {
+            events
+                .get(burst.last)
+                .is_some_and(|last| event.time.within(last.time, BURST))
+        };
+        match event.action {
+            Action::LogonFailed => {
+                let burst = bursts.remove(&name).filter(near);
+                let (count, first) = burst.map_or((1, index), |burst| {
+                    (burst.count.saturating_add(1), burst.first)
+                });
+                bursts.insert(
+                    name,
+                    Burst {
+                        count,
+                        first,
+                        last: index,
+                    },
+                );
+            }
+            Action::Logon => {
+                let begins = |draft: &&Draft| draft.logon == Some(index) && !draft.standing;
+                let number = places.get(index).copied().flatten();
+                let begun =
+                    number.filter(|&number| drafts.get(number).as_ref().is_some_and(begins));
+                let (Some(number), Some(burst)) =
+                    (begun, begun.and_then(|_| bursts.remove(&name)).filter(near))
+                else {
+                    continue;
+                };
+                let parent = drafts
+                    .get(number)
+                    .and_then(|draft| draft.parent.filter(|_| draft.flags.contains(&Flag::Nla)));
+                for number in [Some(number), parent].into_iter().flatten() {
+                    if let Some(draft) = drafts.get_mut(number) {
+                        draft.failures = Some(burst.count);
+                        draft.prove(burst.first, Role::Failure);
+                        draft.prove(burst.last, Role::Failure);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The name by which a refused logon and a logon are compared: without case, and without the domain of `name@domain`.
+fn name(account: &Account) -> Option<String> {
+    let name = account.name.as_deref()?;
+    Some(name.split('@').next().unwrap_or(name).to_lowercase())
+}
