@@ -662,7 +662,7 @@ pub(super) fn check_folder_name(name: &str) -> Result<(), String> {
             .is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
     };
     let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
-        || ["COM", "LPT"].iter().any(|port| is_port(port));
+        || ["COM", "LPT"].into_iter().any(is_port);
     let ends_badly = name.ends_with(['.', ' ']) || name.len() > 200;
     match name.is_empty()
         || name.starts_with('.')
