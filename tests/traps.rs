@@ -306,7 +306,8 @@ fn agrees(key: &str, wanted: &Wanted, row: &Value, sessions: &[Value]) -> bool {
                 .iter()
                 .filter_map(Wanted::as_str)
                 .collect();
-            (found.sort_unstable(), named.sort_unstable());
+            found.sort_unstable();
+            named.sort_unstable();
             found == named
         }
         "intervals" => {

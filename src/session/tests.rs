@@ -1373,3 +1373,37 @@ fn a_session_taken_up_by_somebody_who_did_not_log_on_as_its_owner_is_flagged() {
         );
     }
 }
+
+#[test]
+fn any_record_that_a_session_asked_for_shows_that_it_was_still_there() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    let mut source = story.source();
+    let seen = |record_id, second| crate::event::Seen {
+        record_id,
+        event_id: 4688,
+        time: clock(second),
+    };
+    source.uses = vec![crate::event::Use {
+        log: LogIndex(0),
+        computer: "WS01".into(),
+        logon_id: LogonId(0x5000),
+        account: Account::default(),
+        first: seen(4, 20.0),
+        last: seen(9, 700.0),
+    }];
+    let sessions = timeline(&machines(vec![source])[0]).sessions;
+    let session = sessions
+        .iter()
+        .find(|session| session.kind == Kind::Console)
+        .unwrap();
+    assert_eq!(
+        (session.end.min, session.end.max, session.end.reason),
+        (Some(clock(700.0)), None, EndReason::LogEnds)
+    );
+    let proof = session.records.last().unwrap();
+    assert_eq!(
+        (proof.record_id, proof.event_id, proof.role),
+        (9, 4688, Role::Use)
+    );
+}

@@ -657,8 +657,8 @@ pub(super) fn check_folder_name(name: &str) -> Result<(), String> {
         .next()
         .unwrap_or_default()
         .to_ascii_uppercase();
-    let is_port = |port: &&str| {
-        stem.strip_prefix(*port)
+    let is_port = |port: &str| {
+        stem.strip_prefix(port)
             .is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
     };
     let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
