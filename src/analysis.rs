@@ -201,7 +201,7 @@ fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = Ti
     let places = timeline.session_of.iter().zip(&timeline.kind_of);
     let events = machine.events.into_iter().zip(machine.sources).zip(places);
     events
-        .filter(|((event, _), _)| event.action != Action::StartingUp)
+        .filter(|((event, _), _)| !matches!(event.action, Action::StartingUp | Action::Used))
         .map(move |((event, sources), (session, kind))| {
             let session = session
                 .and_then(|session| timeline.sessions.get(session))

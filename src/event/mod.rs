@@ -134,6 +134,8 @@ named! {
         ScreensaverOn = "screensaver-on",
         /// 4803: the screen saver ended.
         ScreensaverOff = "screensaver-off",
+        /// Any other audit record that a logon session asked for: it was there.
+        Used = "used",
         /// 4688, 4696, 4826, 6417: written while Windows starts, before 4608.
         StartingUp = "starting-up",
         /// 4608, Kernel-General 12: Windows is starting up.

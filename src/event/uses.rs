@@ -4,7 +4,7 @@
 //! missing, where record numbers go back and where a new block of the log begins, so it spans no boot that the records
 //! show. A boot that left no record of its own may still lie in it.
 
-use super::{Account, LogIndex, LogonId, Text};
+use super::{Account, Action, Event, LogIndex, LogonId, Text};
 use crate::log::Record;
 use crate::time::Time;
 use std::collections::HashMap;
@@ -36,6 +36,24 @@ pub struct Use {
     pub first: Seen,
     /// The last record.
     pub last: Seen,
+}
+
+impl Use {
+    /// The event that one of its records is.
+    pub(crate) fn event(&self, seen: Seen, channel: &str) -> Event {
+        Event {
+            log: self.log,
+            record_id: seen.record_id,
+            number: seen.record_id,
+            time: seen.time,
+            computer: self.computer.clone(),
+            channel: channel.into(),
+            event_id: seen.event_id,
+            logon_id: Some(self.logon_id),
+            account: self.account.clone(),
+            ..Event::of(Action::Used)
+        }
+    }
 }
 
 /// The uses of a log's block so far.

@@ -190,6 +190,9 @@ fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> 
         let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
             run.get_or_insert(index);
             continue;
+        } else if event.action == Action::Used {
+            seen.add(event);
+            continue;
         } else if event.action == Action::Boot {
             Some(Opening {
                 first: run.unwrap_or(index),

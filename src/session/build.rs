@@ -212,6 +212,7 @@ impl<'a> Builder<'a> {
             Action::Unlock => self.change(index, event, State::Locked, false),
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
+            Action::Used => event.logon_id.and_then(|id| self.used_by(id, index)),
             _ => None,
         };
         if let Some(place) = self.places.get_mut(index) {
@@ -903,6 +904,7 @@ fn is_paired(action: Action) -> bool {
                 | LogCleared
                 | ClockChange
                 | StartingUp
+                | Used
         )
 }
 

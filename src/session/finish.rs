@@ -11,11 +11,10 @@ use super::{
     Start, StartSource, State,
 };
 use super::{failures, takeover};
-use crate::event::{Action, Event, LogonId, Text, Use};
+use crate::event::{Action, Event, Text};
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// A change of the clock by this much is worth a flag.
@@ -63,10 +62,6 @@ pub fn timeline(machine: &Machine) -> Timeline {
         &mut drafts,
         &gaps(machine),
     );
-    let mut uses: HashMap<LogonId, Vec<&Use>> = HashMap::new();
-    for used in &machine.uses {
-        uses.entry(used.logon_id).or_default().push(used);
-    }
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events
@@ -83,7 +78,6 @@ pub fn timeline(machine: &Machine) -> Timeline {
         audited: audited.clone(),
         clock: Clock::new(events, audited.clone()),
         gaps: gaps(machine),
-        uses,
         clears: positions(events, audited, Action::LogCleared),
     };
     let mut sessions: Vec<Session> = drafts
@@ -216,8 +210,6 @@ struct Finisher<'a> {
     audited: Range<usize>,
     clock: Clock,
     gaps: Vec<(Text, u64)>,
-    /// Which audit records each Logon ID asked for.
-    uses: HashMap<LogonId, Vec<&'a Use>>,
     clears: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
@@ -282,23 +274,15 @@ impl Finisher<'_> {
         }
         proofs.extend(ending.record.map(|record| (record, Role::End)));
         proofs.extend(ending.witness.map(|record| (record, Role::Boot)));
+        if ending.end.reason == EndReason::LogEnds && !draft.standing {
+            proofs.push((draft.last_use, Role::Use));
+        }
         proofs.sort_by_key(|&(record, role)| (record, role));
         proofs.dedup_by_key(|(record, _)| *record);
-        let mut records: Vec<RecordRef> = proofs
+        let records: Vec<RecordRef> = proofs
             .iter()
             .filter_map(|&(record, role)| Some(record_ref(self.event(record)?, role)))
             .collect();
-        if ending.end.reason == EndReason::LogEnds && !draft.standing {
-            let used = self.last_use(draft, ending.audited);
-            records.extend(used.map(|used| RecordRef {
-                log: used.log,
-                channel: SECURITY.into(),
-                record_id: used.last.record_id,
-                event_id: used.last.event_id,
-                time: used.last.time,
-                role: Role::Use,
-            }));
-        }
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
@@ -513,11 +497,10 @@ impl Finisher<'_> {
     }
 
     fn still_open(&self, draft: &Draft, last: Option<Time>, audited: usize) -> Ending {
-        let used = self.last_use(draft, audited).map(|used| used.last.time);
         let min = if draft.standing {
             last
         } else {
-            used.or(self.time(draft.last_use))
+            self.time(draft.last_use)
         };
         let end = End {
             min,
@@ -532,26 +515,6 @@ impl Finisher<'_> {
             witness: None,
             token_closed: None,
         }
-    }
-
-    /// The last audit record of any kind that the session asked for, if that comes after all that are known by themselves;
-    /// `audited` is the last audit event of its boot.
-    fn last_use(&self, draft: &Draft, audited: usize) -> Option<&Use> {
-        let after = self
-            .event(draft.last_use)
-            .filter(|_| self.audited.contains(&draft.last_use))?
-            .record_id;
-        let next_boot = Some(audited + 1)
-            .filter(|next| self.audited.contains(next))
-            .and_then(|next| self.event(next));
-        let before = next_boot.map_or(u64::MAX, |next| next.record_id);
-        let uses = draft
-            .parts()
-            .iter()
-            .filter_map(|part| self.uses.get(&part.id))
-            .flatten();
-        let later = uses.filter(|used| after < used.last.record_id && used.last.record_id < before);
-        later.copied().max_by_key(|used| used.last.record_id)
     }
 
     /// How long the session was in one of `states`, overlaps counted once; `None` if that is not known.

@@ -5,7 +5,7 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
-use crate::event::{Action, Event, LogIndex, Span, Text, Use};
+use crate::event::{Action, Event, LogIndex, LogonId, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use std::cmp::Ordering;
@@ -50,8 +50,6 @@ pub struct Machine {
     pub sources: Vec<Vec<LogIndex>>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
-    /// Which Logon IDs its audit records show in use, by record ID; a run in two logs once.
-    pub uses: Vec<Use>,
     /// The same in each log by itself, copies included.
     pub log_spans: Vec<Span>,
     /// What tells its own accounts from a domain's.
@@ -355,10 +353,7 @@ fn merge(group: Vec<Member>) -> Machine {
     }
     let log_spans = spans.clone();
     let spans = joined(spans);
-    uses.sort_by(|a, b| {
-        (a.first, a.logon_id, a.last, a.log).cmp(&(b.first, b.logon_id, b.last, b.log))
-    });
-    uses.dedup_by(|a, b| (a.first, a.logon_id, a.last) == (b.first, b.logon_id, b.last));
+    let (events, sources) = with_uses(events, sources, uses);
     Machine {
         host,
         aliases: aliases.into(),
@@ -366,11 +361,44 @@ fn merge(group: Vec<Member>) -> Machine {
         events,
         sources,
         spans,
-        uses,
         log_spans,
         own,
         conflicts,
     }
+}
+
+/// Adds the first and the last record of each run in which a Logon ID was used, unless they are events already.
+fn with_uses(
+    events: Vec<Event>,
+    sources: Vec<Vec<LogIndex>>,
+    uses: Vec<Use>,
+) -> (Vec<Event>, Vec<Vec<LogIndex>>) {
+    let known = |record_id: u64| {
+        events
+            .binary_search_by(|event| {
+                (&*event.channel, event.record_id).cmp(&(SECURITY, record_id))
+            })
+            .is_ok()
+    };
+    let mut seen: Vec<(u64, LogonId, LogIndex, Event)> = Vec::new();
+    for used in uses {
+        for record in [used.first, used.last] {
+            if !known(record.record_id) {
+                let event = used.event(record, SECURITY);
+                seen.push((record.record_id, used.logon_id, used.log, event));
+            }
+        }
+    }
+    // A run of one record, and one that two logs hold.
+    seen.sort_by_key(|(record_id, logon_id, log, _)| (*record_id, *logon_id, *log));
+    seen.dedup_by_key(|(record_id, logon_id, ..)| (*record_id, *logon_id));
+    let mut all: Vec<(Event, Vec<LogIndex>)> = events.into_iter().zip(sources).collect();
+    all.extend(
+        seen.into_iter()
+            .map(|(_, _, log, event)| (event, vec![log])),
+    );
+    all.sort_by(|a, b| record_order(&a.0, &b.0));
+    all.into_iter().unzip()
 }
 
 /// Runs of records by channel and record ID; those that overlap or touch are one.
