@@ -381,7 +381,8 @@ fn inexact(
         .collect();
     let mut spans = spans;
     let key = |span: &(State, Option<u64>, Option<u64>)| (span.0, span.1);
-    (spans.sort_by_key(key), wanted.sort_by_key(key));
+    spans.sort_by_key(key);
+    wanted.sort_by_key(key);
     check("intervals", spans == wanted);
     let exact = !matches!(
         truth.reason,
@@ -475,18 +476,18 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
                 story: story(history, row, truth),
             })
         };
-        let Some(&at) = truths.first() else {
+        let Some(&only) = truths.first() else {
             fault("invented", None);
             continue;
         };
         if truths.len() > 1 {
-            fault("several sessions in one row", Some(at));
+            fault("several sessions in one row", Some(only));
             continue;
         }
-        let truth = &history.truths[at];
-        let at = Some(at);
+        let truth = &history.truths[only];
+        let at = Some(only);
         if row.start.time.is_some() {
-            let count = started.entry(at.unwrap_or_default()).or_default();
+            let count = started.entry(only).or_default();
             *count += 1;
             if *count > 1 {
                 fault("one session in two rows with a start", at);
