@@ -31,59 +31,23 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
     (
         "end inferred: crash of logoff",
-        &[
-            Damage::Scattered,
-            Damage::Runs,
-            Damage::NoLogoffs,
-            Damage::Torn,
-        ],
+        &[Damage::Scattered, Damage::Runs, Damage::NoLogoffs],
     ),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    (
-        "end inferred: crash of ts-logoff",
-        &[Damage::Scattered, Damage::CutEnds],
-    ),
+    ("end inferred: crash of ts-logoff", &[Damage::CutEnds]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
     (
         "end inferred: crash of user-logoff",
-        &[
-            Damage::Scattered,
-            Damage::Runs,
-            Damage::CutEnds,
-            Damage::NoLogoffs,
-        ],
+        &[Damage::Scattered, Damage::Runs, Damage::CutEnds],
     ),
     // A lost boot is said to lie between two records that may both belong to the later one.
     ("end inferred: lost-boot of crash", &[Damage::Scattered]),
-    // A lost boot is said to lie between two records that may both belong to the later one.
-    (
-        "end inferred: lost-boot of logoff",
-        &[Damage::Scattered, Damage::Runs],
-    ),
-    // A lost boot is said to lie between two records that may both belong to the later one.
-    ("end inferred: lost-boot of user-logoff", &[Damage::Runs]),
-    // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    ("end inferred: shutdown of crash", &[Damage::CutEnds]),
-    // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    ("end inferred: shutdown of log-ends", &[Damage::CutEnds]),
-    // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    ("end inferred: shutdown of shutdown", &[Damage::CutEnds]),
     // The boot is taken for the one before it, whose last sign of life is another.
     ("end inferred: unclean of crash", &[Damage::Torn]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    (
-        "end inferred: unclean of logoff",
-        &[Damage::Scattered, Damage::Runs, Damage::NoLogoffs],
-    ),
+    ("end inferred: unclean of logoff", &[Damage::NoLogoffs]),
     // The boot is taken for the one before it, whose last sign of life is another.
     ("end inferred: unclean of shutdown", &[Damage::Torn]),
-    // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    ("end inferred: unclean of ts-logoff", &[Damage::Scattered]),
-    // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    (
-        "end inferred: unclean of user-logoff",
-        &[Damage::Scattered, Damage::NoLogoffs],
-    ),
     // An elevation ends with the only desktop that is known, which need not be its own.
     ("end inferred: user-logoff of shutdown", &[Damage::Runs]),
     // The logoff of an unlock or a return whose logon is lost, taken for that of a session.
@@ -106,12 +70,7 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     // No logoff was seen: the stop is said to be the recorded end, though records are missing in which the session may have ended.
     (
         "end recorded: shutdown of logoff",
-        &[
-            Damage::Scattered,
-            Damage::Runs,
-            Damage::NoLogoffs,
-            Damage::Torn,
-        ],
+        &[Damage::Scattered, Damage::Runs, Damage::NoLogoffs],
     ),
     // The stop of another boot, where the records between the two are lost.
     ("end recorded: shutdown of shutdown", &[Damage::Torn]),
@@ -126,7 +85,6 @@ const NOT_YET: &[(&str, &[Damage])] = &[
             Damage::Scattered,
             Damage::Runs,
             Damage::CutEnds,
-            Damage::NoLogoffs,
             Damage::Torn,
             Damage::Cleared,
         ],
@@ -189,6 +147,9 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         "start later than its latest",
         &[Damage::Scattered, Damage::Runs, Damage::Torn],
     ),
+    // The clock was set back where the audit records are cut off, so that the stop in the System channel is by another clock.
+    ("end inferred: shutdown of crash", &[Damage::CutEnds]),
+    ("end inferred: shutdown of log-ends", &[Damage::CutEnds]),
 ];
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -16,7 +16,7 @@ const LOGON_ID_STEP_BACK: u64 = 0x4000;
 const HELD_RECORDS: u64 = 10;
 
 /// How long before its 4624 a Logon ID can be named, unless within [`HELD_RECORDS`].
-const HELD_TIME: Ticks = TICKS_PER_SECOND;
+pub(super) const HELD_TIME: Ticks = TICKS_PER_SECOND;
 
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;

@@ -392,11 +392,12 @@ impl Finisher<'_> {
             }
             _ => (None, StartSource::BeforeLog),
         };
-        let max = if time.is_some() {
-            None
-        } else {
-            self.time(draft.first)
-        };
+        // Special privileges and groups are written just before the logon that they belong to.
+        let first = self.event(draft.first).filter(|_| time.is_none());
+        let max = first.map(|first| match first.action {
+            Action::SpecialPrivileges | Action::SpecialGroups => first.time.plus(boot::HELD_TIME),
+            _ => first.time,
+        });
         Start { time, max, source }
     }
 
@@ -461,7 +462,27 @@ impl Finisher<'_> {
             return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
         }
         let last_use = self.time(draft.last_use);
+        // Where records are missing after its last use, its logoff may be among them.
+        let may_have_ended = !draft.standing && self.is_gap_after(draft, boot_end);
         match boot.map(|boot| &boot.end) {
+            Some(&BootEnd::Stopped(stop)) if may_have_ended => {
+                // Times before and after the clock was set back cannot be compared.
+                let until = self
+                    .time(stop)
+                    .filter(|stop| last_use.is_none_or(|last| last <= *stop));
+                between(
+                    last_use.filter(|_| until.is_some()),
+                    until,
+                    EndReason::Shutdown,
+                    Some(stop),
+                )
+            }
+            Some(&BootEnd::Broken {
+                reason,
+                max,
+                witness,
+                ..
+            }) if may_have_ended => between(last_use, max, reason, Some(witness)),
             Some(&BootEnd::Stopped(stop)) => {
                 let is_audited = stop < boot_end;
                 // It was used after the service that records the stop had stopped.
@@ -478,12 +499,13 @@ impl Finisher<'_> {
                 }
             }
             Some(&BootEnd::StoppedUnaudited(stop)) => {
-                // A logoff in between would not show. What stands since boot is there to the end.
-                if draft.standing {
-                    exact(stop, boot_end, EndReason::Shutdown, EndSource::Inferred)
+                // A logoff in between would not show; what stands since boot was there when the audit records end.
+                let last = if draft.standing {
+                    self.time(boot_end)
                 } else {
-                    between(last_use, self.time(stop), EndReason::Shutdown, Some(stop))
-                }
+                    last_use
+                };
+                between(last, self.time(stop), EndReason::Shutdown, Some(stop))
             }
             Some(&BootEnd::Broken {
                 reason,
@@ -494,6 +516,25 @@ impl Finisher<'_> {
             Some(&BootEnd::Running(last)) => self.still_open(draft, last, boot_end),
             None => self.still_open(draft, None, boot_end),
         }
+    }
+
+    /// Whether audit records are missing between a session's last use and the end of its boot, whose last audit event is
+    /// at `audited`.
+    fn is_gap_after(&self, draft: &Draft, audited: usize) -> bool {
+        let last = Some(draft.last_use)
+            .filter(|last| self.audited.contains(last))
+            .and_then(|last| self.event(last));
+        let Some(last) = last else { return false };
+        let next_boot = Some(audited + 1)
+            .filter(|next| self.audited.contains(next))
+            .and_then(|next| self.event(next));
+        let limit = next_boot.map_or(u64::MAX, |next| next.record_id);
+        let at = self
+            .gaps
+            .partition_point(|(channel, id)| (channel, *id) < (&last.channel, last.record_id));
+        self.gaps
+            .get(at)
+            .is_some_and(|(channel, id)| *channel == last.channel && *id < limit)
     }
 
     fn still_open(&self, draft: &Draft, last: Option<Time>, audited: usize) -> Ending {
