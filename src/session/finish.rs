@@ -670,7 +670,7 @@ impl Finisher<'_> {
         if draft
             .user_logoff
             .and_then(|left| self.time(left))
-            .is_some_and(|left| self.stop_was_asked_for(left))
+            .is_some_and(|left| self.stop_was_asked_for(left, self.boots.get(boot_number)))
         {
             flags.insert(Flag::AtShutdown);
         }
@@ -725,14 +725,21 @@ impl Finisher<'_> {
     }
 
     /// Whether a stop of Windows was asked for about the time that somebody left.
-    fn stop_was_asked_for(&self, left: Time) -> bool {
+    fn stop_was_asked_for(&self, left: Time, boot: Option<&Boot>) -> bool {
+        let began = boot.and_then(|boot| boot.start);
         let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
         let from = self
             .stop_requests
             .partition_point(|time| time < near.start());
-        self.stop_requests
-            .get(from)
-            .is_some_and(|time| near.contains(time))
+        let asked = self
+            .stop_requests
+            .iter()
+            .skip(from)
+            .take_while(|time| near.contains(time));
+        // A request of the boot before is no reason to leave this one.
+        asked
+            .into_iter()
+            .any(|time| began.is_none_or(|began| began <= *time))
     }
 
     /// Whether a desktop session was taken up again at another place than it began at.

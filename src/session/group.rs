@@ -3,8 +3,12 @@
 
 use super::machine::{Member, first_label};
 use crate::event::{Event, Text};
-use crate::time::Time;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// How far times must contradict the order of record numbers to speak of two machines: a clock is set by less, and the first
+/// records of a boot are by another clock than its start.
+const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
 
 /// Puts the parts of each machine together. The order of `members` does not matter.
 pub(super) fn group(members: Vec<Member>) -> Vec<Vec<Member>> {
@@ -148,10 +152,10 @@ impl Known {
                 let of_channel = |part: &(&(Text, u64), &(u64, Time, Time))| part.0.0 == channel;
                 before
                     .filter(of_channel)
-                    .is_some_and(|(_, part)| part.0 < first && part.1 > latest)
+                    .is_some_and(|(_, part)| part.0 < first && part.1 > latest.plus(ORDER))
                     || after
                         .filter(of_channel)
-                        .is_some_and(|(_, part)| earliest > part.2)
+                        .is_some_and(|(_, part)| earliest > part.2.plus(ORDER))
             })
     }
 }

@@ -1411,3 +1411,14 @@ fn any_record_that_a_session_asked_for_shows_that_it_was_still_there() {
         (9, 4688, Role::Use)
     );
 }
+
+#[test]
+fn a_stop_that_was_asked_for_in_the_boot_before_is_no_reason_to_leave_this_one() {
+    let mut story = Story::new();
+    story.at(1000).boot().at(1010).screen(2, 0x5000, ALICE);
+    story.at(1060).user_logoff(0x5000, ALICE);
+    let request: Beside = (950.0, 1074, Action::StopRequest, &nothing);
+    let start: Beside = (994.0, 12, Action::Boot, &started(993.0));
+    assert_eq!(with_system(&story, &[request, start])[0].flags, []);
+    assert_eq!(with_system(&story, &[request])[0].flags, [Flag::AtShutdown]);
+}
