@@ -1420,5 +1420,9 @@ fn a_stop_that_was_asked_for_in_the_boot_before_is_no_reason_to_leave_this_one()
     let request: Beside = (950.0, 1074, Action::StopRequest, &nothing);
     let start: Beside = (994.0, 12, Action::Boot, &started(993.0));
     assert_eq!(with_system(&story, &[request, start])[0].flags, []);
-    assert_eq!(with_system(&story, &[request])[0].flags, [Flag::AtShutdown]);
+    let later: Beside = (1001.0, 1074, Action::StopRequest, &nothing);
+    assert_eq!(
+        with_system(&story, &[start, later])[0].flags,
+        [Flag::AtShutdown]
+    );
 }
