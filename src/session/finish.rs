@@ -512,7 +512,12 @@ impl Finisher<'_> {
                 min,
                 max,
                 witness,
-            }) => between(min, max, reason, Some(witness)),
+            }) => {
+                // Another channel can go on after the last audit record.
+                let is_audited = self.audited.contains(&draft.last_use);
+                let min = if is_audited { min } else { min.max(last_use) };
+                between(min, max, reason, Some(witness))
+            }
             Some(&BootEnd::Running(last)) => self.still_open(draft, last, boot_end),
             None => self.still_open(draft, None, boot_end),
         }

@@ -1426,3 +1426,43 @@ fn a_stop_that_was_asked_for_in_the_boot_before_is_no_reason_to_leave_this_one()
         [Flag::AtShutdown]
     );
 }
+
+#[test]
+fn a_desktop_that_only_the_session_manager_shows_does_not_end_before_it_began() {
+    let mut story = Story::booted();
+    story.at(9000).boot();
+    let mut manager = Story::new();
+    let logon = manager.at(5000).write(21, Action::TsLogon);
+    (logon.session_number, logon.source_address) = (Some(2), Some("192.0.2.7".into()));
+    logon.account = Account {
+        sid: None,
+        ..account("alice", "WS01", ALICE)
+    };
+    let mut manager = manager.source();
+    manager
+        .events
+        .iter_mut()
+        .for_each(|event| event.channel = desktop::CHANNEL.into());
+    manager
+        .spans
+        .iter_mut()
+        .for_each(|span| span.channel = desktop::CHANNEL.into());
+    let found = machines(vec![story.source(), manager]);
+    let sessions = timeline(&found[0]).sessions;
+    let session = sessions
+        .iter()
+        .find(|session| session.kind == Kind::Rdp)
+        .unwrap();
+    assert_eq!(
+        (session.start.time, session.logon_id),
+        (Some(clock(5000.0)), None)
+    );
+    assert_eq!(
+        end(session),
+        (
+            (Some(clock(5000.0)), Some(clock(9000.0))),
+            EndReason::Unclean,
+            EndSource::Inferred
+        )
+    );
+}
