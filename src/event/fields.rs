@@ -126,7 +126,6 @@ pub(super) enum Slot {
     OutboundName,
     OutboundDomain,
     Elevated,
-    VirtualAccount,
     Privileges,
     Status,
     SubStatus,
@@ -418,7 +417,6 @@ impl Collector {
             Slot::OutboundName => event.outbound.name = self.present(value),
             Slot::OutboundDomain => event.outbound.domain = self.present(value),
             Slot::Elevated => event.elevated = yes_or_no(value),
-            Slot::VirtualAccount => event.virtual_account = yes_or_no(value),
             Slot::Privileges => event.privileges = self.list(value),
             Slot::Status => event.status = small().filter(|&status| status != 0),
             Slot::SubStatus => event.sub_status = small().filter(|&status| status != 0),
@@ -735,7 +733,6 @@ impl Event {
             logon_guid: None,
             outbound: Account::default(),
             elevated: None,
-            virtual_account: None,
             privileges: None,
             status: None,
             sub_status: None,
@@ -798,10 +795,7 @@ mod tests {
             ),
             (None, None, None, None)
         );
-        assert_eq!(
-            (event.elevated, event.virtual_account, event.stored_as_text),
-            (Some(true), Some(false), false)
-        );
+        assert_eq!((event.elevated, event.stored_as_text), (Some(true), false));
     }
 
     #[test]

@@ -355,8 +355,6 @@ pub struct Event {
     pub outbound: Account,
     /// Whether the token is an elevated one.
     pub elevated: Option<bool>,
-    /// Whether the account is a virtual one.
-    pub virtual_account: Option<bool>,
     /// The privileges, or the SIDs of the groups, separated by blanks.
     pub privileges: Option<Text>,
     /// NTSTATUS of a failure.

@@ -43,7 +43,6 @@ const LOGON: &[(&str, Slot)] = &[
     ("IpPort", SourcePort),
     ("TargetOutboundUserName", OutboundName),
     ("TargetOutboundDomainName", OutboundDomain),
-    ("VirtualAccount", VirtualAccount),
     ("TargetLinkedLogonId", LinkedLogonId),
     ("ElevatedToken", Elevated),
     ("Status", Status),

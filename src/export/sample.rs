@@ -128,7 +128,6 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
             logon_guid: None,
             outbound: Account::default(),
             elevated: None,
-            virtual_account: None,
             privileges: None,
             status: Some(0xc000_006d),
             sub_status: Some(0xc000_006a),

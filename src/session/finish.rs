@@ -6,19 +6,16 @@ use super::desktop;
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
 use super::starts::StartMarks;
+use super::{CLOCK_STEP, failures, takeover};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
 };
-use super::{failures, takeover};
 use crate::event::{Action, Event, Text};
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
-
-/// A change of the clock by this much is worth a flag.
-const CLOCK_STEP: Ticks = TICKS_PER_SECOND;
 
 /// How long before somebody left the request to stop lies at most, and how long after it is written at most.
 const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
