@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
-use crate::log::{self, Account, Block, LogAccount};
+use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
 use crate::session::{self, Coverage, Kind, Machine, Session, Source, Timeline};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,8 @@ impl Analysis {
 pub struct Options {
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
+    /// What decodes records.
+    pub decoding: Decoding,
 }
 
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
@@ -87,10 +90,10 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
             threads,
             message: error.to_string(),
         })?;
-    pool.install(|| run(paths))
+    pool.install(|| run(paths, options.decoding))
 }
 
-fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
+fn run(paths: &[PathBuf], decoding: Decoding) -> Result<Analysis, Error> {
     let mut found = evidence::find(paths);
     if found.logs.is_empty() {
         return Err(Error::NoLog {
@@ -98,7 +101,7 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
             skipped: found.skipped,
         });
     }
-    let (logs, sources) = read(&found.logs);
+    let (logs, sources) = read(&found.logs, decoding);
     let machines = session::machines(sources);
     let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
     let conflicts = machines
@@ -144,7 +147,7 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
 }
 
 /// Reads all blocks of all logs, each on whichever thread is free.
-fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
+fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>) {
     let sizes = paths
         .iter()
         .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
@@ -152,11 +155,18 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
         .enumerate()
         .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
         .collect();
+    // As many readers as threads; each has what it learnt from the blocks before.
+    let readers: Mutex<Vec<Reader>> = Mutex::default();
+    let idle = || readers.lock().unwrap_or_else(PoisonError::into_inner);
     let read: Vec<(usize, Account, Collector)> = blocks
         .into_par_iter()
         .filter_map(|(log, block)| {
             let mut collector = Collector::new(LogIndex(u32::try_from(log).ok()?));
-            let account = log::read(paths.get(log)?, block, &mut |record| collector.add(record));
+            let reader = idle().pop();
+            let mut reader = reader.unwrap_or_else(|| Reader::new(decoding));
+            let path = paths.get(log)?;
+            let account = reader.read(path, block, &mut |record| collector.add(record));
+            idle().push(reader);
             Some((log, account, collector))
         })
         .collect();

@@ -96,8 +96,11 @@ fn export(
     write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
-    let threads = run.threads.map(usize::from);
-    let analysis = analyse(&run.paths, &Options { threads })?;
+    let options = Options {
+        threads: run.threads.map(usize::from),
+        decoding: run.decoder,
+    };
+    let analysis = analyse(&run.paths, &options)?;
     write(&analysis, &mut to)?;
     to.output
         .finish()

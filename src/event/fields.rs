@@ -237,10 +237,10 @@ impl Collector {
             }
         }
         if let (Some(slot), Some(sid)) = (entry.slot(USER_ID), record.user_sid()) {
-            self.fill(&mut event, slot, &Value::Text(sid));
+            self.fill(&mut event, slot, &sid);
         }
         if let (Some(slot), Some(activity)) = (entry.slot(ACTIVITY_ID), record.activity()) {
-            self.fill(&mut event, slot, &Value::Text(activity));
+            self.fill(&mut event, slot, &activity);
         }
         (!(entry.subject_unnamed && event.subject.name.is_some())).then_some(event)
     }
@@ -349,10 +349,10 @@ impl Collector {
 
     /// A text as it stands; `None` where Windows wrote `-` for absent.
     fn present(&mut self, value: &Value<'_>) -> Option<Text> {
-        match value {
-            Value::Text(text) if text.is_empty() || text == "-" => None,
-            Value::Text(text) => Some(self.text(text)),
-            Value::Number(number) => Some(self.text(&number.to_string())),
+        let text = value.text();
+        match &*text {
+            "" | "-" => None,
+            text => Some(self.text(text)),
         }
     }
 
@@ -370,7 +370,7 @@ impl Collector {
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
         let logon_id = || number().map(LogonId);
         let sid = || parse_sid(value);
-        let time = || parse_time(value);
+        let time = || value.time();
         match slot {
             Slot::AccountPath => {
                 (event.account.domain, event.account.name) = self.account_path(value);
@@ -400,7 +400,7 @@ impl Collector {
             Slot::SubjectDomain => event.subject.domain = self.present(value),
             Slot::SubjectLogonId => event.subject_logon_id = logon_id(),
             Slot::LogonType => {
-                event.stored_as_text = matches!(value, Value::Text(_));
+                event.stored_as_text = !value.is_number();
                 event.logon_type = small().map(LogonType);
             }
             Slot::LogonProcess => event.logon_process = self.trimmed(value),
@@ -433,7 +433,7 @@ impl Collector {
     fn fill_details(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
         let number = || value.number().filter(|&number| number != 0);
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
-        let time = || parse_time(value);
+        let time = || value.time();
         let mut more = event.more.take().unwrap_or_default();
         match slot {
             Slot::Activity => more.activity = self.guid(value),
@@ -552,17 +552,7 @@ fn entry(record: &Record<'_>) -> Option<&'static Entry> {
 }
 
 fn parse_sid(value: &Value<'_>) -> Option<Sid> {
-    match value {
-        Value::Text(text) => Sid::parse(text),
-        Value::Number(_) => None,
-    }
-}
-
-fn parse_time(value: &Value<'_>) -> Option<Time> {
-    match value {
-        Value::Text(text) => text.parse().ok(),
-        Value::Number(_) => None,
-    }
+    Sid::parse(&value.text())
 }
 
 /// An address and its port: `10.0.0.1:3389`, `[fe80::1]:3389`, or an address alone.
@@ -581,7 +571,8 @@ fn endpoint(text: &str) -> (String, Option<u16>) {
 fn signed(value: &Value<'_>) -> Option<i32> {
     match value {
         Value::Number(number) => u32::try_from(*number).ok().map(u32::cast_signed),
-        Value::Text(text) => {
+        _ => {
+            let text = value.text();
             let text = text.trim().trim_matches(['[', ']']);
             let number: i64 = text.split_whitespace().next()?.parse().ok()?;
             let stored = u32::try_from(number).ok().map(u32::cast_signed);
@@ -606,9 +597,9 @@ fn minutes_between(local: Time, utc: Time) -> Option<i32> {
 const DAY_MINUTES: u32 = 24 * 60;
 
 fn truth(value: &Value<'_>) -> Option<bool> {
-    match value {
-        Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+    match &*value.text() {
+        text if text.eq_ignore_ascii_case("true") => Some(true),
+        text if text.eq_ignore_ascii_case("false") => Some(false),
         _ => value.number().map(|number| number != 0),
     }
 }
@@ -626,9 +617,10 @@ fn power_action(action: u32) -> Option<&'static str> {
 
 /// The bytes of a value that is written in hex.
 fn bytes_of(value: &Value<'_>) -> Option<Vec<u8>> {
-    let Value::Text(text) = value else {
+    if value.is_number() {
         return None;
-    };
+    }
+    let text = value.text();
     let digits = text.trim().as_bytes().chunks(2);
     let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     bytes.collect()
@@ -682,9 +674,9 @@ fn ssh_client(line: &str) -> Option<(&str, &str, u16)> {
 
 /// `%%1842` and `%%1843` of the auditing provider's messages.
 fn yes_or_no(value: &Value<'_>) -> Option<bool> {
-    match value {
-        Value::Text(text) if text == "%%1842" => Some(true),
-        Value::Text(text) if text == "%%1843" => Some(false),
+    match &*value.text() {
+        "%%1842" => Some(true),
+        "%%1843" => Some(false),
         _ => None,
     }
 }

@@ -394,6 +394,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("checksum_failures", "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
     column("logs_cut", "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
     column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
+    column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
 ];
 
 fn count<T>(list: &[T]) -> Cell<'static> {
@@ -427,6 +428,7 @@ pub static HOLDINGS: &[Column<Holding>] = &[
     column("checksum_failures", "Header and data checksums that do not match.", |view, h| view.log(h.log).map(|l| l.account.bad_checksums).into()),
     column("cut", "Whether it ends inside a chunk.", |view, h| view.log(h.log).map(is_cut).into()),
     column("trailing_bytes", "Bytes after the last whole chunk.", |view, h| view.log(h.log).map(|l| l.account.trailing_bytes).into()),
+    column("records_by_evtx", "Records of the log that the evtx crate decoded.", |view, h| view.log(h.log).map(|l| l.account.read_by_evtx).into()),
 ];
 
 /// Numbers that are missing, in order.
@@ -525,6 +527,7 @@ pub static LOGS: &[Column<LogAccount>] = &[
     column("records_claimed", "Records that the chunk headers claim.", |_, l| l.account.claimed.into()),
     column("records_unclaimed", "Records found beyond what a chunk header claims; claimed + unclaimed = read + damaged.", |_, l| l.account.unclaimed.into()),
     column("records_read", "Records that were decoded.", |_, l| l.account.read.into()),
+    column("records_by_evtx", "Those of them that the evtx crate decoded instead of this program's own decoder.", |_, l| l.account.read_by_evtx.into()),
     column("records_damaged", "Records that are claimed or found and could not be decoded.", |_, l| l.account.damaged.into()),
     column("checksum_failures", "Header and data checksums that do not match.", |_, l| l.account.bad_checksums.into()),
     column("trailing_bytes", "Bytes after the last whole chunk.", |_, l| l.account.trailing_bytes.into()),

@@ -339,6 +339,7 @@ pub fn analysis() -> Analysis {
                 chunks: 2,
                 claimed: 10,
                 read: 8,
+                read_by_evtx: 1,
                 damaged: 2,
                 bad_checksums: 1,
                 dirty: true,
