@@ -92,27 +92,30 @@ impl Told {
     /// The same with every text ended at its first NUL, as the `evtx` crate tells it.
     fn ended_at_nul(&self) -> Told {
         let end = |said: &Said| match said.text.find('\0') {
-            None => Some(said.clone()),
-            Some(0) => None,
-            Some(at) => Some({
-                let text = Value::Text(said.text[..at].to_owned().into());
-                self::said(&text)
-            }),
+            None => said.clone(),
+            Some(at) => self::said(&Value::Text(said.text[..at].to_owned().into())),
+        };
+        // Where nothing is left there is no field, but in a list.
+        let is_gone = |name: &str, said: &Said| {
+            let of_name = self.fields.iter().filter(|(other, _)| other == name);
+            end(said).text.is_empty() && of_name.count() < 2
         };
         let all = |told: &[(String, Said)]| {
-            let told = told.iter();
-            told.filter_map(|(name, said)| Some((name.clone(), end(said)?)))
-                .collect()
+            let left = told.iter().filter(|(name, said)| !is_gone(name, said));
+            left.map(|(name, said)| (name.clone(), end(said))).collect()
         };
+        let by_name = self.by_name.iter().enumerate();
+        let left = by_name.filter(|(place, _)| {
+            let field = self.fields.get(*place);
+            field.is_none_or(|(name, said)| !is_gone(name, said))
+        });
+        let asked = |said: &Option<Said>| said.as_ref().map(end).filter(|s| !s.text.is_empty());
         Told {
             system: all(&self.system),
             fields: all(&self.fields),
-            by_name: {
-                let named = self.by_name.iter();
-                let kept = named.filter(|(_, said)| said.as_ref().is_none_or(|s| end(s).is_some()));
-                kept.map(|(name, said)| (name.clone(), said.as_ref().and_then(end)))
-                    .collect()
-            },
+            by_name: left
+                .map(|(_, (name, said))| (name.clone(), asked(said)))
+                .collect(),
             ..self.clone()
         }
     }
