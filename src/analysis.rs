@@ -155,19 +155,27 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
         .enumerate()
         .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
         .collect();
-    // As many readers as threads; each has what it learnt from the blocks before.
-    let readers: Mutex<Vec<Reader>> = Mutex::default();
-    let idle = || readers.lock().unwrap_or_else(PoisonError::into_inner);
-    let read: Vec<(usize, Account, Collector)> = blocks
+    // As many as threads; each has what it learnt from the blocks before.
+    let workers: Mutex<Vec<(Reader, Collector)>> = Mutex::default();
+    let idle = || workers.lock().unwrap_or_else(PoisonError::into_inner);
+    let read: Vec<(usize, Account, Source)> = blocks
         .into_par_iter()
         .filter_map(|(log, block)| {
-            let mut collector = Collector::new(LogIndex(u32::try_from(log).ok()?));
-            let reader = idle().pop();
-            let mut reader = reader.unwrap_or_else(|| Reader::new(decoding));
+            let index = LogIndex(u32::try_from(log).ok()?);
             let path = paths.get(log)?;
+            let worker = idle().pop();
+            let (mut reader, mut collector) =
+                worker.unwrap_or_else(|| (Reader::new(decoding), Collector::new(index)));
+            collector.begin(index);
             let account = reader.read(path, block, &mut |record| collector.add(record));
-            idle().push(reader);
-            Some((log, account, collector))
+            let part = Source {
+                events: std::mem::take(&mut collector.events),
+                spans: std::mem::take(&mut collector.spans),
+                uses: collector.take_uses(),
+                ..Source::default()
+            };
+            idle().push((reader, collector));
+            Some((log, account, part))
         })
         .collect();
     let mut folders: HashMap<&Path, usize> = HashMap::new();
@@ -190,18 +198,18 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
             }
         })
         .collect();
-    for (log, account, mut collector) in read {
+    for (log, account, part) in read {
         let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
             continue;
         };
         kept.account.add(account);
-        for span in &collector.spans {
+        for span in &part.spans {
             let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
             kept.span = Some((first.min(span.earliest), last.max(span.latest)));
         }
-        source.uses.extend(collector.take_uses());
-        source.events.extend(collector.events);
-        source.spans.extend(collector.spans);
+        source.uses.extend(part.uses);
+        source.events.extend(part.events);
+        source.spans.extend(part.spans);
     }
     (logs, sources)
 }

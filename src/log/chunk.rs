@@ -330,11 +330,9 @@ impl Chunk<'_, '_> {
         if copy.map(u64::from) != Some(size) {
             return Err(match copy {
                 Some(copy) => format!(
-                    "the record is torn: its size is {size}, the copy behind it says {copy}"
+                    "the record's size is {size} at its beginning and {copy} at its end: it is torn"
                 ),
-                None => format!(
-                    "the record is torn: its size is {size}, the chunk ends before the copy of it"
-                ),
+                None => format!("the record's size is {size}, more than its chunk holds"),
             });
         }
         let number = record.event_record_id;

@@ -57,7 +57,34 @@ impl<'a> Value<'a> {
             Value::Number(number) | Value::Hex(number) => Some(*number),
             Value::Sid(_) | Value::Guid(_) | Value::FileTime(_) => None,
             Value::Text(text) => number_in(text),
-            Value::Utf16(units) => number_in(&decode(units)),
+            Value::Utf16(units) => {
+                let mut digits = [0; MOST_DIGITS];
+                match ascii(units, &mut digits) {
+                    Some(digits) => number_in(digits),
+                    None => number_in(&decode(units)),
+                }
+            }
+        }
+    }
+
+    /// A text's UTF-16, where it is stored so: the same bytes say the same.
+    pub fn units(&self) -> Option<&'a [u8]> {
+        match self {
+            Value::Utf16(units) => Some(units),
+            _ => None,
+        }
+    }
+
+    /// Whether it says exactly this.
+    pub fn is(&self, text: &str) -> bool {
+        match self {
+            Value::Utf16(units) => {
+                let units = units.as_chunks().0.iter();
+                units
+                    .map(|unit| u16::from_le_bytes(*unit))
+                    .eq(text.encode_utf16())
+            }
+            _ => self.text() == text,
         }
     }
 
@@ -74,6 +101,22 @@ impl<'a> Value<'a> {
     pub fn is_number(&self) -> bool {
         matches!(self, Value::Number(_))
     }
+}
+
+/// The longest text that is read as a number without a copy: the digits of any number and some blanks.
+const MOST_DIGITS: usize = 64;
+
+/// UTF-16 as ASCII, if it is that and fits.
+fn ascii<'d>(units: &[u8], digits: &'d mut [u8; MOST_DIGITS]) -> Option<&'d str> {
+    let units = units.as_chunks().0;
+    let digits = digits.get_mut(..units.len())?;
+    for (digit, unit) in digits.iter_mut().zip(units) {
+        match unit {
+            [byte, 0] if byte.is_ascii() => *digit = *byte,
+            _ => return None,
+        }
+    }
+    std::str::from_utf8(digits).ok()
 }
 
 fn number_in(text: &str) -> Option<u64> {
