@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
-use crate::session::{self, Coverage, Kind, Machine, Session, Source, Timeline};
+use crate::session::{self, Coverage, Kind, Machine, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +23,7 @@ pub struct TimelineEvent {
     /// The session it belongs to, if any.
     pub session: Option<Text>,
     /// Every log that holds the record; the first is `event.log`.
-    pub sources: Vec<LogIndex>,
+    pub sources: Sources,
 }
 
 impl TimelineEvent {
@@ -40,7 +40,7 @@ impl TimelineEvent {
 pub struct Analysis {
     /// Sorted by host, start (else its latest bound), Logon ID.
     pub sessions: Vec<Session>,
-    /// Sorted by host, time, channel, record.
+    /// Sorted by host, time, channel, record; empty if they were not asked for.
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
@@ -69,12 +69,24 @@ impl Analysis {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
+    /// Whether the result has events, which take most of its space.
+    pub events: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            threads: None,
+            decoding: Decoding::default(),
+            events: true,
+        }
+    }
 }
 
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
@@ -90,10 +102,10 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
             threads,
             message: error.to_string(),
         })?;
-    pool.install(|| run(paths, options.decoding))
+    pool.install(|| run(paths, options))
 }
 
-fn run(paths: &[PathBuf], decoding: Decoding) -> Result<Analysis, Error> {
+fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
     let mut found = evidence::find(paths);
     if found.logs.is_empty() {
         return Err(Error::NoLog {
@@ -101,7 +113,7 @@ fn run(paths: &[PathBuf], decoding: Decoding) -> Result<Analysis, Error> {
             skipped: found.skipped,
         });
     }
-    let (logs, sources) = read(&found.logs, decoding);
+    let (logs, sources) = read(&found.logs, options.decoding);
     let machines = session::machines(sources);
     let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
     let conflicts = machines
@@ -114,7 +126,9 @@ fn run(paths: &[PathBuf], decoding: Decoding) -> Result<Analysis, Error> {
         .collect();
     let (mut sessions, mut events) = (Vec::new(), Vec::new());
     for (machine, timeline) in machines.into_iter().zip(timelines) {
-        events.extend(on_timeline(machine, &timeline));
+        if options.events {
+            events.extend(on_timeline(machine, &timeline));
+        }
         sessions.extend(timeline.sessions);
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
@@ -198,6 +212,15 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
             }
         })
         .collect();
+    let mut events = vec![0; paths.len()];
+    for (log, _, part) in &read {
+        if let Some(events) = events.get_mut(*log) {
+            *events += part.events.len();
+        }
+    }
+    for (source, events) in sources.iter_mut().zip(events) {
+        source.events.reserve_exact(events);
+    }
     for (log, account, part) in read {
         let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
             continue;

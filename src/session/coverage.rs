@@ -3,7 +3,7 @@
 //! In: one machine's part of the evidence. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
 //! exported log is a filter and is not listed, a gap in a live one is.
 
-use super::machine::{Conflict, Machine};
+use super::machine::{Conflict, Machine, Sources};
 use crate::event::{Account, Action, Event, LogIndex, Span, Text};
 use crate::named::named;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -322,7 +322,7 @@ fn holdings(spans: &[&Span]) -> Vec<Holding> {
 }
 
 /// How many copies of records there are beside the first. `spans` are sorted by first number.
-fn copies(spans: &[&Span], sources: &[Vec<LogIndex>]) -> u64 {
+fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
     let (mut known, mut reached): (u64, Option<u64>) = (0, None);
     for span in spans.iter().filter(is_dense) {
         let overlap = match reached {

@@ -23,7 +23,7 @@ pub use coverage::{
     CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
 };
 pub use finish::{Timeline, timeline};
-pub use machine::{Conflict, Machine, Source, machines};
+pub use machine::{Conflict, Machine, Source, Sources, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
