@@ -112,10 +112,13 @@ fn export(
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
         let _ = messages::write(&analysis, &mut io::stderr().lock());
     }
-    Ok(match analysis.is_partial() {
+    let completeness = match analysis.is_partial() {
         true => Completeness::Partial,
         false => Completeness::Whole,
-    })
+    };
+    // The process ends here: taking millions of parts asunder would be for nothing.
+    std::mem::forget(analysis);
+    Ok(completeness)
 }
 
 /// Where rows go, and how.

@@ -33,7 +33,12 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// A view of `analysis`; with `at`, session rows say in which state they were then.
     pub fn new(analysis: &'a Analysis, at: Option<Time>) -> Self {
-        let by_id = analysis.sessions.iter().map(|s| (&*s.id, s)).collect();
+        // Only events ask whose they are.
+        let sessions = analysis
+            .sessions
+            .iter()
+            .filter(|_| !analysis.events.is_empty());
+        let by_id = sessions.map(|s| (&*s.id, s)).collect();
         View {
             analysis,
             at,

@@ -4,6 +4,7 @@
 use super::machine::{Member, first_label};
 use crate::event::{Event, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How far times must contradict the order of record numbers to speak of two machines: a clock is set by less, and the first
@@ -63,7 +64,8 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
     {
         *holders.entry(label).or_default() += 1;
     }
-    let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize> = HashMap::new();
+    let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize, RandomState> =
+        HashMap::default();
     for (at, member) in members.iter().enumerate() {
         if !member
             .labels()
@@ -119,7 +121,7 @@ fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
 /// What a group holds, by record number.
 #[derive(Default)]
 struct Known {
-    times: HashMap<(Text, u64), Time>,
+    times: HashMap<(Text, u64), Time, RandomState>,
     /// By channel and first number: the last number, the earliest and the latest time of a part.
     parts: BTreeMap<(Text, u64), (u64, Time, Time)>,
 }

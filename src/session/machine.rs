@@ -8,6 +8,7 @@ use super::group;
 use crate::event::{Action, Event, LogIndex, LogonId, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
+use ahash::RandomState;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Deref;
@@ -373,7 +374,7 @@ fn merge(group: Vec<Member>) -> Machine {
         .iter()
         .chain([&host])
         .for_each(|name| own.add_computer(name));
-    let mut shown = HashSet::new();
+    let mut shown: HashSet<_, RandomState> = HashSet::default();
     for event in &all {
         for account in [&event.account, &event.subject] {
             if let (Some(sid), Some(domain)) = (&account.sid, &account.domain)
