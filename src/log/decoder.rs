@@ -51,10 +51,11 @@ pub(super) struct Decoder {
     fields: Vec<Substitution>,
 }
 
-/// An instance of a template: the plan for it, and where it ends.
+/// An instance of a template: the plan for it, where it ends, and how many of its values are fragments.
 struct Instance {
     plan: usize,
     end: usize,
+    fragments: usize,
 }
 
 /// The fragment that holds the fields.
@@ -159,10 +160,11 @@ impl Decoder {
         fields: &mut Vec<Substitution>,
     ) -> Option<Parts> {
         let (start, end) = (frame.content_start(), frame.content_end());
-        let event_plan = self.fragment(chunk, start, end, values)?;
-        // Each value that is a fragment must stand where the plan sees it.
-        let is_fragment = |value: &Substitution| value.kind == kind::BINXML && value.size > 0;
-        let mut unseen = values.iter().filter(|value| is_fragment(value)).count();
+        let Instance {
+            plan: event_plan,
+            fragments: mut unseen,
+            ..
+        } = self.fragment(chunk, start, end, values)?;
         let mut found = None;
         let mut place = 0;
         while let Some((index, is_wrapped)) = self.event(event_plan)?.fragment(place) {
@@ -170,13 +172,12 @@ impl Decoder {
             let Some(&value) = values.get(usize::from(index)) else {
                 continue;
             };
-            if value.is_null() || (value.kind == kind::BINXML && value.size == 0) {
-                continue;
+            match value.kind {
+                kind::NULL => continue,
+                kind::BINXML if value.size == 0 => continue,
+                kind::BINXML => unseen = unseen.checked_sub(1)?,
+                _ => return None,
             }
-            if !is_fragment(&value) {
-                return None;
-            }
-            unseen = unseen.checked_sub(1)?;
             let start = value.at as usize;
             let mut others = Vec::new();
             let values = if found.is_none() {
@@ -184,10 +185,13 @@ impl Decoder {
             } else {
                 &mut others
             };
-            let plan = self.fragment(chunk, start, start + usize::from(value.size), values)?;
-            if values.iter().any(is_fragment) {
+            let end = start + usize::from(value.size);
+            let Instance {
+                plan, fragments: 0, ..
+            } = self.fragment(chunk, start, end, values)?
+            else {
                 return None;
-            }
+            };
             let Some(Content::Part(part)) = &self.plans.get(plan)?.content else {
                 return None;
             };
@@ -200,6 +204,7 @@ impl Decoder {
                 found = Some(Fragment { plan, is_wrapped });
             }
         }
+        // Each value that is a fragment must stand where the plan sees it.
         if unseen > 0 {
             return None;
         }
@@ -244,7 +249,7 @@ impl Decoder {
         start: usize,
         end: usize,
         values: &mut Vec<Substitution>,
-    ) -> Option<usize> {
+    ) -> Option<Instance> {
         let at = match chunk.get(start..end)? {
             [FRAGMENT, _, _, _, INSTANCE, _, ..] => start + 5,
             [INSTANCE, ..] => start + 1,
@@ -252,7 +257,7 @@ impl Decoder {
         };
         let instance = self.instance(chunk, at, end, values)?;
         match chunk.get(instance.end..end)? {
-            [] | [END, ..] => Some(instance.plan),
+            [] | [END, ..] => Some(instance),
             _ => None,
         }
     }
@@ -284,8 +289,12 @@ impl Decoder {
         if short_id != [a, b, c, d] {
             return None;
         }
-        let end = value::substitutions(chunk, next, end, values)?;
-        Some(Instance { plan, end })
+        let array = value::substitutions(chunk, next, end, values)?;
+        Some(Instance {
+            plan,
+            end: array.end,
+            fragments: array.fragments,
+        })
     }
 
     /// The plan for the definition at an offset: a known one if it is the same, else a new one.
@@ -337,10 +346,13 @@ fn time(source: &Source, chunk: &[u8], values: &[Substitution]) -> Option<Option
 struct Names {
     all: Vec<Name>,
     by_units: HashMap<Box<[u8]>, usize, RandomState>,
+    /// The names that were asked for last.
+    recent: [usize; 2],
 }
 
 #[derive(Debug)]
 struct Name {
+    units: Box<[u8]>,
     text: Box<str>,
     /// No other text of this process has it.
     id: u32,
@@ -379,13 +391,22 @@ impl Names {
     }
 
     fn add(&mut self, units: &[u8], kept: &mut usize) -> usize {
+        // A log has one channel and one computer as a rule.
+        let of_recent = |name: &usize| self.all.get(*name).is_some_and(|n| *n.units == *units);
+        if let Some(name) = self.recent.iter().copied().find(of_recent) {
+            return name;
+        }
+        let [.., latest] = self.recent;
         if let Some(&name) = self.by_units.get(units) {
+            self.recent = [latest, name];
             return name;
         }
         let name = self.all.len();
+        self.recent = [latest, name];
         *kept += 2 * units.len();
         self.by_units.insert(units.into(), name);
         self.all.push(Name {
+            units: units.into(),
             text: value::decode(units).into(),
             id: NAMES.fetch_add(1, Ordering::Relaxed),
         });

@@ -158,46 +158,61 @@ pub(super) struct Substitution {
     pub kind: u8,
 }
 
-/// How many bytes a value of each type takes.
-#[derive(Clone, Copy)]
-enum Size {
-    /// So many.
-    Exactly(u16),
-    Any,
-    /// UTF-16.
-    Even,
-    /// As many as its second byte says.
-    Sid,
-    /// A pointer's.
-    Pointer,
-    /// The type has no rule here.
-    Unknown,
-}
+/// The most bytes that values of a type take which all take as many. What is more means something else.
+const LARGEST: u8 = 16;
+const ANY: u8 = 0xff;
+const UTF16: u8 = 0xfe;
+/// As many as its second byte says.
+const SID: u8 = 0xfd;
+const POINTER: u8 = 0xfc;
+/// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
+const UNKNOWN: u8 = 0xfb;
 
-/// Arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
-fn size_of(kind: u8) -> Size {
+/// How many bytes a value of a type takes.
+const fn size_of(kind: u8) -> u8 {
     match kind {
-        kind::NULL | kind::BINARY | kind::BINXML => Size::Any,
-        kind::STRING => Size::Even,
-        kind::INT8 | kind::UINT8 => Size::Exactly(1),
-        kind::INT16 | kind::UINT16 => Size::Exactly(2),
-        kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => Size::Exactly(4),
-        kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => Size::Exactly(8),
-        kind::GUID | kind::SYSTEMTIME => Size::Exactly(16),
-        kind::SIZE => Size::Pointer,
-        kind::SID => Size::Sid,
-        _ => Size::Unknown,
+        kind::NULL | kind::BINARY | kind::BINXML => ANY,
+        kind::STRING => UTF16,
+        kind::INT8 | kind::UINT8 => 1,
+        kind::INT16 | kind::UINT16 => 2,
+        kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => 4,
+        kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => 8,
+        kind::GUID | kind::SYSTEMTIME => 16,
+        kind::SIZE => POINTER,
+        kind::SID => SID,
+        _ => UNKNOWN,
     }
 }
 
-/// Reads the array of sizes and types at `at`, and where each value lies behind it; returns where the values end. `None`
-/// unless all of them lie before `end` and have the sizes of their types.
+/// [`size_of`] each type.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it")]
+static SIZES: [u8; 256] = {
+    let mut sizes = [UNKNOWN; 256];
+    let mut kind = 0;
+    while kind < 256 {
+        sizes[kind] = size_of(kind as u8);
+        kind += 1;
+    }
+    sizes
+};
+
+/// The values of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Array {
+    /// Where they end.
+    pub end: usize,
+    /// How many of them are fragments.
+    pub fragments: usize,
+}
+
+/// Reads the array of sizes and types at `at`, and where each value lies behind it. `None` unless all of them lie before
+/// `end` and have the sizes of their types.
 pub(super) fn substitutions(
     chunk: &[u8],
     at: usize,
     end: usize,
     found: &mut Vec<Substitution>,
-) -> Option<usize> {
+) -> Option<Array> {
     found.clear();
     let count = u32_at(chunk, at)? as usize;
     let sizes_end = (at + 4).checked_add(count.checked_mul(4)?)?;
@@ -205,19 +220,22 @@ pub(super) fn substitutions(
     if sizes.len() != count * 4 {
         return None;
     }
+    found.reserve(count);
     let mut value = sizes_end;
+    let mut fragments = 0;
     for &[low, high, kind, _] in sizes.as_chunks().0 {
         let size = u16::from_le_bytes([low, high]);
-        let fits = match size_of(kind) {
-            Size::Exactly(bytes) => size == bytes,
-            Size::Any => true,
-            Size::Even => size.is_multiple_of(2),
-            Size::Sid => {
-                let parts = *chunk.get(value + 1)?;
-                size == 8 + 4 * u16::from(parts)
+        let of_type = *SIZES.get(usize::from(kind))?;
+        let fits = match of_type {
+            ..=LARGEST => size == u16::from(of_type),
+            ANY => {
+                fragments += usize::from(kind == kind::BINXML && size > 0);
+                true
             }
-            Size::Pointer => size == 4 || size == 8,
-            Size::Unknown => false,
+            UTF16 => size.is_multiple_of(2),
+            SID => size == 8 + 4 * u16::from(*chunk.get(value + 1)?),
+            POINTER => size == 4 || size == 8,
+            _ => false,
         };
         if !fits {
             return None;
@@ -229,7 +247,10 @@ pub(super) fn substitutions(
         });
         value += usize::from(size);
     }
-    (value <= end).then_some(value)
+    (value <= end).then_some(Array {
+        end: value,
+        fragments,
+    })
 }
 
 impl Substitution {
@@ -329,15 +350,24 @@ fn sid_text(bytes: &[u8]) -> String {
 
 /// `{d8d9498c-eda5-4346-6c41-f4b9a44c5641}`: the first three parts are little-endian.
 fn guid_text(guid: &[u8; 16]) -> String {
-    let [a, b, c, d, e, f, g, h, last @ ..] = *guid;
-    let mut text = format!(
-        "{{{:08x}-{:04x}-{:04x}-",
-        u32::from_le_bytes([a, b, c, d]),
-        u16::from_le_bytes([e, f]),
-        u16::from_le_bytes([g, h])
-    );
-    for (place, byte) in last.iter().enumerate() {
-        let _ = write!(text, "{}{byte:02x}", if place == 2 { "-" } else { "" });
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *guid;
+    let parts: [&[u8]; 5] = [
+        &[d, c, b, a],
+        &[f, e],
+        &[h, g],
+        &[i, j],
+        &[k, l, m, n, o, p],
+    ];
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    let mut text = String::with_capacity(38);
+    let mut before = '{';
+    for part in parts {
+        text.push(before);
+        text.extend(
+            part.iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
+        );
+        before = '-';
     }
     text.push('}');
     text
@@ -414,7 +444,7 @@ mod tests {
         let chunk = array_of(&[(kind::UINT8, &[7]), (kind, bytes)]);
         let mut found = Vec::new();
         let end = substitutions(&chunk, 0, chunk.len(), &mut found);
-        assert_eq!(end, Some(chunk.len()), "{kind:#x}");
+        assert_eq!(end.map(|array| array.end), Some(chunk.len()), "{kind:#x}");
         Some(found[1].value(&chunk)?.text().into_owned())
     }
 
@@ -502,6 +532,9 @@ mod tests {
             (0x0b, &[0; 4]),
             (0x81, &[0; 4]),
             (0xee, &[]),
+            (0xee, &[0; UNKNOWN as usize]),
+            (kind::SIZE, &[0; POINTER as usize]),
+            (kind::UINT32, &[0; 256 + 4]),
         ];
         for (kind, bytes) in odd {
             let chunk = array_of(&[(*kind, bytes)]);
