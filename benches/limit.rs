@@ -1,8 +1,10 @@
 //! What reading a log costs at least: its blocks, and the checksums of its chunks. Nothing is decoded.
 //!
-//! `cargo bench --bench limit -- LOG [THREADS]` reads it once; time the process as a whole.
+//! `cargo bench --bench limit -- LOG [THREADS]` reads it once. Time the program that this builds as a whole process, side by
+//! side with `winsessions sessions --format csv -o /dev/null LOG`.
 
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,9 +13,8 @@ const CHUNK: usize = 65536;
 const BLOCK: usize = 16 * CHUNK;
 
 /// Reads every block that no other thread has read; returns how many chunks have checksums that match.
-fn read(log: &Path, size: u64, next: &AtomicU64) -> std::io::Result<u64> {
-    use std::os::unix::fs::FileExt;
-    let file = File::open(log)?;
+fn read(log: &Path, size: u64, next: &AtomicU64) -> io::Result<u64> {
+    let mut file = File::open(log)?;
     let (mut buffer, mut sound) = (vec![0; BLOCK], 0);
     loop {
         let at = HEADER + next.fetch_add(BLOCK as u64, Ordering::Relaxed);
@@ -21,7 +22,8 @@ fn read(log: &Path, size: u64, next: &AtomicU64) -> std::io::Result<u64> {
             return Ok(sound);
         }
         let block = &mut buffer[..BLOCK.min((size - at) as usize)];
-        file.read_exact_at(block, at)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(block)?;
         sound += block.chunks_exact(CHUNK).filter(|c| is_sound(c)).count() as u64;
     }
 }
@@ -37,7 +39,7 @@ fn is_sound(chunk: &[u8]) -> bool {
         && records.is_some_and(|records| crc32fast::hash(records) == number(52))
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> io::Result<()> {
     let arguments = std::env::args().skip(1).filter(|a| a != "--bench");
     let arguments: Vec<String> = arguments.collect();
     let Some(log) = arguments.first() else {
@@ -48,7 +50,7 @@ fn main() -> std::io::Result<()> {
     let log = Path::new(log);
     let size = std::fs::metadata(log)?.len();
     let next = AtomicU64::new(0);
-    let sound: std::io::Result<u64> = std::thread::scope(|scope| {
+    let sound: io::Result<u64> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| read(log, size, &next)))
             .collect();
