@@ -43,11 +43,9 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     // A lost boot is said to lie between two records that may both belong to the later one.
     ("end inferred: lost-boot of crash", &[Damage::Scattered]),
     // The boot is taken for the one before it, whose last sign of life is another.
-    ("end inferred: unclean of crash", &[Damage::Torn]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
     ("end inferred: unclean of logoff", &[Damage::NoLogoffs]),
     // The boot is taken for the one before it, whose last sign of life is another.
-    ("end inferred: unclean of shutdown", &[Damage::Torn]),
     // An elevation ends with the only desktop that is known, which need not be its own.
     ("end inferred: user-logoff of shutdown", &[Damage::Runs]),
     // The logoff of an unlock or a return whose logon is lost, taken for that of a session.
@@ -85,7 +83,6 @@ const NOT_YET: &[(&str, &[Damage])] = &[
             Damage::Scattered,
             Damage::Runs,
             Damage::CutEnds,
-            Damage::Torn,
             Damage::Cleared,
         ],
     ),
@@ -97,11 +94,8 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         &[Damage::NoChannel, Damage::Torn, Damage::Cleared],
     ),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind other of console", &[Damage::Torn]),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind other of window-manager", &[Damage::Torn]),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind program of elevation", &[Damage::Torn]),
     // The 4634 of a return over Remote Desktop names type 10, not the type that the session began with.
     ("kind rdp of console", &[Damage::Scattered, Damage::Torn]),
     // LocalSessionManager does not tell cached credentials from others.
@@ -115,11 +109,8 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         ],
     ),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind system of console", &[Damage::Torn]),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind system of service", &[Damage::Torn]),
     // A torn 21 has a mutilated name, so that nothing joins it to the audited session.
-    ("one session in two rows with a start", &[Damage::Torn]),
     // The only open desktop is the parent, though another's logon is lost.
     ("parent of elevation", &[Damage::Scattered, Damage::Runs]),
     // The caller's Logon ID was joined to an older session of the account, see `several sessions`.
@@ -141,7 +132,6 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         ],
     ),
     // The first service that is left is taken for the first of the boot.
-    ("start inferred", &[Damage::Torn]),
     // The 4672 before a network logon whose 4624 is lost is the latest start; the logon came a moment later.
     (
         "start later than its latest",
