@@ -213,7 +213,7 @@ fn members(source: Source) -> Vec<Member> {
         uses,
         folder,
     } = source;
-    events.sort_by(record_order);
+    sort(&mut events);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
     if let Some(names) = one_machine(&events, &spans) {
         return vec![Member {
@@ -225,36 +225,30 @@ fn members(source: Source) -> Vec<Member> {
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
-    let part =
-        |parts: &mut BTreeMap<Text, Member>, name: &Text, take: &mut dyn FnMut(&mut Member)| {
-            take(parts.entry(name.clone()).or_insert_with(|| Member {
-                names: vec![name.clone()],
-                folder,
-                ..Member::default()
-            }));
-        };
-    for event in events {
-        let name = event.computer.clone();
-        let mut event = Some(event);
-        part(&mut parts, &name, &mut |member| {
-            member.events.extend(event.take())
-        });
+    let mut events = events.into_iter().peekable();
+    while let Some(first) = events.peek() {
+        let name = first.computer.clone();
+        let of_name = std::iter::from_fn(|| events.next_if(|event| event.computer == name));
+        part(&mut parts, &name, folder).events.extend(of_name);
     }
     for span in spans {
         let name = span.computer.clone();
-        let mut span = Some(span);
-        part(&mut parts, &name, &mut |member| {
-            member.spans.extend(span.take())
-        });
+        part(&mut parts, &name, folder).spans.push(span);
     }
     for one in uses {
         let name = one.computer.clone();
-        let mut one = Some(one);
-        part(&mut parts, &name, &mut |member| {
-            member.uses.extend(one.take())
-        });
+        part(&mut parts, &name, folder).uses.push(one);
     }
     parts.into_values().collect()
+}
+
+/// The part of the machine that has a name.
+fn part<'p>(parts: &'p mut BTreeMap<Text, Member>, name: &Text, folder: usize) -> &'p mut Member {
+    parts.entry(name.clone()).or_insert_with(|| Member {
+        names: vec![name.clone()],
+        folder,
+        ..Member::default()
+    })
 }
 
 /// The names of the one machine that wrote the log, oldest first; `None` if it is a collector's log.
@@ -315,6 +309,29 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
     })
 }
 
+/// Sorts events, each of which is moved only once: they are large.
+fn sort(events: &mut [Event]) {
+    if events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
+        return;
+    }
+    // For each place the event that belongs there.
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by(|&a, &b| match (events.get(a), events.get(b)) {
+        (Some(a), Some(b)) => record_order(a, b),
+        _ => Ordering::Equal,
+    });
+    for place in 0..order.len() {
+        // Round a circle of places, until the next event is the one that was moved out of the first.
+        let mut to = place;
+        while let Some(from) = order.get_mut(to).map(|from| std::mem::replace(from, to))
+            && from != place
+        {
+            events.swap(to, from);
+            to = from;
+        }
+    }
+}
+
 fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
@@ -368,7 +385,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut aliases: Vec<Text> = aliases.into_iter().map(|(_, name)| name).collect();
     let host = aliases.pop().unwrap_or_else(|| Text::from(""));
 
-    all.sort_by(record_order);
+    sort(&mut all);
     let mut own = OwnNames::default();
     aliases
         .iter()
@@ -512,4 +529,31 @@ fn same_payload(a: &Event, b: &Event) -> bool {
     };
     // Two logs may hold their own copies of the same record.
     *a == b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_into_record_order_and_equal_ones_keep_theirs() {
+        let mut state = 1_u64;
+        for count in [0, 1, 2, 3, 50, 400] {
+            let event = |version: usize| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                Event {
+                    record_id: (state >> 40) % 97,
+                    version: version as u8,
+                    ..Event::of(Action::Used)
+                }
+            };
+            let mut events: Vec<Event> = (0..count).map(event).collect();
+            let mut expected = events.clone();
+            expected.sort_by(record_order);
+            sort(&mut events);
+            assert_eq!(events, expected);
+        }
+    }
 }
