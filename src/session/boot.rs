@@ -1,6 +1,7 @@
 //! Splits the audit records of a machine into boots, in record order, and tells how each began and ended.
 
 use super::EndReason;
+use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use super::system::{self, SystemBoot};
 use crate::event::{Action, Event, LogonId, Span};
@@ -17,6 +18,10 @@ const HELD_RECORDS: u64 = 10;
 
 /// How long before its 4624 a Logon ID can be named, unless within [`HELD_RECORDS`].
 pub(super) const HELD_TIME: Ticks = TICKS_PER_SECOND;
+
+/// How many records after its 4608 the type 0 logon of a boot lies at most: it is the next, unless something else is
+/// written at that moment.
+const SYSTEM_LOGON_RECORDS: u64 = 10;
 
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
@@ -36,6 +41,15 @@ pub(super) struct Boot {
     pub end: BootEnd,
     /// Where it went into a Fast Startup's power-off: desktop sessions end there, the boot goes on.
     pub fast_stops: Vec<usize>,
+    /// The first records after each gap that nothing bridges: a boot that left no other trace may lie in it.
+    pub breaks: Vec<usize>,
+}
+
+impl Boot {
+    /// The first gap that nothing bridges in the boot up to a position.
+    pub(super) fn first_break(&self, upto: usize) -> Option<usize> {
+        self.breaks.first().copied().filter(|&first| first <= upto)
+    }
 }
 
 /// How a boot ended.
@@ -61,11 +75,12 @@ pub(super) enum BootEnd {
 
 /// Splits the audit records of a machine into boots, each record to exactly one, and asks the System channel when they
 /// began and how they ended.
-pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
+pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
     let range = machine.channel(SECURITY);
     let events = &machine.events;
-    let audited = split(events, range, &machine.spans);
     let system = system::boots(machine);
+    let witness = system::Witness::of(machine, gaps, &system);
+    let audited = split(events, range, &machine.spans, gaps, &witness);
     let first_time = |boot: &Audited| events.get(boot.events.start).map(|event| event.time);
     let starts: Vec<_> = audited
         .iter()
@@ -107,6 +122,7 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
             begins_here: boot.start.is_some(),
             end,
             fast_stops: own.map(|own| own.fast_stops.clone()).unwrap_or_default(),
+            breaks: boot.breaks.clone(),
         });
     }
     boots
@@ -167,20 +183,110 @@ struct Audited {
     last_event: Option<Time>,
     /// The time of its last audit record of any kind.
     last: Option<Time>,
+    /// The first records after each gap that nothing bridges.
+    breaks: Vec<usize>,
 }
 
 /// Splits the audit records at `range`, which are in record order, into boots.
-fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> {
+fn split(
+    events: &[Event],
+    range: Range<usize>,
+    spans: &[Span],
+    gaps: &Gaps,
+    witness: &system::Witness,
+) -> Vec<Audited> {
+    let mut boots: Vec<Audited> = Vec::new();
+    let mut openings = openings(events, range.clone()).into_iter().peekable();
+    while let Some(mut opening) = openings.next() {
+        let next = openings.peek_mut();
+        let limit = next.as_ref().map_or(range.end, |next| next.first);
+        let mut breaks = breaks(events, opening.first..limit, gaps, witness);
+        // What shows a boot without a record of its own comes some records later than its beginning, which was lost.
+        let end = match (next.filter(|next| next.is_lost), breaks.last()) {
+            (Some(next), Some(&(last, _))) => {
+                next.first = last;
+                breaks.pop();
+                last
+            }
+            _ => limit,
+        };
+        // A boot that the System channel shows in a gap has lost its beginning there.
+        let mut open = Vec::new();
+        for (at, is_boot) in breaks {
+            if is_boot {
+                boots.push(opening.close(at, events, std::mem::take(&mut open)));
+                opening = Opening::at(at);
+            } else {
+                open.push(at);
+            }
+        }
+        boots.push(opening.close(end, events, open));
+    }
+    let firsts: Vec<_> = boots
+        .iter()
+        .skip(1)
+        .map(|boot| events.get(boot.events.start))
+        .collect();
+    for (boot, next) in boots.iter_mut().zip(firsts.into_iter().chain([None])) {
+        boot.last = last_time(boot, next, events, spans);
+    }
+    boots
+}
+
+/// The first events after each gap in a boot that may hide another one, and whether the System channel shows one there. A
+/// Logon ID that is named on both sides bridges a gap, and so does the System channel where it tells of no start.
+fn breaks(
+    events: &[Event],
+    boot: Range<usize>,
+    gaps: &Gaps,
+    witness: &system::Witness,
+) -> Vec<(usize, bool)> {
+    let own = || {
+        boot.clone()
+            .filter_map(|index| Some((index, events.get(index)?)))
+    };
+    let named = |event: &Event| {
+        let ids = [event.logon_id, event.subject_logon_id];
+        ids.into_iter()
+            .flatten()
+            .filter(|&id| super::kind::standing(id).is_none())
+    };
+    let mut after_gaps = own()
+        .zip(own().skip(1))
+        .filter(|((_, before), (_, after))| gaps.between_events(before, Some(after)))
+        .peekable();
+    if after_gaps.peek().is_none() {
+        return Vec::new();
+    }
+    let mut last_named: HashMap<LogonId, usize> = HashMap::new();
+    for (index, event) in own() {
+        last_named.extend(named(event).map(|id| (id, index)));
+    }
+    let began = events.get(boot.start).map(|event| event.time);
+    let (mut bridged, mut rest) = (boot.start, own().peekable());
+    let mut breaks = Vec::new();
+    for ((_, before), (index, after)) in after_gaps {
+        while let Some((_, event)) = rest.next_if(|(at, _)| *at < index) {
+            let reach = named(event).filter_map(|id| last_named.get(&id)).max();
+            bridged = bridged.max(reach.copied().unwrap_or(bridged));
+        }
+        let is_bridged = bridged >= index;
+        match witness.shows_boot(began, before.time, after.time) {
+            Some(false) => {}
+            shown if !is_bridged => breaks.push((index, shown.is_some())),
+            _ => {}
+        }
+    }
+    breaks
+}
+
+/// Where boots begin, in order; the first is what was running when the records begin.
+fn openings(events: &[Event], range: Range<usize>) -> Vec<Opening> {
     if range.is_empty() {
         return Vec::new();
     }
-    let mut boots = Vec::new();
-    let mut current = Opening {
-        first: range.start,
-        boot_record: None,
-        system_logon: None,
-        is_lost: false,
-    };
+    let mut openings: Vec<Opening> = Vec::new();
+    let mut current = Opening::at(range.start);
     let mut seen = Seen::default();
     let mut run = None;
     for (index, event) in range
@@ -195,31 +301,25 @@ fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> 
             continue;
         } else if event.action == Action::Boot {
             Some(Opening {
-                first: run.unwrap_or(index),
                 boot_record: Some(index),
-                system_logon: None,
-                is_lost: false,
+                ..Opening::at(run.unwrap_or(index))
             })
         } else if is_system_logon(event) {
-            if current.boot_record.is_some() && current.system_logon.is_none() {
-                // The record after 4608.
+            let started = current.boot_record.and_then(|record| events.get(record));
+            let is_next = |started: &Event| {
+                event.record_id.saturating_sub(started.record_id) <= SYSTEM_LOGON_RECORDS
+            };
+            if started.is_some_and(is_next) && current.system_logon.is_none() {
                 current.system_logon = Some(index);
                 None
             } else {
                 Some(Opening {
-                    first: run.unwrap_or(index),
-                    boot_record: None,
                     system_logon: Some(index),
-                    is_lost: false,
+                    ..Opening::at(run.unwrap_or(index))
                 })
             }
         } else if seen.is_of_another_boot(event) {
-            Some(Opening {
-                first: run.unwrap_or(index),
-                boot_record: None,
-                system_logon: None,
-                is_lost: true,
-            })
+            Some(Opening::lost(run.unwrap_or(index)))
         } else {
             None
         };
@@ -227,22 +327,14 @@ fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> 
         if let Some(next) = next {
             seen = Seen::default();
             if next.first > range.start {
-                boots.push(current.close(next.first, events));
+                openings.push(current);
             }
             current = next;
         }
         seen.add(event);
     }
-    boots.push(current.close(range.end, events));
-    let firsts: Vec<_> = boots
-        .iter()
-        .skip(1)
-        .map(|boot| events.get(boot.events.start))
-        .collect();
-    for (boot, next) in boots.iter_mut().zip(firsts.into_iter().chain([None])) {
-        boot.last = last_time(boot, next, events, spans);
-    }
-    boots
+    openings.push(current);
+    openings
 }
 
 fn is_system_logon(event: &Event) -> bool {
@@ -254,11 +346,28 @@ struct Opening {
     first: usize,
     boot_record: Option<usize>,
     system_logon: Option<usize>,
+    /// Only Logon IDs or lsass's process ID show it.
     is_lost: bool,
 }
 
 impl Opening {
-    fn close(self, end: usize, events: &[Event]) -> Audited {
+    fn at(first: usize) -> Self {
+        Opening {
+            first,
+            boot_record: None,
+            system_logon: None,
+            is_lost: false,
+        }
+    }
+
+    fn lost(first: usize) -> Self {
+        Opening {
+            is_lost: true,
+            ..Opening::at(first)
+        }
+    }
+
+    fn close(self, end: usize, events: &[Event], breaks: Vec<usize>) -> Audited {
         let range = self.first..end;
         let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
@@ -292,6 +401,7 @@ impl Opening {
             stop: stop.map(|stop| stop + self.first),
             last_event: last,
             last,
+            breaks,
             events: range,
         }
     }

@@ -302,6 +302,7 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     let mut draft = Draft::new(desktop.first, None);
     draft.logon = desktop.logon;
     draft.last_use = desktop.last;
+    draft.last_alive = desktop.last;
     draft.account = desktop.account.clone();
     draft.is_desktop = true;
     draft.logons = u32::from(desktop.logon.is_some());
@@ -323,6 +324,7 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
 /// Adds what LocalSessionManager tells of a session: its records, and when its client was away.
 fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
     draft.ts_logoff = desktop.logoff;
+    draft.ts_last = Some(desktop.last);
     for &record in &desktop.records {
         let role = match record {
             _ if Some(record) == desktop.logon => Role::Start,
@@ -395,6 +397,17 @@ fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
             }
         }
     }
+}
+
+/// Where the channel tells of the stop or the start of a boot: no session goes on beyond it.
+pub(super) fn stops(machine: &Machine) -> Vec<usize> {
+    let is_stop = |&index: &usize| {
+        machine
+            .events
+            .get(index)
+            .is_some_and(|event| matches!(event.action, Action::TsStart | Action::TsStop))
+    };
+    machine.channel(CHANNEL).filter(is_stop).collect()
 }
 
 /// The number of the boot that was running at a record of another channel.

@@ -1,7 +1,7 @@
 //! A session in the making: what the events said of it so far, by their positions in the machine's record order.
 
 use super::{EndSource, Flag, Kind, PartReason, Role, State};
-use crate::event::{Account, Action, Event, LogonId, Text};
+use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use std::collections::BTreeSet;
 
 /// A session in the making. Positions are indexes into the machine's events.
@@ -11,6 +11,8 @@ pub(super) struct Draft {
     pub first: usize,
     /// The last event that names it.
     pub last_use: usize,
+    /// The last event that shows it alive: a token of it can close after its end.
+    pub last_alive: usize,
     /// Its Logon ID; under User Account Control that of the filtered half.
     pub id: Option<LogonId>,
     /// The Logon ID of the elevated half.
@@ -26,6 +28,10 @@ pub(super) struct Draft {
     /// It is somebody's presence at a desktop.
     pub is_desktop: bool,
     pub logons: u32,
+    /// The type of a logon of it, where that is not known to be its first.
+    pub logon_type: Option<LogonType>,
+    /// Its Logon ID may be that of an unlock or a return: the end of that is not its own.
+    pub is_part: bool,
     /// How many refused logons of the account it ended.
     pub failures: Option<u32>,
     pub parent: Option<usize>,
@@ -40,6 +46,8 @@ pub(super) struct Draft {
     pub user_logoff: Option<usize>,
     /// Its logoff as LocalSessionManager tells it.
     pub ts_logoff: Option<usize>,
+    /// The last record in which LocalSessionManager names it.
+    pub ts_last: Option<usize>,
     /// Its parent's end, which is its own at the latest.
     pub parents_end: Option<usize>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
@@ -94,6 +102,7 @@ impl Draft {
         let mut draft = Draft {
             first,
             last_use: first,
+            last_alive: first,
             id,
             elevated_id: None,
             elevated: None,
@@ -103,6 +112,8 @@ impl Draft {
             standing: false,
             is_desktop: false,
             logons: 0,
+            logon_type: None,
+            is_part: false,
             failures: None,
             parent: None,
             parts: Vec::new(),
@@ -112,6 +123,7 @@ impl Draft {
             last_attached: None,
             user_logoff: None,
             ts_logoff: None,
+            ts_last: None,
             parents_end: None,
             fast_stop: None,
             intervals: Vec::new(),
@@ -220,6 +232,11 @@ impl Draft {
         &self.intervals
     }
 
+    /// The parts that the session lives at least as long as.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = &DraftPart> {
+        self.parts.iter().filter(|part| part.carries())
+    }
+
     pub(super) fn parts(&self) -> &[DraftPart] {
         &self.parts
     }
@@ -228,8 +245,11 @@ impl Draft {
         self.proofs.push((record, role));
     }
 
-    pub(super) fn used(&mut self, index: usize) {
+    pub(super) fn used(&mut self, index: usize, event: &Event) {
         self.last_use = self.last_use.max(index);
+        if event.action != Action::Logoff {
+            self.last_alive = self.last_alive.max(index);
+        }
     }
 
     /// Adds the privileges or groups that the event at `index` names.
@@ -260,7 +280,8 @@ impl Draft {
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
         let (carriers, closed) = self.carriers;
-        self.last_closed.filter(|_| carriers == closed)
+        self.last_closed
+            .filter(|_| carriers == closed && !self.is_part)
     }
 
     /// Whether nothing has ended it so far.

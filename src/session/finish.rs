@@ -4,8 +4,9 @@ use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
 use super::desktop;
 use super::draft::{Draft, DraftInterval};
+use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
-use super::starts::StartMarks;
+use super::marks::Marks;
 use super::{CLOCK_STEP, failures, takeover};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
@@ -38,27 +39,22 @@ pub struct Timeline {
 /// Builds the timeline of one machine.
 pub fn timeline(machine: &Machine) -> Timeline {
     let events = &machine.events;
-    let boots = boot::boots(machine);
-    let mut starts = StartMarks::of(events);
+    let gaps = Gaps::of(machine);
+    let boots = boot::boots(machine, &gaps);
+    let mut marks = Marks::of(events);
     let mut drafts = Vec::new();
     let mut places = vec![None; events.len()];
     let mut boot_of = Vec::new();
     for (number, boot) in boots.iter().enumerate() {
         let first = drafts.len();
-        Builder::new(events, boot, &mut starts, &mut drafts, &mut places).run();
+        Builder::new(events, boot, &gaps, &mut marks, &mut drafts, &mut places).run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
     desktop::join(machine, &boots, &mut drafts, &mut boot_of, &mut places);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
-    takeover::mark(
-        machine,
-        audited.clone(),
-        &places,
-        &mut drafts,
-        &gaps(machine),
-    );
+    takeover::mark(machine, audited.clone(), &places, &mut drafts, &gaps);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events
@@ -73,8 +69,10 @@ pub fn timeline(machine: &Machine) -> Timeline {
         boots: &boots,
         drafts: &drafts,
         audited: audited.clone(),
-        clock: Clock::new(events, audited.clone()),
-        gaps: gaps(machine),
+        clock: Clock::new(events, audited.clone(), &boots),
+        gaps,
+        leavers: positions(events, audited.clone(), Action::UserLogoff),
+        ts_stops: desktop::stops(machine),
         clears: positions(events, audited, Action::LogCleared),
     };
     let mut sessions: Vec<Session> = drafts
@@ -129,73 +127,84 @@ fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize
         .collect()
 }
 
-/// Where records of the machine's channels are missing: the channel and the number before the gap.
-fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
-    let neighbours = machine.spans.windows(2).filter_map(|pair| match pair {
-        [before, after] if before.channel == after.channel && before.live && after.live => {
-            Some((before.channel.clone(), before.last_id))
-        }
-        _ => None,
-    });
-    neighbours.collect()
-}
-
 /// The clock changes of a machine, by their positions, summed up.
 struct Clock {
-    /// Position, sum of all changes so far, how many were of unknown size, how many were worth a flag.
-    changes: Vec<(usize, i128, u32, u32)>,
+    changes: Vec<ClockSum>,
+}
+
+/// What the clock changes came to, up to and with one of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClockSum {
+    position: usize,
+    ticks: i128,
+    /// How many were of unknown size.
+    unknown: u32,
+    /// How many were worth a flag.
+    steps: u32,
+    /// The latest time that the clock was set from in this boot.
+    latest: Option<Time>,
 }
 
 impl Clock {
-    fn new(events: &[Event], range: Range<usize>) -> Self {
-        let (mut sum, mut unknown, mut steps) = (0, 0, 0);
+    fn new(events: &[Event], range: Range<usize>, boots: &[Boot]) -> Self {
+        let mut boots = boots.iter().map(|boot| boot.events.start).peekable();
+        let mut sum = ClockSum::default();
         let changes = positions(events, range, Action::ClockChange);
         let changes = changes
             .into_iter()
             .filter_map(|index| Some((index, events.get(index)?)));
         let changes = changes.map(|(index, event)| {
+            while boots.next_if(|&start| start <= index).is_some() {
+                sum.latest = None;
+            }
             let step = event
                 .new_time
                 .zip(event.previous_time)
                 .map(|(new, previous)| new.since(previous));
             match step {
                 Some(step) if step.saturating_abs() <= ABSURD_STEP => {
-                    sum += i128::from(step);
-                    steps += u32::from(step.saturating_abs() >= CLOCK_STEP);
+                    sum.ticks += i128::from(step);
+                    sum.steps += u32::from(step.saturating_abs() >= CLOCK_STEP);
+                    sum.latest = sum.latest.max(event.previous_time);
                 }
                 _ => {
-                    unknown += 1;
-                    steps += 1;
+                    sum.unknown += 1;
+                    sum.steps += 1;
                 }
             }
-            (index, sum, unknown, steps)
+            sum.position = index;
+            sum
         });
         Clock {
             changes: changes.collect(),
         }
     }
 
+    /// The latest time that the clock was set from between the beginning of a boot and a position in it.
+    fn latest(&self, boot: usize, index: usize) -> Option<Time> {
+        Some(self.until(index))
+            .filter(|sum| sum.position >= boot)
+            .and_then(|sum| sum.latest)
+    }
+
     /// Sums up to and with the event at `index`.
-    fn until(&self, index: usize) -> (i128, u32, u32) {
-        let count = self.changes.partition_point(|change| change.0 <= index);
-        count
-            .checked_sub(1)
-            .and_then(|last| self.changes.get(last))
-            .map_or((0, 0, 0), |change| (change.1, change.2, change.3))
+    fn until(&self, index: usize) -> ClockSum {
+        let count = self.changes.partition_point(|sum| sum.position <= index);
+        let last = count.checked_sub(1).and_then(|last| self.changes.get(last));
+        last.copied().unwrap_or_default()
     }
 
     /// The time that really passed between an audit record and `to`, a record of any channel that was written after the audit
     /// record at `audited`; `None` if a clock change in between makes it unknown.
     fn elapsed(&self, events: &[Event], from: usize, to: usize, audited: usize) -> Option<Ticks> {
         let (start, end) = (events.get(from)?, events.get(to)?);
-        let ((before, unknown_before, _), (after, unknown_after, _)) =
-            (self.until(from), self.until(audited));
-        let elapsed = i128::from(end.time.since(start.time)) - (after - before);
-        (unknown_before == unknown_after && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
+        let (before, after) = (self.until(from), self.until(audited));
+        let elapsed = i128::from(end.time.since(start.time)) - (after.ticks - before.ticks);
+        (before.unknown == after.unknown && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
     }
 
     fn stepped(&self, from: usize, to: usize) -> bool {
-        self.until(from).2 != self.until(to).2
+        self.until(from).steps != self.until(to).steps
     }
 }
 
@@ -206,8 +215,12 @@ struct Finisher<'a> {
     /// The positions of the audit records.
     audited: Range<usize>,
     clock: Clock,
-    gaps: Vec<(Text, u64)>,
+    gaps: Gaps,
+    /// Where somebody logged off.
+    leavers: Vec<usize>,
     clears: Vec<usize>,
+    /// Where LocalSessionManager tells of the stop or the start of a boot.
+    ts_stops: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
 }
@@ -308,7 +321,9 @@ impl Finisher<'_> {
             account,
             kind: draft.kind,
             interactivity: self.interactivity(draft),
-            logon_type: logon.and_then(|logon| logon.logon_type),
+            logon_type: logon
+                .and_then(|logon| logon.logon_type)
+                .or(draft.logon_type),
             logon_id: draft.id,
             linked_logon_id: draft
                 .elevated_id
@@ -342,7 +357,9 @@ impl Finisher<'_> {
                 .map(|logon| logon.subject.clone())
                 .unwrap_or_default(),
             subject_logon_id: source.and_then(|logon| logon.subject_logon_id),
-            boot: boot.and_then(|boot| boot.start),
+            boot: boot
+                .filter(|boot| boot.first_break(draft.first).is_none())
+                .and_then(|boot| boot.start),
             privileges: draft.privileges.clone(),
             logons: draft.logons,
             failures_before: draft.failures,
@@ -374,7 +391,15 @@ impl Finisher<'_> {
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
         let boot_start = boot.and_then(|boot| boot.start);
-        let covers_start = boot.is_some_and(|boot| boot.begins_here);
+        // Up to what shows it.
+        let covers_start = boot.is_some_and(|boot| {
+            let first = self.event(boot.events.start);
+            let shown = self.event(draft.logon.unwrap_or(draft.first));
+            boot.begins_here
+                && first.is_some_and(|first| {
+                    shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
+                })
+        });
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
@@ -390,10 +415,27 @@ impl Finisher<'_> {
             _ => (None, StartSource::BeforeLog),
         };
         // Special privileges and groups are written just before the logon that they belong to.
-        let first = self.event(draft.first).filter(|_| time.is_none());
-        let max = first.map(|first| match first.action {
-            Action::SpecialPrivileges | Action::SpecialGroups => first.time.plus(boot::HELD_TIME),
-            _ => first.time,
+        let first = time.is_none().then_some(draft.first);
+        // What is named before 4608 by the records of a start has begun by the first record after it.
+        let is_starting = |index: &usize| {
+            self.event(*index)
+                .is_some_and(|event| event.action == Action::StartingUp)
+        };
+        let first = first.and_then(|first| {
+            let end = boot.map_or(first + 1, |boot| boot.events.end);
+            (first..end).find(|index| !draft.standing || !is_starting(index))
+        });
+        let max = first.and_then(|index| {
+            let first = self.event(index)?;
+            let max = match first.action {
+                Action::SpecialPrivileges | Action::SpecialGroups => {
+                    first.time.plus(boot::HELD_TIME)
+                }
+                _ => first.time,
+            };
+            // Where the clock was set back, what came before it shows later times.
+            let begins = boot.map_or(index, |boot| boot.events.start);
+            Some(max.max(self.clock.latest(begins, index).unwrap_or(max)))
         });
         Start { time, max, source }
     }
@@ -458,9 +500,20 @@ impl Finisher<'_> {
         if let Some(end) = draft.parents_end {
             return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
         }
-        let last_use = self.time(draft.last_use);
-        // Where records are missing after its last use, its logoff may be among them.
-        let may_have_ended = !draft.standing && self.is_gap_after(draft, boot_end);
+        // A standing session was there up to the first gap that may hide the end of its boot.
+        let broken = boot
+            .and_then(|boot| boot.first_break(boot_end))
+            .filter(|&first| draft.first < first);
+        let (last_use, may_have_ended) = match draft.standing {
+            true => (
+                broken.and_then(|first| self.time(first.checked_sub(1)?)),
+                broken.is_some(),
+            ),
+            false => (
+                self.time(draft.last_use),
+                self.may_have_ended(draft, boot_end),
+            ),
+        };
         match boot.map(|boot| &boot.end) {
             Some(&BootEnd::Stopped(stop)) if may_have_ended => {
                 // Times before and after the clock was set back cannot be compared.
@@ -473,6 +526,13 @@ impl Finisher<'_> {
                     EndReason::Shutdown,
                     Some(stop),
                 )
+            }
+            // It may be of the boot after it.
+            Some(BootEnd::Broken {
+                reason: EndReason::LostBoot,
+                ..
+            }) if boot.is_some_and(|boot| boot.first_break(draft.first).is_some()) => {
+                self.still_open(last_use, boot_end)
             }
             Some(&BootEnd::Broken {
                 reason,
@@ -515,36 +575,73 @@ impl Finisher<'_> {
                 let min = if is_audited { min } else { min.max(last_use) };
                 between(min, max, reason, Some(witness))
             }
-            Some(&BootEnd::Running(last)) => self.still_open(draft, last, boot_end),
-            None => self.still_open(draft, None, boot_end),
+            Some(&BootEnd::Running(last)) => {
+                let is_standing = draft.standing && !may_have_ended;
+                self.still_open(if is_standing { last } else { last_use }, boot_end)
+            }
+            None => self.still_open(last_use, boot_end),
         }
     }
 
-    /// Whether audit records are missing between a session's last use and the end of its boot, whose last audit event is
-    /// at `audited`.
-    fn is_gap_after(&self, draft: &Draft, audited: usize) -> bool {
-        let last = Some(draft.last_use)
-            .filter(|last| self.audited.contains(last))
-            .and_then(|last| self.event(last));
-        let Some(last) = last else { return false };
-        let next_boot = Some(audited + 1)
-            .filter(|next| self.audited.contains(next))
-            .and_then(|next| self.event(next));
-        let limit = next_boot.map_or(u64::MAX, |next| next.record_id);
-        let at = self
-            .gaps
-            .partition_point(|(channel, id)| (channel, *id) < (&last.channel, last.record_id));
-        self.gaps
-            .get(at)
-            .is_some_and(|(channel, id)| *channel == last.channel && *id < limit)
+    /// Whether a session may have ended unseen before its boot did, whose last audit event is at `audited`.
+    fn may_have_ended(&self, draft: &Draft, audited: usize) -> bool {
+        if draft.is_part {
+            return true;
+        }
+        let logoff_would_show =
+            self.is_audited_until(draft, audited) || self.is_told_until_stop(draft);
+        !logoff_would_show || self.may_have_ended_with_another(draft, audited)
     }
 
-    fn still_open(&self, draft: &Draft, last: Option<Time>, audited: usize) -> Ending {
-        let min = if draft.standing {
-            last
-        } else {
-            self.time(draft.last_use)
+    /// Whether no audit records are missing since a session was last seen in them.
+    fn is_audited_until(&self, draft: &Draft, audited: usize) -> bool {
+        let last = Some(draft.last_alive).filter(|last| self.audited.contains(last));
+        let Some(last) = last.and_then(|last| self.event(last)) else {
+            return false;
         };
+        let next_boot = Some(audited + 1).filter(|next| self.audited.contains(next));
+        let next_boot = next_boot.and_then(|next| self.event(next));
+        !self.gaps.between_events(last, next_boot)
+    }
+
+    /// Whether LocalSessionManager, which knows the session, tells of the stop of its boot and of no logoff before it.
+    fn is_told_until_stop(&self, draft: &Draft) -> bool {
+        let Some(last) = draft.ts_last else {
+            return false;
+        };
+        let next = self.ts_stops.partition_point(|&stop| stop <= last);
+        let stop = self.ts_stops.get(next).and_then(|&stop| self.event(stop));
+        let last = self.event(last);
+        last.zip(stop)
+            .is_some_and(|(last, stop)| !self.gaps.between_events(last, Some(stop)))
+    }
+
+    /// Whether what ended another session may have ended this one without naming it: a prompt ends with the session that it
+    /// was shown in, and a Logon ID of unknown origin may be the other half of one that somebody left.
+    fn may_have_ended_with_another(&self, draft: &Draft, audited: usize) -> bool {
+        let parent = draft.parent.and_then(|parent| self.drafts.get(parent));
+        let is_half = draft.kind == Kind::Unknown && !draft.is_desktop;
+        if draft.kind != Kind::Elevation && !is_half {
+            return false;
+        }
+        if let Some(parent) = parent {
+            return !parent.is_open() || parent.ts_logoff.is_some();
+        }
+        let sid = draft.account.sid.as_ref().filter(|_| is_half);
+        let from = self
+            .leavers
+            .partition_point(|&left| left < draft.last_alive);
+        let later = self
+            .leavers
+            .iter()
+            .skip(from)
+            .take_while(|&&left| left <= audited);
+        later
+            .filter_map(|&left| self.event(left))
+            .any(|left| sid.is_none() || left.account.sid.as_ref() == sid)
+    }
+
+    fn still_open(&self, min: Option<Time>, audited: usize) -> Ending {
         let end = End {
             min,
             max: None,
@@ -707,16 +804,7 @@ impl Finisher<'_> {
             } else {
                 self.event(boot.end)
             };
-            let after = after.filter(|after| after.channel == first.channel);
-            let limit = after.map_or(u64::MAX, |after| after.record_id);
-            let inside = self.gaps.partition_point(|(channel, id)| {
-                (channel, *id) < (&first.channel, first.record_id)
-            });
-            if self
-                .gaps
-                .get(inside)
-                .is_some_and(|(channel, id)| *channel == first.channel && *id < limit)
-            {
+            if self.gaps.between_events(first, after) {
                 flags.insert(Flag::SpansGap);
             }
         }

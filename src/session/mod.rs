@@ -10,10 +10,11 @@ mod desktop;
 mod draft;
 mod failures;
 mod finish;
+mod gaps;
 mod group;
 mod kind;
 mod machine;
-mod starts;
+mod marks;
 mod system;
 mod takeover;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The boots that the System channel tells of: when each began, whether and when it stopped cleanly.
 
+use super::gaps::Gaps;
 use super::machine::Machine;
 use crate::event::{Action, Event};
-use crate::time::Time;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::ops::Range;
 
 /// The channel of system records.
@@ -10,6 +11,10 @@ pub(super) const SYSTEM: &str = "System";
 
 /// How many records before Kernel-General 12 the first records of its boot can lie.
 const EARLY_RECORDS: u64 = 60;
+
+/// How long after its 4608 and before it the start of a boot lies at most.
+const START_AFTER: Ticks = 60 * TICKS_PER_SECOND;
+const START_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
 
 /// One run of Windows as the System channel shows it. Positions are indexes into the machine's events.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,13 +183,63 @@ fn last_before(machine: &Machine, next: usize, end: usize) -> Option<Time> {
         .map(|span| span.last_time)
 }
 
+/// What the System channel tells of the times in which other records are missing.
+pub(super) struct Witness {
+    /// The times of its events; empty where the clock went back.
+    times: Vec<Time>,
+    /// Whether records are missing after each of them.
+    gaps_after: Vec<bool>,
+    /// When its boots began, in order.
+    starts: Vec<Time>,
+}
+
+impl Witness {
+    pub(super) fn of(machine: &Machine, gaps: &Gaps, boots: &[SystemBoot]) -> Self {
+        let own = machine
+            .events
+            .get(machine.channel(SYSTEM))
+            .unwrap_or_default();
+        let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.start).collect();
+        starts.sort_unstable();
+        let is_ordered = own.is_sorted_by_key(|event| event.time);
+        let ordered = if is_ordered { own } else { &[] };
+        Witness {
+            times: ordered.iter().map(|event| event.time).collect(),
+            gaps_after: ordered
+                .windows(2)
+                .map(|pair| match pair {
+                    [before, after] => gaps.between_events(before, Some(after)),
+                    _ => false,
+                })
+                .collect(),
+            starts,
+        }
+    }
+
+    /// Whether Windows started between two times of a boot that began at `began`; `None` if the channel does not tell.
+    pub(super) fn shows_boot(&self, began: Option<Time>, from: Time, to: Time) -> Option<bool> {
+        // Its own start can be written a little later.
+        let own = began.map_or(from, |began| began.plus(START_AFTER).max(from));
+        let next = self.starts.partition_point(|start| *start <= own);
+        if self.starts.get(next).is_some_and(|start| *start <= to) {
+            return Some(true);
+        }
+        let first = self
+            .times
+            .partition_point(|time| *time <= from)
+            .checked_sub(1)?;
+        let last = self.times.partition_point(|time| *time < to);
+        let between = self.gaps_after.get(first..last)?;
+        (!between.contains(&true)).then_some(false)
+    }
+}
+
 /// For each audited boot, given by its start (if recorded) and its first time, the boot of the System channel that it is.
 /// The start of Windows lies at most a minute after or two before 4608; both are in order.
 pub(super) fn align(
     audited: &[(Option<Time>, Option<Time>)],
     boots: &[SystemBoot],
 ) -> Vec<Option<usize>> {
-    use crate::time::TICKS_PER_SECOND;
     let mut aligned = vec![None; audited.len()];
     let mut free = 0;
     for ((start, _), place) in audited.iter().zip(aligned.iter_mut()) {
@@ -192,7 +247,7 @@ pub(super) fn align(
             let since = start
                 .zip(boots.get(*number)?.start)
                 .map(|(audited, system)| audited.since(system))?;
-            (-60 * TICKS_PER_SECOND..=120 * TICKS_PER_SECOND)
+            (-START_AFTER..=START_BEFORE)
                 .contains(&since)
                 .then_some(since.abs())
         };

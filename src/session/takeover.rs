@@ -2,8 +2,9 @@
 
 use super::Flag;
 use super::draft::Draft;
+use super::gaps::Gaps;
 use super::machine::Machine;
-use crate::event::{Action, Event, Text};
+use crate::event::{Action, Event};
 use crate::time::{TICKS_PER_SECOND, Ticks};
 use std::ops::Range;
 
@@ -14,14 +15,13 @@ const LEFT: Ticks = TICKS_PER_SECOND;
 /// How many records before a return are looked at.
 const NEAR_EVENTS: usize = 2000;
 
-/// Marks the sessions of 4778s without a logon of their account before them; `gaps` are the places where records are missing,
-/// by channel and the number before.
+/// Marks the sessions of 4778s without a logon of their account before them, unless records are missing there.
 pub(super) fn mark(
     machine: &Machine,
     audited: Range<usize>,
     places: &[Option<usize>],
     drafts: &mut [Draft],
-    gaps: &[(Text, u64)],
+    gaps: &Gaps,
 ) {
     for index in audited.clone() {
         let Some(event) = machine
@@ -47,11 +47,7 @@ pub(super) fn mark(
             .get(earlier.len() - window.len().min(earlier.len()))
             .map_or(0, |first| first.record_id)
             .saturating_sub(1);
-        let next_gap =
-            gaps.partition_point(|(channel, id)| (channel, *id) < (&event.channel, from));
-        let has_gap = gaps
-            .get(next_gap)
-            .is_some_and(|(channel, id)| *channel == event.channel && *id < event.record_id);
+        let has_gap = gaps.between(&event.channel, from, event.record_id);
         if !is_covered || has_gap || window.iter().copied().any(|logon| is_logon(&logon)) {
             continue;
         }
