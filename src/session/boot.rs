@@ -97,6 +97,10 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
         let is_followed_by_lost = next.is_some() && of(at + 1).is_none();
         let number = latest.filter(|_| of(at).is_some() || boot.is_lost);
         let begun = of(at).and_then(|number| system.get(number));
+        let is_later = |stop: &usize| {
+            let stop = events.get(*stop).map(|event| event.time);
+            of(at).is_some() || first_time(boot) <= stop
+        };
         let own = number
             .filter(|_| !is_followed_by_lost)
             .and_then(|number| system.get(number));
@@ -110,7 +114,8 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (None, number) => number.and_then(|number| system.get(number)),
         };
         let only_system = next_number.is_some() && (next.is_none() || next_number != of(at + 1));
-        let end = match (boot.stop, own.and_then(|own| own.stop), next) {
+        let stopped = own.and_then(|own| own.stop).filter(is_later);
+        let end = match (boot.stop, stopped, next) {
             (Some(stop), ..) => BootEnd::Stopped(stop),
             (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
@@ -196,24 +201,13 @@ fn split(
     witness: &system::Witness,
 ) -> Vec<Audited> {
     let mut boots: Vec<Audited> = Vec::new();
-    let mut openings = openings(events, range.clone()).into_iter().peekable();
+    let mut openings = openings(events, range.clone(), gaps).into_iter().peekable();
     while let Some(mut opening) = openings.next() {
-        let next = openings.peek_mut();
-        let limit = next.as_ref().map_or(range.end, |next| next.first);
-        let mut breaks = breaks(events, opening.first..limit, gaps, witness);
-        // What shows a boot without a record of its own comes some records later than its beginning, which was lost.
-        let end = match (next.filter(|next| next.is_lost), breaks.last()) {
-            (Some(next), Some(&(last, _))) => {
-                next.first = last;
-                breaks.pop();
-                last
-            }
-            _ => limit,
-        };
-        // A boot that the System channel shows in a gap has lost its beginning there.
+        let end = openings.peek().map_or(range.end, |next| next.first);
         let mut open = Vec::new();
-        for (at, is_boot) in breaks {
+        for (at, is_boot) in breaks(events, opening.first..end, gaps, witness) {
             if is_boot {
+                // A boot that the System channel shows there has lost its beginning.
                 boots.push(opening.close(at, events, std::mem::take(&mut open)));
                 opening = Opening::at(at);
             } else {
@@ -281,18 +275,30 @@ fn breaks(
 }
 
 /// Where boots begin, in order; the first is what was running when the records begin.
-fn openings(events: &[Event], range: Range<usize>) -> Vec<Opening> {
+fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> {
     if range.is_empty() {
         return Vec::new();
     }
     let mut openings: Vec<Opening> = Vec::new();
     let mut current = Opening::at(range.start);
     let mut seen = Seen::default();
-    let mut run = None;
+    let mut run: Option<usize> = None;
     for (index, event) in range
         .clone()
         .filter_map(|index| Some((index, events.get(index)?)))
     {
+        // The first records of a start whose 4608 is missing.
+        let started = run.filter(|&run| {
+            let first = events.get(run);
+            first.is_some_and(|first| gaps.between_events(first, Some(event)))
+        });
+        if let Some(started) = started {
+            run = None;
+            seen = Seen::default();
+            if started > range.start {
+                openings.push(std::mem::replace(&mut current, Opening::at(started)));
+            }
+        }
         let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
             run.get_or_insert(index);
             continue;
@@ -374,7 +380,10 @@ impl Opening {
         let opening = events
             .get(self.first..=marked.unwrap_or(self.first))
             .unwrap_or_default();
-        let begins_here = marked.is_some() || self.is_lost;
+        let is_start = opening
+            .first()
+            .is_some_and(|event| matches!(event.action, Action::StartingUp | Action::AuditDropped));
+        let begins_here = marked.is_some() || self.is_lost || is_start;
         let last = own.last().map(|event| event.time);
         let stop = own
             .iter()

@@ -4,8 +4,9 @@
 //! A session number is no Logon ID and is given anew. What it is joined by: the account's name or SID, and a time that
 //! the two records of one change lie apart in real logs.
 
-use super::boot::Boot;
+use super::boot::{Boot, BootEnd};
 use super::draft::Draft;
+use super::gaps::Gaps;
 use super::machine::Machine;
 use super::{Kind, Role, State};
 use crate::event::{Account, Action, Event, Text};
@@ -27,6 +28,8 @@ const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
 const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
 /// How far a 21 and the record that bridges its session number to a SID lie apart at most.
 const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
+/// How far a 32 and the start of its boot lie apart at most.
+const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
 const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
 
@@ -37,6 +40,8 @@ struct Desktop {
     address: Option<Text>,
     first: usize,
     last: usize,
+    /// The last that is not of a client that leaves, which can follow a logoff.
+    last_alive: Option<usize>,
     /// Its 21.
     logon: Option<usize>,
     /// Its 23.
@@ -52,17 +57,19 @@ struct Desktop {
 pub(super) fn join(
     machine: &Machine,
     boots: &[Boot],
+    gaps: &Gaps,
     drafts: &mut Vec<Draft>,
     boot_of: &mut Vec<usize>,
     places: &mut [Option<usize>],
 ) {
-    let desktops = read(machine);
+    let desktops = read(machine, gaps);
+    let starts = starts(machine);
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
         let number = match audited.find(machine, drafts, &desktop) {
             Some(number) => number,
             None => {
-                boot_of.push(boot_at(machine, boots, desktop.first));
+                boot_of.push(boot_at(machine, boots, gaps, &starts, desktop.first));
                 drafts.push(draft_of(machine, &desktop));
                 drafts.len() - 1
             }
@@ -79,7 +86,7 @@ pub(super) fn join(
 }
 
 /// The desktop sessions, in the order of their first records.
-fn read(machine: &Machine) -> Vec<Desktop> {
+fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
     let mut desktops: Vec<Desktop> = Vec::new();
     let mut open: HashMap<u32, usize> = HashMap::new();
     let mut ended: HashMap<u32, Time> = HashMap::new();
@@ -95,6 +102,16 @@ fn read(machine: &Machine) -> Vec<Desktop> {
         let Some(session) = event.session_number else {
             continue;
         };
+        // Where records are missing, it may have ended, and the number may be another's.
+        let is_cut_off = |&at: &usize| {
+            let last = desktops
+                .get(at)
+                .and_then(|known| machine.events.get(known.last));
+            last.is_some_and(|last| gaps.between_events(last, Some(event)))
+        };
+        if open.get(&session).is_some_and(is_cut_off) {
+            open.remove(&session);
+        }
         let known = open.get(&session).copied();
         let is_aftermath = || {
             ended
@@ -130,6 +147,9 @@ fn read(machine: &Machine) -> Vec<Desktop> {
             continue;
         };
         desktop.last = index;
+        if leaves != Some(true) {
+            desktop.last_alive = Some(index);
+        }
         desktop.records.push(index);
         desktop.changes.extend(leaves.map(|leaves| (index, leaves)));
         match event.action {
@@ -233,7 +253,8 @@ impl Audited {
         let candidates: Vec<usize> = named
             .chain(identified)
             .copied()
-            .filter(|&number| self.is_joined.get(number) == Some(&false))
+            // One whose beginning is missing can be the rest of another.
+            .filter(|&number| desktop.logon.is_none() || self.is_joined.get(number) == Some(&false))
             .collect();
         let time = |position: Option<usize>| {
             position
@@ -302,7 +323,6 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     let mut draft = Draft::new(desktop.first, None);
     draft.logon = desktop.logon;
     draft.last_use = desktop.last;
-    draft.last_alive = desktop.last;
     draft.account = desktop.account.clone();
     draft.is_desktop = true;
     draft.logons = u32::from(desktop.logon.is_some());
@@ -323,8 +343,8 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
 
 /// Adds what LocalSessionManager tells of a session: its records, and when its client was away.
 fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
-    draft.ts_logoff = desktop.logoff;
-    draft.ts_last = Some(desktop.last);
+    draft.ts_logoff = desktop.logoff.or(draft.ts_logoff);
+    draft.ts_last = desktop.last_alive.or(draft.ts_last);
     for &record in &desktop.records {
         let role = match record {
             _ if Some(record) == desktop.logon => Role::Start,
@@ -399,27 +419,61 @@ fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
     }
 }
 
-/// Where the channel tells of the stop or the start of a boot: no session goes on beyond it.
-pub(super) fn stops(machine: &Machine) -> Vec<usize> {
-    let is_stop = |&index: &usize| {
+/// Where the channel tells of the start of a boot: no session goes on beyond it.
+pub(super) fn starts(machine: &Machine) -> Vec<usize> {
+    let is_start = |&index: &usize| {
         machine
             .events
             .get(index)
-            .is_some_and(|event| matches!(event.action, Action::TsStart | Action::TsStop))
+            .is_some_and(|event| event.action == Action::TsStart)
     };
-    machine.channel(CHANNEL).filter(is_stop).collect()
+    machine.channel(CHANNEL).filter(is_start).collect()
 }
 
-/// The number of the boot that was running at a record of another channel.
-fn boot_at(machine: &Machine, boots: &[Boot], record: usize) -> usize {
-    let time = machine.events.get(record).map(|event| event.time);
-    let runs = |boot: &Boot| {
-        boot.start.or_else(|| {
-            machine
-                .events
-                .get(boot.events.start)
-                .map(|event| event.time)
-        }) <= time
+/// The number of the boot that was running at a record of this channel, or one that no boot has: that of the last 32 in
+/// `starts` before it, else the one that is known to have run at its time.
+fn boot_at(
+    machine: &Machine,
+    boots: &[Boot],
+    gaps: &Gaps,
+    starts: &[usize],
+    record: usize,
+) -> usize {
+    let time = |index: usize| machine.events.get(index).map(|event| event.time);
+    let began = |boot: &Boot| boot.start.or_else(|| time(boot.events.start));
+    let start = starts.partition_point(|&start| start <= record);
+    let start = start.checked_sub(1).and_then(|last| starts.get(last));
+    let start = start.filter(|&&start| {
+        let pair = machine.events.get(start).zip(machine.events.get(record));
+        pair.is_some_and(|(start, record)| !gaps.between_events(start, Some(record)))
+    });
+    if let Some(started) = start.and_then(|&start| time(start)) {
+        let distance = |boot: &Boot| {
+            let distance = began(boot)?.since(started).saturating_abs();
+            (distance <= START).then_some(distance)
+        };
+        let near = boots.iter().enumerate();
+        let near = near.filter_map(|(number, boot)| Some((distance(boot)?, number)));
+        return near.min().map_or(usize::MAX, |(_, number)| number);
+    }
+    let Some(at) = time(record) else {
+        return usize::MAX;
     };
-    boots.iter().rposition(runs).unwrap_or(usize::MAX)
+    let number = boots
+        .iter()
+        .rposition(|boot| began(boot).is_some_and(|began| began <= at));
+    let runs = |boot: &Boot| {
+        let end = match boot.end {
+            BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop) => {
+                time(stop).map(|stop| stop.plus(AFTERMATH))
+            }
+            BootEnd::Broken { max, .. } => max,
+            BootEnd::Running(last) => last,
+        };
+        let first_break = boot.breaks.first().and_then(|&first| time(first));
+        end.is_some_and(|end| at <= end) && first_break.is_none_or(|first| at < first)
+    };
+    number
+        .filter(|&number| boots.get(number).is_some_and(runs))
+        .unwrap_or(usize::MAX)
 }

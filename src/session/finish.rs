@@ -51,7 +51,14 @@ pub fn timeline(machine: &Machine) -> Timeline {
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
-    desktop::join(machine, &boots, &mut drafts, &mut boot_of, &mut places);
+    desktop::join(
+        machine,
+        &boots,
+        &gaps,
+        &mut drafts,
+        &mut boot_of,
+        &mut places,
+    );
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
     takeover::mark(machine, audited.clone(), &places, &mut drafts, &gaps);
@@ -72,7 +79,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         clock: Clock::new(events, audited.clone(), &boots),
         gaps,
         leavers: positions(events, audited.clone(), Action::UserLogoff),
-        ts_stops: desktop::stops(machine),
+        ts_starts: desktop::starts(machine),
         clears: positions(events, audited, Action::LogCleared),
     };
     let mut sessions: Vec<Session> = drafts
@@ -219,8 +226,8 @@ struct Finisher<'a> {
     /// Where somebody logged off.
     leavers: Vec<usize>,
     clears: Vec<usize>,
-    /// Where LocalSessionManager tells of the stop or the start of a boot.
-    ts_stops: Vec<usize>,
+    /// Where LocalSessionManager tells of the start of a boot.
+    ts_starts: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
 }
@@ -509,8 +516,12 @@ impl Finisher<'_> {
                 broken.and_then(|first| self.time(first.checked_sub(1)?)),
                 broken.is_some(),
             ),
+            // A client that leaves may be the aftermath of a logoff.
             false => (
-                self.time(draft.last_use),
+                Some(draft.last_use)
+                    .filter(|last| self.audited.contains(last))
+                    .or(draft.ts_last)
+                    .and_then(|last| self.time(last)),
                 self.may_have_ended(draft, boot_end),
             ),
         };
@@ -589,7 +600,7 @@ impl Finisher<'_> {
             return true;
         }
         let logoff_would_show =
-            self.is_audited_until(draft, audited) || self.is_told_until_stop(draft);
+            self.is_audited_until(draft, audited) || self.is_told_until_boot(draft);
         !logoff_would_show || self.may_have_ended_with_another(draft, audited)
     }
 
@@ -604,16 +615,16 @@ impl Finisher<'_> {
         !self.gaps.between_events(last, next_boot)
     }
 
-    /// Whether LocalSessionManager, which knows the session, tells of the stop of its boot and of no logoff before it.
-    fn is_told_until_stop(&self, draft: &Draft) -> bool {
+    /// Whether LocalSessionManager, which knows the session, tells of the next boot and of no logoff before it.
+    fn is_told_until_boot(&self, draft: &Draft) -> bool {
         let Some(last) = draft.ts_last else {
             return false;
         };
-        let next = self.ts_stops.partition_point(|&stop| stop <= last);
-        let stop = self.ts_stops.get(next).and_then(|&stop| self.event(stop));
+        let next = self.ts_starts.partition_point(|&start| start <= last);
+        let next = self.ts_starts.get(next).and_then(|&next| self.event(next));
         let last = self.event(last);
-        last.zip(stop)
-            .is_some_and(|(last, stop)| !self.gaps.between_events(last, Some(stop)))
+        last.zip(next)
+            .is_some_and(|(last, next)| !self.gaps.between_events(last, Some(next)))
     }
 
     /// Whether what ended another session may have ended this one without naming it: a prompt ends with the session that it
@@ -627,18 +638,10 @@ impl Finisher<'_> {
         if let Some(parent) = parent {
             return !parent.is_open() || parent.ts_logoff.is_some();
         }
-        let sid = draft.account.sid.as_ref().filter(|_| is_half);
-        let from = self
+        let next = self
             .leavers
             .partition_point(|&left| left < draft.last_alive);
-        let later = self
-            .leavers
-            .iter()
-            .skip(from)
-            .take_while(|&&left| left <= audited);
-        later
-            .filter_map(|&left| self.event(left))
-            .any(|left| sid.is_none() || left.account.sid.as_ref() == sid)
+        self.leavers.get(next).is_some_and(|&left| left <= audited)
     }
 
     fn still_open(&self, min: Option<Time>, audited: usize) -> Ending {

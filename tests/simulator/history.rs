@@ -77,6 +77,8 @@ pub struct Truth {
     /// How far the clock was off at its start and at its end: what it really lasted.
     pub error: (i64, i64),
     pub parent: Option<usize>,
+    /// Nothing tells which session it was shown in: without a logoff of its own nothing tells its end.
+    pub is_orphan: bool,
     pub spans: Vec<Span>,
 }
 
@@ -90,6 +92,8 @@ pub struct Boot {
     pub end: u64,
     pub reason: EndReason,
     error: i64,
+    /// The clock was set back in it.
+    pub was_set_back: bool,
     /// Its first record in Security.
     pub first_record: u64,
 }
@@ -286,6 +290,7 @@ impl Story {
             end: 0,
             reason: EndReason::LogEnds,
             error: self.error,
+            was_set_back: false,
             first_record: 0,
         });
         self.wait(60, 300);
@@ -309,6 +314,7 @@ impl Story {
             told: (None, None),
             error: (self.error, self.error),
             parent: None,
+            is_orphan: false,
             spans: Vec::new(),
         });
         self.truths.len() - 1
@@ -607,6 +613,7 @@ impl Story {
         if only {
             self.truths[truth].parent = Some(by.truth);
         }
+        self.truths[truth].is_orphan = !only;
         let name = self.people[person].name;
         let mut what = format!(
             "do = \"elevate\"\nby = \"{}\"\naccount = \"{name}\"\n",
@@ -703,6 +710,7 @@ impl Story {
             Time::from_filetime(to)
         ));
         self.error += to as i64 - self.clock as i64;
+        self.boots.last_mut().unwrap().was_set_back |= to < self.clock;
         self.clock = to;
         self.wait(700, 1500);
     }
@@ -934,6 +942,7 @@ impl Story {
             told: (None, None),
             error: (i64::MIN, i64::MIN),
             parent: prepares,
+            is_orphan: false,
             spans: Vec::new(),
         });
         self.truths.len() - 1

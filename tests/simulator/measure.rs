@@ -348,16 +348,19 @@ fn inexact(
                 StartSource::Recorded
             },
     );
+    let is_orphan = truth.is_orphan && truth.reason != EndReason::Logoff;
     check("reason", row.end.reason == truth.reason);
     let in_range = row.end.min.is_none_or(|min| min.filetime() <= truth.end)
         && row.end.max.is_none_or(|max| truth.end <= max.filetime());
     check(
         "end",
         match truth.reason {
+            EndReason::LogEnds => row.end.max.is_none() && row.end.source == EndSource::Unknown,
+            // Somebody may have left the session that it was shown in.
+            _ if is_orphan && row.end.source == EndSource::Inferred => in_range,
             EndReason::Crash | EndReason::Unclean => {
                 in_range && row.end.source == EndSource::Inferred && row.end.max.is_some()
             }
-            EndReason::LogEnds => row.end.max.is_none() && row.end.source == EndSource::Unknown,
             _ => is(row.end.time(), truth.end),
         },
     );
@@ -520,9 +523,16 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
             }
             _ => {}
         }
+        // LocalSessionManager alone, which names no logon type, does not tell cached credentials from others.
+        let uncached = match truth.kind {
+            Kind::ConsoleCached if row.logon_type.is_none() => Kind::Console,
+            Kind::RdpCached if row.logon_type.is_none() => Kind::Rdp,
+            kind => kind,
+        };
         // Attached logons of sessions that are not in the evidence say what they are themselves.
         if !matches!(row.kind, Kind::Unknown)
             && row.kind != truth.kind
+            && row.kind != uncached
             && !(row.start.time.is_none() && matches!(row.kind, Kind::Unlock | Kind::RdpReconnect))
         {
             fault(&format!("kind {} of {}", row.kind, truth.kind), at);
@@ -543,8 +553,10 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
                 fault(&format!("end recorded: {reason} of {}", truth.reason), at);
             }
         } else if !(truth.reason == EndReason::LogEnds && row.end.max.is_none()) {
+            // What is no longer in the evidence can be by a clock that was set back.
+            let is_set_back = row.end.max.is_none() && history.boots[truth.boot].was_set_back;
             let within = |end: u64| {
-                row.end.min.is_none_or(|min| min.filetime() <= end)
+                (is_set_back || row.end.min.is_none_or(|min| min.filetime() <= end))
                     && row.end.max.is_none_or(|max| end <= max.filetime())
             };
             if ![Some(left), Some(closed), truth.told.1]
