@@ -23,6 +23,9 @@ pub(super) const HELD_TIME: Ticks = TICKS_PER_SECOND;
 /// written at that moment.
 const SYSTEM_LOGON_RECORDS: u64 = 10;
 
+/// How long the first records of a boot take at most, up to its type 0 logon: seconds in real logs.
+const OPENING: Ticks = 120 * TICKS_PER_SECOND;
+
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
 
@@ -289,8 +292,9 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
     {
         // The first records of a start whose 4608 is missing.
         let started = run.filter(|&run| {
-            let first = events.get(run);
-            first.is_some_and(|first| gaps.between_events(first, Some(event)))
+            events.get(run).is_some_and(|first| {
+                gaps.between_events(first, Some(event)) && !event.time.within(first.time, OPENING)
+            })
         });
         if let Some(started) = started {
             run = None;
@@ -340,6 +344,8 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
         seen.add(event);
     }
     openings.push(current);
+    // The records end before the 4608 of a start.
+    openings.extend(run.filter(|&run| run > range.start).map(Opening::at));
     openings
 }
 
