@@ -245,3 +245,27 @@ fn damaged_evidence_makes_no_false_claim_but_those_that_are_listed() {
         );
     }
 }
+
+#[test]
+fn zz_dump() {
+    let Some(seed) = from_environment("DUMP") else {
+        return;
+    };
+    let history = history::history(seed, SESSIONS);
+    for (channel, records) in &history.records {
+        for record in records {
+            println!(
+                "{} {} {} {} {:?}",
+                &channel[channel.len().saturating_sub(12)..],
+                record.record_id,
+                history::event_id(record),
+                record.written,
+                record
+                    .fields
+                    .iter()
+                    .map(|f| format!("{}={}", f.name, f.text))
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+}

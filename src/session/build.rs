@@ -774,10 +774,11 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// The one desktop session that is open at an event, where no records are missing that may tell of another.
+    /// The one desktop session that is open at an event, where the records go back to the beginning of the boot and none is
+    /// missing that may tell of another.
     fn only_open_desktop(&mut self, event: &Event) -> Option<usize> {
         let first = self.events.get(self.boot.events.start)?;
-        if self.gaps.between_events(first, Some(event)) {
+        if !self.boot.begins_here || self.gaps.between_events(first, Some(event)) {
             return None;
         }
         let (mut open, mut ended) = (Vec::new(), Vec::new());

@@ -104,10 +104,10 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
         };
         // Where records are missing, it may have ended, and the number may be another's.
         let is_cut_off = |&at: &usize| {
-            let last = desktops
-                .get(at)
-                .and_then(|known| machine.events.get(known.last));
+            let known = desktops.get(at);
+            let last = known.and_then(|known| machine.events.get(known.last));
             last.is_some_and(|last| gaps.between_events(last, Some(event)))
+                || known.is_some_and(|known| is_another(&known.account, &event.account))
         };
         if open.get(&session).is_some_and(is_cut_off) {
             open.remove(&session);
@@ -163,6 +163,11 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
         }
     }
     desktops
+}
+
+/// Whether two records of one session number tell of two accounts.
+fn is_another(known: &Account, account: &Account) -> bool {
+    known.name.is_some() && account.name.is_some() && !known.same_name(account)
 }
 
 /// Session numbers with their accounts' SIDs, in order of time: Winlogon 7001 and User Profile Service 1.

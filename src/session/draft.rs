@@ -1,6 +1,6 @@
 //! A session in the making: what the events said of it so far, by their positions in the machine's record order.
 
-use super::{EndSource, Flag, Kind, PartReason, Role, State};
+use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use std::collections::BTreeSet;
 
@@ -302,15 +302,5 @@ impl Draft {
     /// Whether nobody is at it now.
     pub(super) fn is_away(&self) -> bool {
         self.is_in(State::Locked) || self.is_in(State::Disconnected)
-    }
-}
-
-impl DraftInterval {
-    pub(super) fn source(&self) -> EndSource {
-        if self.from.is_some() && self.to.is_some() {
-            EndSource::Recorded
-        } else {
-            EndSource::Inferred
-        }
     }
 }

@@ -148,6 +148,8 @@ struct ClockSum {
     unknown: u32,
     /// How many were worth a flag.
     steps: u32,
+    /// What this one set the clock from, and to.
+    set: Option<(Time, Time)>,
     /// The latest time that the clock was set from in this boot.
     latest: Option<Time>,
 }
@@ -180,11 +182,36 @@ impl Clock {
                 }
             }
             sum.position = index;
+            sum.set = event.previous_time.zip(event.new_time);
             sum
         });
         Clock {
             changes: changes.collect(),
         }
+    }
+
+    /// Bounds of something that happened after the audit event at `from` and up to the one at `to`, whichever way the clock was
+    /// set in between.
+    fn widened(
+        &self,
+        from: usize,
+        to: usize,
+        min: Option<Time>,
+        max: Option<Time>,
+    ) -> (Option<Time>, Option<Time>) {
+        let first = self.changes.partition_point(|sum| sum.position < from);
+        let last = self.changes.partition_point(|sum| sum.position <= to);
+        let Some(changes) = self.changes.get(first..last) else {
+            return (min, max);
+        };
+        if changes.len() > MOST_CHANGES {
+            return (None, None);
+        }
+        let set = changes.iter().filter_map(|sum| sum.set);
+        (
+            min.map(|min| set.clone().fold(min, |min, (_, new)| min.min(new))),
+            max.map(|max| set.fold(max, |max, (previous, _)| max.max(previous))),
+        )
     }
 
     /// The latest time that the clock was set from between the beginning of a boot and a position in it.
@@ -214,6 +241,9 @@ impl Clock {
         self.until(from).steps != self.until(to).steps
     }
 }
+
+/// More clock changes than this leave nothing to say of a bound: a month of hourly ones is less.
+const MOST_CHANGES: usize = 1000;
 
 struct Finisher<'a> {
     machine: &'a Machine,
@@ -425,8 +455,12 @@ impl Finisher<'_> {
         let first = time.is_none().then_some(draft.first);
         // What is named before 4608 by the records of a start has begun by the first record after it.
         let is_starting = |index: &usize| {
-            self.event(*index)
-                .is_some_and(|event| event.action == Action::StartingUp)
+            self.event(*index).is_some_and(|event| {
+                matches!(
+                    event.action,
+                    Action::StartingUp | Action::AuditDropped | Action::Boot
+                )
+            })
         };
         let first = first.and_then(|first| {
             let end = boot.map_or(first + 1, |boot| boot.events.end);
@@ -468,6 +502,7 @@ impl Finisher<'_> {
             }
         };
         let between = |min: Option<Time>, max: Option<Time>, reason, witness| {
+            let (min, max) = self.clock.widened(draft.last_alive, boot_end, min, max);
             // A clock that was set back in between leaves no lower bound.
             let min = min.filter(|min| max.is_none_or(|max| *min <= max));
             let end = End {
@@ -505,7 +540,17 @@ impl Finisher<'_> {
             return exact(logoff, boot_end, EndReason::TsLogoff, EndSource::Recorded);
         }
         if let Some(end) = draft.parents_end {
-            return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
+            // Where records are missing, its own logoff may be among them.
+            let last = self.event(draft.last_alive);
+            return match last.is_some_and(|last| self.gaps.between_events(last, self.event(end))) {
+                true => between(
+                    self.time(draft.last_use),
+                    self.time(end),
+                    EndReason::UserLogoff,
+                    Some(end),
+                ),
+                false => exact(end, end, EndReason::UserLogoff, EndSource::Inferred),
+            };
         }
         // A standing session was there up to the first gap that may hide the end of its boot.
         let broken = boot
@@ -522,7 +567,7 @@ impl Finisher<'_> {
                     .filter(|last| self.audited.contains(last))
                     .or(draft.ts_last)
                     .and_then(|last| self.time(last)),
-                self.may_have_ended(draft, boot_end),
+                self.may_have_ended(draft, boot, boot_end),
             ),
         };
         match boot.map(|boot| &boot.end) {
@@ -595,24 +640,26 @@ impl Finisher<'_> {
     }
 
     /// Whether a session may have ended unseen before its boot did, whose last audit event is at `audited`.
-    fn may_have_ended(&self, draft: &Draft, audited: usize) -> bool {
+    fn may_have_ended(&self, draft: &Draft, boot: Option<&Boot>, audited: usize) -> bool {
         if draft.is_part {
             return true;
         }
         let logoff_would_show =
-            self.is_audited_until(draft, audited) || self.is_told_until_boot(draft);
+            self.is_audited_until(draft, boot, audited) || self.is_told_until_boot(draft);
         !logoff_would_show || self.may_have_ended_with_another(draft, audited)
     }
 
     /// Whether no audit records are missing since a session was last seen in them.
-    fn is_audited_until(&self, draft: &Draft, audited: usize) -> bool {
+    fn is_audited_until(&self, draft: &Draft, boot: Option<&Boot>, audited: usize) -> bool {
         let last = Some(draft.last_alive).filter(|last| self.audited.contains(last));
         let Some(last) = last.and_then(|last| self.event(last)) else {
             return false;
         };
         let next_boot = Some(audited + 1).filter(|next| self.audited.contains(next));
         let next_boot = next_boot.and_then(|next| self.event(next));
-        !self.gaps.between_events(last, next_boot)
+        let ends_unaudited = next_boot.is_none()
+            && boot.is_some_and(|boot| matches!(boot.end, BootEnd::Broken { .. }));
+        !ends_unaudited && !self.gaps.between_events(last, next_boot)
     }
 
     /// Whether LocalSessionManager, which knows the session, tells of the next boot and of no logoff before it.
@@ -702,8 +749,21 @@ impl Finisher<'_> {
             state: interval.state,
             from: interval.from.and_then(|from| self.time(from)),
             to: interval.to.and_then(|to| self.time(to)),
-            source: interval.source(),
+            source: self.interval_source(interval),
             address: interval.address.clone(),
+        }
+    }
+
+    /// Where records are missing in between, one that seems to go on may have ended and begun anew.
+    fn interval_source(&self, interval: &DraftInterval) -> EndSource {
+        let bounds = interval.from.zip(interval.to);
+        let events = bounds.and_then(|(from, to)| self.event(from).zip(self.event(to)));
+        let is_whole = |(from, to): (&Event, &Event)| {
+            from.channel != to.channel || !self.gaps.between_events(from, Some(to))
+        };
+        match events.is_some_and(is_whole) {
+            true => EndSource::Recorded,
+            false => EndSource::Inferred,
         }
     }
 

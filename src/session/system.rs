@@ -40,19 +40,20 @@ pub(super) struct SystemBoot {
 pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
     let range = machine.channel(SYSTEM);
     let at = |index: usize| machine.events.get(index);
-    let starts: Vec<usize> = range
+    let mut starts: Vec<usize> = range
         .clone()
         .filter(|&index| at(index).is_some_and(is_start))
         .collect();
+    let cut = cut_start(range.clone(), &starts, machine);
+    starts.extend(cut);
     if range.is_empty() {
         return Vec::new();
     }
     let mut boots: Vec<SystemBoot> = vec![SystemBoot::new(None, None)];
-    boots.extend(
-        starts
-            .iter()
-            .map(|&start| SystemBoot::new(Some(start), at(start))),
-    );
+    boots.extend(starts.iter().map(|&start| match cut == Some(start) {
+        true => SystemBoot::new(None, None),
+        false => SystemBoot::new(Some(start), at(start)),
+    }));
     let mut counters = vec![None; boots.len()];
     let mut power_41 = vec![None; boots.len()];
     for index in range.clone() {
@@ -145,6 +146,21 @@ impl SystemBoot {
 
 fn is_start(event: &Event) -> bool {
     event.action == Action::Boot
+}
+
+/// Where the channel ends in a boot whose Kernel-General 12 it does not hold: at the first 6008 or 6009 that is too far from
+/// the last start to be of it.
+fn cut_start(range: Range<usize>, starts: &[usize], machine: &Machine) -> Option<usize> {
+    let last = starts.last().copied();
+    let last_id = last.and_then(|last| Some(machine.events.get(last)?.record_id));
+    let from = last.unwrap_or(range.start);
+    (from..range.end).find(|&index| {
+        machine.events.get(index).is_some_and(|event| {
+            matches!(event.event_id, 6008 | 6009)
+                && matches!(event.action, Action::Crash | Action::WindowsVersion)
+                && last_id.is_some_and(|last| event.record_id > last.saturating_add(EARLY_RECORDS))
+        })
+    })
 }
 
 /// The number of the boot that a record belongs to: that of the last start before it; but 6005, 6008 and 6009 are often

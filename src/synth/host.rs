@@ -304,10 +304,26 @@ impl<'a> Host<'a> {
         number
     }
 
-    /// A session is gone: its number is free.
+    /// A session is gone: its number is free, unless the console keeps it for the next.
     pub(super) fn free_session_number(&mut self, number: u32) {
-        if let Some(boot) = &mut self.boot {
+        if let Some(boot) = self.boot.as_mut().filter(|boot| boot.console != number) {
             boot.numbers.remove(&number);
+        }
+    }
+
+    /// A session leaves the console, or another comes to it: the console gets a number of its own.
+    pub(super) fn leave_console(&mut self, number: u32) {
+        let reuse = self.machine.channels.is_some();
+        if reuse
+            && self
+                .boot
+                .as_ref()
+                .is_some_and(|boot| boot.console == number)
+        {
+            let console = self.new_session_number(None);
+            if let Some(boot) = &mut self.boot {
+                boot.console = console;
+            }
         }
     }
 

@@ -299,14 +299,17 @@ impl<'a> Witness<'a> {
                     continue;
                 };
                 let fits = self.history.truths.iter().enumerate().filter(|(_, truth)| {
+                    let (first, last) = (truth.start.min(truth.end), truth.start.max(truth.end));
                     truth.desktop
                         && truth.account == *name
                         && truth.boot == *boot
-                        && truth.start <= time + 50_000_000
-                        && *time <= truth.end + 600_000_000
+                        && first <= time + 50_000_000
+                        && *time <= last + 600_000_000
                 });
-                let nearest = fits
-                    .min_by_key(|(_, truth)| (truth.start > *time, truth.start.abs_diff(*time)));
+                let nearest = fits.min_by_key(|(_, truth)| {
+                    let told = [truth.told.0, truth.told.1].contains(&Some(*time));
+                    (!told, truth.start > *time, truth.start.abs_diff(*time))
+                });
                 found.extend(nearest.map(|(at, _)| at));
             }
         }
@@ -553,11 +556,17 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
                 fault(&format!("end recorded: {reason} of {}", truth.reason), at);
             }
         } else if !(truth.reason == EndReason::LogEnds && row.end.max.is_none()) {
-            // What is no longer in the evidence can be by a clock that was set back.
-            let is_set_back = row.end.max.is_none() && history.boots[truth.boot].was_set_back;
             let within = |end: u64| {
-                (is_set_back || row.end.min.is_none_or(|min| min.filetime() <= end))
-                    && row.end.max.is_none_or(|max| end <= max.filetime())
+                let by_clock = row.end.min.is_none_or(|min| min.filetime() <= end)
+                    && row.end.max.is_none_or(|max| end <= max.filetime());
+                // Where the change of a clock is not in the evidence, what counts is the order of things.
+                let really = |end: i64| {
+                    let any = |bound: Option<Time>, fits: &dyn Fn(i64) -> bool| {
+                        bound.is_none_or(|bound| history.true_times(bound.filetime()).any(fits))
+                    };
+                    any(row.end.min, &|min| min <= end) && any(row.end.max, &|max| end <= max)
+                };
+                by_clock || history.true_times(end).any(really)
             };
             if ![Some(left), Some(closed), truth.told.1]
                 .into_iter()

@@ -128,6 +128,12 @@ impl Host<'_> {
         logon_type: u32,
     ) -> Result<Session, ScenarioError> {
         let at_console = self.boot.as_ref().map_or(1, |boot| boot.console);
+        // Somebody else's session stays behind.
+        let mut sessions = self.sessions.values();
+        if sessions.any(|session| session.open && session.number == Some(at_console)) {
+            self.leave_console(at_console);
+        }
+        let at_console = self.boot.as_ref().map_or(1, |boot| boot.console);
         let number = step.narrow("session")?.unwrap_or(at_console);
         let address = step.text("address")?.unwrap_or("127.0.0.1");
         let logon = self.desktop_logon(

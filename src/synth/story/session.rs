@@ -217,6 +217,10 @@ impl Host<'_> {
         self.reconnects(&mut scene, 0, &session, number, logon_at);
         if remote {
             self.free_session_number(number);
+            session
+                .number
+                .into_iter()
+                .for_each(|number| self.leave_console(number));
         }
         let part = Host::opened(&account, ids, &logon);
         let ends = step.span("ends_after", 1100 * MILLISECOND)?;
