@@ -279,12 +279,15 @@ impl<'a> Builder<'a> {
             self.held.entry(id).or_default().push(index);
             return None;
         }
-        if let Some(&(number, first)) = self.awaited.get(&id) {
+        let awaited = self.awaited.get(&id).copied();
+        if let Some((number, first)) = awaited.or_else(|| self.lost_half(id)) {
             // The other half of a split logon, whose own 4624 is missing.
             let draft = self.drafts.get_mut(number)?;
-            let reason = match draft.part(first).map(|part| part.reason) {
-                Some(PartReason::Logon) | None => PartReason::UacTwin,
-                Some(attached) => attached,
+            let half = draft.part_mut(first)?;
+            half.is_paired = true;
+            let reason = match half.reason {
+                PartReason::Logon => PartReason::UacTwin,
+                attached => attached,
             };
             draft.add_part(DraftPart {
                 is_paired: true,
@@ -295,6 +298,26 @@ impl<'a> Builder<'a> {
             return Some(number);
         }
         Some(self.unlogged_session(Some(id), index))
+    }
+
+    /// The session whose other half, in a version that does not link the two, a Logon ID without a 4624 is: the records just
+    /// after the first half's are missing, and the account's next Logon ID but few is this.
+    fn lost_half(&self, id: LogonId) -> Option<(usize, LogonId)> {
+        let sid = self.unlogged.get(&id)?.account.sid.as_ref()?;
+        let own = self.desktops_of.get(sid)?.iter().rev().copied();
+        own.take(NEAR_EVENTS).find_map(|number| {
+            let draft = self.drafts.get(number)?;
+            let logon = self.events.get(draft.logon?)?;
+            let first = logon.logon_id?;
+            let last_half = logon.record_id.saturating_add(TWIN_RECORDS);
+            let is_lost = draft.part(first).is_some_and(|part| !part.is_paired)
+                && logon.version < FIRST_VERSION_WITH_LINK
+                && (1..TWIN_DISTANCE).contains(&id.0.saturating_sub(first.0))
+                && self
+                    .gaps
+                    .between(&logon.channel, logon.record_id, last_half);
+            is_lost.then_some((number, first))
+        })
     }
 
     /// A session whose logon is not in the evidence, first seen at `index`.

@@ -148,19 +148,21 @@ fn is_start(event: &Event) -> bool {
     event.action == Action::Boot
 }
 
-/// Where the channel ends in a boot whose Kernel-General 12 it does not hold: at the first 6008 or 6009 that is too far from
-/// the last start to be of it.
+/// Where the channel ends in a boot whose Kernel-General 12 it does not hold: at the first 6008 or 6009 after the 6009 of the
+/// last boot that it does.
 fn cut_start(range: Range<usize>, starts: &[usize], machine: &Machine) -> Option<usize> {
-    let last = starts.last().copied();
-    let last_id = last.and_then(|last| Some(machine.events.get(last)?.record_id));
-    let from = last.unwrap_or(range.start);
-    (from..range.end).find(|&index| {
-        machine.events.get(index).is_some_and(|event| {
-            matches!(event.event_id, 6008 | 6009)
-                && matches!(event.action, Action::Crash | Action::WindowsVersion)
-                && last_id.is_some_and(|last| event.record_id > last.saturating_add(EARLY_RECORDS))
-        })
-    })
+    let last = starts.len().checked_sub(1)?;
+    let from = last.checked_sub(1).and_then(|before| starts.get(before));
+    let own = (*from.unwrap_or(&range.start)..range.end).filter_map(|index| {
+        let event = machine.events.get(index)?;
+        let is_of_last = || boot_of(index, event, starts, machine) == last + 1;
+        (matches!(event.action, Action::Crash | Action::WindowsVersion)
+            && matches!(event.event_id, 6008 | 6009)
+            && is_of_last())
+        .then_some((index, event.event_id))
+    });
+    let mut after_own = own.skip_while(|(_, id)| *id != 6009).skip(1);
+    after_own.next().map(|(index, _)| index)
 }
 
 /// The number of the boot that a record belongs to: that of the last start before it; but 6005, 6008 and 6009 are often

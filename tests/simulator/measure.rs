@@ -517,10 +517,13 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
             StartSource::Recorded if !starts_so => fault("start recorded", at),
             StartSource::Inferred if !starts_so => fault("start inferred", at),
             StartSource::BeforeLog
-                if row
-                    .start
-                    .max
-                    .is_some_and(|max| max.filetime() < truth.start) =>
+                if row.start.max.is_some_and(|max| {
+                    let really = |start: i64| {
+                        let mut latest = history.true_times(max.filetime());
+                        latest.any(|max| start <= max)
+                    };
+                    max.filetime() < truth.start && !history.true_times(truth.start).any(really)
+                }) =>
             {
                 fault("start later than its latest", at)
             }
