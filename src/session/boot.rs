@@ -122,13 +122,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (Some(stop), ..) => BootEnd::Stopped(stop),
             (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
-            (None, None, _) => broken(
-                events,
-                boot,
-                own,
-                next.filter(|_| !only_system),
-                next_system,
-            ),
+            (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
         };
         boots.push(Boot {
             events: boot.events.clone(),
@@ -144,7 +138,6 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
 
 /// The end of a boot that did not stop cleanly, or is running still.
 fn broken(
-    events: &[Event],
     boot: &Audited,
     own: Option<&SystemBoot>,
     next: Option<&Audited>,
@@ -168,11 +161,8 @@ fn broken(
     // Where no record says that a boot began, the records just before may be that boot's.
     let last = if is_lost { boot.last_event } else { boot.last };
     let alive = next_system.and_then(|next| next.alive_before);
-    let told = next_system.and_then(|next| events.get(next.crash_before?));
     let bounds = [
-        next_system
-            .and_then(|next| next.start)
-            .or(told.map(|told| told.time)),
+        next_system.and_then(|next| next.seen),
         next.and_then(|next| next.earliest),
     ];
     BootEnd::Broken {

@@ -172,17 +172,19 @@ impl Clock {
                 .map(|(new, previous)| new.since(previous));
             match step {
                 Some(step) if step.saturating_abs() <= ABSURD_STEP => {
+                    let is_step = step.saturating_abs() >= CLOCK_STEP;
                     sum.ticks += i128::from(step);
-                    sum.steps += u32::from(step.saturating_abs() >= CLOCK_STEP);
+                    sum.steps += u32::from(is_step);
                     sum.latest = sum.latest.max(event.previous_time);
+                    sum.set = event.previous_time.zip(event.new_time).filter(|_| is_step);
                 }
                 _ => {
+                    sum.set = None;
                     sum.unknown += 1;
                     sum.steps += 1;
                 }
             }
             sum.position = index;
-            sum.set = event.previous_time.zip(event.new_time);
             sum
         });
         Clock {
@@ -502,7 +504,6 @@ impl Finisher<'_> {
             }
         };
         let between = |min: Option<Time>, max: Option<Time>, reason, witness| {
-            let (min, max) = self.clock.widened(draft.last_alive, boot_end, min, max);
             // A clock that was set back in between leaves no lower bound.
             let min = min.filter(|min| max.is_none_or(|max| *min <= max));
             let end = End {
@@ -518,6 +519,11 @@ impl Finisher<'_> {
                 witness,
                 token_closed: None,
             }
+        };
+        // Somewhere after its last use, unseen.
+        let unseen = |upto, min, max, reason, witness| {
+            let (min, max) = self.clock.widened(draft.last_alive, upto, min, max);
+            between(min, max, reason, Some(witness))
         };
         let closed = draft.closed().filter(|_| !draft.standing);
         let token_closed = closed.and_then(|closed| self.time(closed));
@@ -543,11 +549,12 @@ impl Finisher<'_> {
             // Where records are missing, its own logoff may be among them.
             let last = self.event(draft.last_alive);
             return match last.is_some_and(|last| self.gaps.between_events(last, self.event(end))) {
-                true => between(
+                true => unseen(
+                    end,
                     self.time(draft.last_use),
                     self.time(end),
                     EndReason::UserLogoff,
-                    Some(end),
+                    end,
                 ),
                 false => exact(end, end, EndReason::UserLogoff, EndSource::Inferred),
             };
@@ -576,12 +583,8 @@ impl Finisher<'_> {
                 let until = self
                     .time(stop)
                     .filter(|stop| last_use.is_none_or(|last| last <= *stop));
-                between(
-                    last_use.filter(|_| until.is_some()),
-                    until,
-                    EndReason::Shutdown,
-                    Some(stop),
-                )
+                let last_use = last_use.filter(|_| until.is_some());
+                unseen(boot_end, last_use, until, EndReason::Shutdown, stop)
             }
             // It may be of the boot after it.
             Some(BootEnd::Broken {
@@ -595,7 +598,7 @@ impl Finisher<'_> {
                 max,
                 witness,
                 ..
-            }) if may_have_ended => between(last_use, max, reason, Some(witness)),
+            }) if may_have_ended => unseen(boot_end, last_use, max, reason, witness),
             Some(&BootEnd::Stopped(stop)) => {
                 let is_audited = stop < boot_end;
                 // It was used after the service that records the stop had stopped.

@@ -23,6 +23,8 @@ pub(super) struct SystemBoot {
     pub began: Option<usize>,
     /// When Windows started, by its own account.
     pub start: Option<Time>,
+    /// About when that was: the same, or the time of its first record where Kernel-General 12 is not in the log.
+    pub seen: Option<Time>,
     /// Kernel-General 13, else EventLog 6006: a clean stop.
     pub stop: Option<usize>,
     /// The record that says that the boot before ended without a clean stop: 6008, else a 41 that is not explained by
@@ -132,9 +134,11 @@ const FAST_STARTUP: u32 = 1;
 
 impl SystemBoot {
     fn new(began: Option<usize>, event: Option<&Event>) -> Self {
+        let start = event.map(|event| event.details().start_time.unwrap_or(event.time));
         SystemBoot {
             began,
-            start: event.map(|event| event.details().start_time.unwrap_or(event.time)),
+            start,
+            seen: start,
             stop: None,
             crash_before: None,
             alive_before: None,
@@ -217,7 +221,7 @@ impl Witness {
             .events
             .get(machine.channel(SYSTEM))
             .unwrap_or_default();
-        let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.start).collect();
+        let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.seen).collect();
         starts.sort_unstable();
         let is_ordered = own.is_sorted_by_key(|event| event.time);
         let ordered = if is_ordered { own } else { &[] };
@@ -263,7 +267,7 @@ pub(super) fn align(
     for ((start, _), place) in audited.iter().zip(aligned.iter_mut()) {
         let near = |number: &usize| {
             let since = start
-                .zip(boots.get(*number)?.start)
+                .zip(boots.get(*number)?.seen)
                 .map(|(audited, system)| audited.since(system))?;
             (-START_AFTER..=START_BEFORE)
                 .contains(&since)
@@ -298,10 +302,10 @@ pub(super) fn align(
         let runs = |number: &usize| {
             let is_after = boots
                 .get(*number)
-                .is_some_and(|boot| boot.start.is_none_or(|start| start <= first));
+                .is_some_and(|boot| boot.seen.is_none_or(|seen| seen <= first));
             let is_before = boots
                 .get(number + 1)
-                .is_none_or(|next| next.start.is_none_or(|next| first < next));
+                .is_none_or(|next| next.seen.is_none_or(|next| first < next));
             is_after && is_before
         };
         if let Some(place) = aligned.get_mut(at) {
