@@ -1,6 +1,7 @@
 //! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
 
 use super::boot::Boot;
+use super::connection::Clients;
 use super::draft::{Draft, DraftPart};
 use super::kind;
 use super::starts::StartMarks;
@@ -14,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// 119 of 119 pairs with a link were that near.
 const TWIN_RECORDS: u64 = 2;
 /// The same in time.
-const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
+pub(super) const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
 /// The first 4624 version that links the two.
 const FIRST_VERSION_WITH_LINK: u8 = 2;
 /// How long after a logon LSA validates it anew.
@@ -35,6 +36,7 @@ pub(super) struct Builder<'a> {
     events: &'a [Event],
     boot: &'a Boot,
     starts: &'a mut StartMarks,
+    clients: &'a Clients,
     /// The drafts of all boots so far; those of this boot start at `first_draft`.
     pub drafts: &'a mut Vec<Draft>,
     first_draft: usize,
@@ -77,6 +79,7 @@ impl<'a> Builder<'a> {
         events: &'a [Event],
         boot: &'a Boot,
         starts: &'a mut StartMarks,
+        clients: &'a Clients,
         drafts: &'a mut Vec<Draft>,
         places: &'a mut [Option<usize>],
     ) -> Self {
@@ -84,6 +87,7 @@ impl<'a> Builder<'a> {
             events,
             boot,
             starts,
+            clients,
             first_draft: drafts.len(),
             drafts,
             places,
@@ -562,18 +566,16 @@ impl<'a> Builder<'a> {
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
         let logon_type = event.logon_type.map(|logon_type| logon_type.0);
-        let is_new = event
-            .account
-            .sid
-            .as_ref()
-            .is_some_and(|sid| self.starts.serve(sid, event.time));
+        let comes_back =
+            reconnected.is_some() || self.clients.return_soon(&event.account, event.time);
+        let is_new = self.starts.serve(&event.account, event.time);
         if is_new || self.is_left_by_somebody(index, event) {
             return None;
         }
         let number = self
             .open_desktop_of(event.account.sid.as_ref(), reconnected_id)
             .or_else(|| {
-                let returns = matches!(logon_type, Some(7 | 13)) || reconnected_id.is_some();
+                let returns = matches!(logon_type, Some(7 | 13)) || comes_back;
                 returns.then(|| {
                     let id = reconnected_id
                         .or_else(|| self.desktop_before_log(event.account.sid.as_ref()));
@@ -588,7 +590,8 @@ impl<'a> Builder<'a> {
                 })
             })?;
         let remote = matches!(logon_type, Some(10 | 12))
-            || reconnected_id.is_some()
+            || comes_back
+            || self.clients.were_accepted(&event.account, event.time)
             || !self.pre_authentications(event).is_empty();
         Some((
             number,

@@ -1,0 +1,200 @@
+//! What Winlogon (7001, 7002) and the User Profile Service (1 to 4) tell of desktop sessions: somebody's desktop with a
+//! session number began, and was torn down. Each such run is tied to the session at whose logon it begins.
+//!
+//! Where the audit records and LocalSessionManager tell no logoff, theirs is the session's end.
+
+use super::boot::Boot;
+use super::draft::Draft;
+use super::link::{Link, LinkRule, Score};
+use super::machine::Machine;
+use super::missing::Missing;
+use super::{Flag, Role, desktop};
+use crate::event::{Action, Event};
+use crate::sid::Sid;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::collections::{HashMap, HashSet};
+
+/// How long before the first record of a run its audited logon lies at most, and how long after it.
+const BEFORE: Ticks = 5 * TICKS_PER_SECOND;
+const AFTER: Ticks = TICKS_PER_SECOND / 2;
+/// How far the first record of a run and the session manager's 21 lie apart at most, where no logon was audited.
+const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
+/// How many sessions near a run are looked at: a bound for logs in which all have one time.
+const NEAR_SESSIONS: usize = 64;
+
+/// The records of one channel about one desktop, the first of which says that it begins.
+#[derive(Debug)]
+struct Run {
+    sid: Sid,
+    number: u32,
+    records: Vec<usize>,
+}
+
+/// The runs of a machine, in record order.
+fn read(machine: &Machine, boots: &[Boot]) -> Vec<Run> {
+    let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.start).collect();
+    starts.sort_unstable();
+    let boot_of = |time: Time| starts.partition_point(|start| *start <= time);
+    let mut runs: Vec<Run> = Vec::new();
+    let mut open: HashMap<(bool, Sid, u32), (usize, usize)> = HashMap::new();
+    for (index, event) in machine.events.iter().enumerate() {
+        let is_winlogon = match event.action {
+            Action::WinlogonLogon | Action::WinlogonLogoff => true,
+            Action::ProfileLoad
+            | Action::ProfileLoaded
+            | Action::ProfileUnload
+            | Action::ProfileUnloaded => false,
+            _ => continue,
+        };
+        let (Some(sid), Some(number)) = (event.account.sid.clone(), event.session_number) else {
+            continue;
+        };
+        let boot = boot_of(event.time);
+        let key = (is_winlogon, sid.clone(), number);
+        if matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad) {
+            open.insert(key, (runs.len(), boot));
+            runs.push(Run {
+                sid,
+                number,
+                records: vec![index],
+            });
+            continue;
+        }
+        let of_boot = open.get(&key).filter(|(_, of)| *of == boot);
+        if let Some(run) = of_boot.and_then(|(run, _)| runs.get_mut(*run)) {
+            run.records.push(index);
+        }
+        if matches!(
+            event.action,
+            Action::WinlogonLogoff | Action::ProfileUnloaded
+        ) {
+            open.remove(&key);
+        }
+    }
+    runs
+}
+
+/// Ties each run to the session that began with it.
+pub(super) fn tie(
+    machine: &Machine,
+    boots: &[Boot],
+    missing: &Missing,
+    drafts: &mut [Draft],
+    places: &mut [Option<usize>],
+) {
+    let began = begun(machine, drafts);
+    let mut is_tied: HashSet<(Action, usize)> = HashSet::new();
+    for run in read(machine, boots) {
+        let first = run
+            .records
+            .first()
+            .and_then(|&first| machine.events.get(first));
+        let Some(first) = first else { continue };
+        let is_free = |number: usize| {
+            let known = drafts.get(number).and_then(|draft| draft.number);
+            known.is_none_or(|known| known == run.number)
+                && !is_tied.contains(&(first.action, number))
+        };
+        let own = began.get(&run.sid).map(Vec::as_slice).unwrap_or_default();
+        let Some((number, is_only)) = nearest(own, first.time, is_free) else {
+            continue;
+        };
+        is_tied.insert((first.action, number));
+        if let Some(draft) = drafts.get_mut(number) {
+            let score = match (is_only, draft.number) {
+                (false, _) => Score::NEAREST,
+                (true, Some(_)) => Score::EXACT,
+                (true, None) => Score::BESIDE,
+            };
+            add(machine, draft, &run, first, score, missing);
+        }
+        for &record in &run.records {
+            if let Some(place @ None) = places.get_mut(record) {
+                *place = Some(number);
+            }
+        }
+    }
+}
+
+/// When a desktop session began, whether its logon was audited, and which it is.
+type Begun = (Time, bool, usize);
+
+/// The desktop sessions that have a start, by account and in order of time.
+fn begun(machine: &Machine, drafts: &[Draft]) -> HashMap<Sid, Vec<Begun>> {
+    let mut began: HashMap<Sid, Vec<Begun>> = HashMap::new();
+    let desktops = drafts.iter().enumerate();
+    for (number, draft) in desktops.filter(|(_, draft)| draft.is_desktop) {
+        let logon = draft.logon.and_then(|logon| machine.events.get(logon));
+        if let Some((logon, sid)) = logon.zip(draft.account.sid.clone()) {
+            let is_audited = *logon.channel != *desktop::CHANNEL;
+            let own = began.entry(sid).or_default();
+            own.push((logon.time, is_audited, number));
+        }
+    }
+    began.values_mut().for_each(|own| own.sort_unstable());
+    began
+}
+
+/// The session of `began` that is nearest to a run that begins at `time`, and whether no other fits.
+fn nearest(began: &[Begun], time: Time, is_free: impl Fn(usize) -> bool) -> Option<(usize, bool)> {
+    let from = began.partition_point(|(start, ..)| *start < time.plus(-BEFORE.max(BRIDGE)));
+    let near = began
+        .iter()
+        .skip(from)
+        .take(NEAR_SESSIONS)
+        .take_while(|(start, ..)| *start <= time.plus(AFTER.max(BRIDGE)));
+    let fits = |&&(start, is_audited, number): &&Begun| {
+        let (before, after) = if is_audited {
+            (BEFORE, AFTER)
+        } else {
+            (BRIDGE, BRIDGE)
+        };
+        time.plus(-before) <= start && start <= time.plus(after) && is_free(number)
+    };
+    let near: Vec<&Begun> = near.filter(fits).collect();
+    let nearest = near
+        .iter()
+        .min_by_key(|(start, ..)| start.since(time).unsigned_abs())?;
+    Some((nearest.2, near.len() == 1))
+}
+
+/// Adds a run to the session that began with it.
+fn add(
+    machine: &Machine,
+    draft: &mut Draft,
+    run: &Run,
+    first: &Event,
+    score: Score,
+    missing: &Missing,
+) {
+    for (at, &record) in run.records.iter().enumerate() {
+        let Some(event) = machine.events.get(record) else {
+            continue;
+        };
+        let is_end = matches!(
+            event.action,
+            Action::WinlogonLogoff | Action::ProfileUnload | Action::ProfileUnloaded
+        );
+        let role = if is_end { Role::End } else { Role::Use };
+        let rule = match at {
+            0 => LinkRule::Logon,
+            _ => LinkRule::SessionNumber,
+        };
+        draft.prove_by(record, role, Some(Link::new(rule, score)));
+        // With records missing before it, it can be of another desktop that was given the same number.
+        if missing.is_between(first, event) || score == Score::NEAREST {
+            continue;
+        }
+        match event.action {
+            // The runs of the User Profile Service come before those of Winlogon: its word counts first.
+            Action::ProfileUnload | Action::WinlogonLogoff => {
+                draft.ts_logoff = draft.ts_logoff.or(Some(record));
+            }
+            _ if !is_end => draft.show(record, event.time),
+            _ => {}
+        }
+    }
+    if score == Score::NEAREST {
+        draft.flags.insert(Flag::UncertainLink);
+    }
+}
