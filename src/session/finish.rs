@@ -70,7 +70,14 @@ pub fn timeline(machine: &Machine) -> Timeline {
         &mut places,
         &missing,
     );
-    winlogon::tie(machine, &boots, &missing, &mut drafts, &mut places);
+    winlogon::tie(
+        machine,
+        &boots,
+        &boot_of,
+        &missing,
+        &mut drafts,
+        &mut places,
+    );
     connection::tie(machine, &mut drafts, &mut places);
     shell::tie(machine, &mut drafts, &mut places);
     pre_authentication::infer(machine, &boots, &boot_of, &mut drafts);

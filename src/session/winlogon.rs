@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::missing::Missing;
-use super::{Flag, Role, desktop};
+use super::{Flag, Role, desktop, system};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -31,28 +31,30 @@ struct Run {
 }
 
 /// The runs of a machine, in record order.
-fn read(machine: &Machine, boots: &[Boot]) -> Vec<Run> {
-    let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.start).collect();
-    starts.sort_unstable();
-    let boot_of = |time: Time| starts.partition_point(|start| *start <= time);
+fn read(machine: &Machine) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut open: HashMap<(bool, Sid, u32), (usize, usize)> = HashMap::new();
+    let mut by_winlogon: HashMap<(Sid, u32), usize> = HashMap::new();
+    let mut by_profiles: HashMap<(Sid, u32), usize> = HashMap::new();
     for (index, event) in machine.events.iter().enumerate() {
-        let is_winlogon = match event.action {
-            Action::WinlogonLogon | Action::WinlogonLogoff => true,
+        let open = match event.action {
+            Action::WinlogonLogon | Action::WinlogonLogoff => &mut by_winlogon,
             Action::ProfileLoad
             | Action::ProfileLoaded
             | Action::ProfileUnload
-            | Action::ProfileUnloaded => false,
+            | Action::ProfileUnloaded => &mut by_profiles,
+            // Winlogon writes to the channel that tells of boots.
+            Action::Boot if *event.channel == *system::SYSTEM => {
+                by_winlogon.clear();
+                continue;
+            }
             _ => continue,
         };
         let (Some(sid), Some(number)) = (event.account.sid.clone(), event.session_number) else {
             continue;
         };
-        let boot = boot_of(event.time);
-        let key = (is_winlogon, sid.clone(), number);
+        let key = (sid.clone(), number);
         if matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad) {
-            open.insert(key, (runs.len(), boot));
+            open.insert(key, runs.len());
             runs.push(Run {
                 sid,
                 number,
@@ -60,8 +62,7 @@ fn read(machine: &Machine, boots: &[Boot]) -> Vec<Run> {
             });
             continue;
         }
-        let of_boot = open.get(&key).filter(|(_, of)| *of == boot);
-        if let Some(run) = of_boot.and_then(|(run, _)| runs.get_mut(*run)) {
+        if let Some(run) = open.get(&key).and_then(|&run| runs.get_mut(run)) {
             run.records.push(index);
         }
         if matches!(
@@ -78,13 +79,14 @@ fn read(machine: &Machine, boots: &[Boot]) -> Vec<Run> {
 pub(super) fn tie(
     machine: &Machine,
     boots: &[Boot],
+    boot_of: &[usize],
     missing: &Missing,
     drafts: &mut [Draft],
     places: &mut [Option<usize>],
 ) {
     let began = begun(machine, drafts);
     let mut is_tied: HashSet<(Action, usize)> = HashSet::new();
-    for run in read(machine, boots) {
+    for mut run in read(machine) {
         let first = run
             .records
             .first()
@@ -100,6 +102,19 @@ pub(super) fn tie(
             continue;
         };
         is_tied.insert((first.action, number));
+        // The User Profile Service tells of no boots: what comes after the next one began is of another desktop.
+        let next = boot_of
+            .get(number)
+            .and_then(|boot| boots.get(boot.checked_add(1)?));
+        if let Some(next) = next.and_then(|next| next.start) {
+            let is_before = |record: &usize| {
+                machine
+                    .events
+                    .get(*record)
+                    .is_some_and(|event| event.time < next)
+            };
+            run.records.retain(is_before);
+        }
         if let Some(draft) = drafts.get_mut(number) {
             let score = match (is_only, draft.number) {
                 (false, _) => Score::NEAREST,
