@@ -250,6 +250,8 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
     column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
+    column("source_record", "The record that `source_address` and `source_port` are from, where that is not the start's: another channel tells them, and the logon does not.", |view, s| view.record(s, s.source_record)),
+    column("link", "How sure it is that what other channels tell belongs to this session, 1 at most: the lowest score among its records; empty if no record had to be joined.", |_, s| s.link().into()),
 ];
 
 /// Only where a time was asked about.
@@ -364,6 +366,8 @@ pub static RECORDS: &[Column<RecordRef>] = &[
     column("event_id", "Its event ID.", |_, r| r.event_id.into()),
     column("time", "Its time.", |_, r| r.time.into()),
     column("role", "What it proves about the session.", |_, r| r.role.name().into()),
+    column("rule", "What joins it to the session, where it does not name its Logon ID.", |_, r| r.link.map(|link| link.rule.name()).into()),
+    column("link", "How sure that is: 1 by an identifier that is given once, or by SID and session number; 0.9 by name or SID at the moment of a change that is audited too; 0.8 by a name that only one session fits; 0.4 where several fit and the nearest in time was taken.", |_, r| r.link.map(|link| link.score).into()),
 ];
 
 /// A row a channel of a machine.

@@ -11,8 +11,8 @@ use super::text::{visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Action, LogIndex, LogonType, Text};
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, Interval, Kind, Part, PartReason, RecordRef, Role,
-    Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, Interval, Kind, LinkRule, Part, PartReason, RecordRef,
+    Role, Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Time};
@@ -50,6 +50,7 @@ pub fn explain<'a>(
     story.end().iter().for_each(|line| page.line(1, line));
     story.records(&mut page);
     story.parts(&mut page);
+    story.links(&mut page);
     story.intervals(&mut page);
     story.relatives(&mut page);
     story.flags(&mut page);
@@ -216,6 +217,8 @@ impl<'v, 'a> Story<'v, 'a> {
             s.workstation
                 .as_deref()
                 .map(|name| format!("workstation {name}")),
+            self.record(s.source_record)
+                .map(|record| format!("as {} tells", named(record))),
         ];
         line_of(page, "From", from);
         let process = s
@@ -509,12 +512,14 @@ impl<'v, 'a> Story<'v, 'a> {
         let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
         let id = id.map(|id| format!(" {id}")).unwrap_or_default();
         let changed = match record.role {
+            Role::Start if id.is_empty() => "This starts the session.".to_owned(),
             Role::Start => format!("This starts the session, Logon ID{id}."),
             Role::Part => match part.map(|part| part.reason) {
                 Some(reason) => format!("Logon ID{id} is a part of the session: {reason}."),
                 None => format!("Logon ID{id} is a part of the session."),
             },
             Role::End if s.end_record == Some(index) => "This ends the session.".to_owned(),
+            Role::End if id.is_empty() => "It is of the session's end.".to_owned(),
             Role::End => match part.map(|part| part.reason) {
                 Some(PartReason::Logon) | None => format!("Logon ID{id} closes."),
                 Some(reason) => format!("The part with Logon ID{id} ({reason}) closes."),
@@ -523,6 +528,9 @@ impl<'v, 'a> Story<'v, 'a> {
             Role::Privileges => format!("It tells what Logon ID{id} may do."),
             Role::Use => "It shows the session in use.".to_owned(),
             Role::Credentials => "The credentials of this session were given here.".to_owned(),
+            Role::Connection => {
+                "It is of the connection by which the session was reached.".to_owned()
+            }
             Role::Failure => {
                 "A logon of the account was refused here: the first or the last of those before it."
                     .to_owned()
@@ -530,12 +538,27 @@ impl<'v, 'a> Story<'v, 'a> {
             Role::Boot if s.end_record == Some(index) => "This ends the session.".to_owned(),
             Role::Boot => "It tells how the boot that the session belongs to ended.".to_owned(),
         };
-        let from = event.and_then(|row| row.event.source_address.as_deref());
-        let from = from.filter(|_| matches!(record.role, Role::Part | Role::State));
-        let from = from
-            .map(|address| format!(" From {address}."))
+        let words = event.and_then(|row| row.event.details().message.as_deref());
+        let words = words
+            .map(|words| format!(" In its words: {words:?}."))
             .unwrap_or_default();
-        format!("{said}{changed}{from}")
+        let tells_place = matches!(
+            record.role,
+            Role::Part | Role::State | Role::Connection | Role::Credentials
+        );
+        let event = event.map(|row| &row.event).filter(|_| tells_place);
+        let from = event
+            .and_then(|event| Some((event.source_address.as_deref()?, event.source_port)))
+            .map(|(address, port)| match port.filter(|&port| port > 0) {
+                Some(port) => format!(" From {address}, port {port}."),
+                None => format!(" From {address}."),
+            })
+            .unwrap_or_default();
+        let joined = record
+            .link
+            .map(|link| format!(" Joined by {}, {}.", link.rule, link.score))
+            .unwrap_or_default();
+        format!("{said}{changed}{from}{words}{joined}")
     }
 
     /// What state begins or ends at a moment.
@@ -628,6 +651,24 @@ impl<'v, 'a> Story<'v, 'a> {
             PartReason::LsaRefresh => "LSA (lsass.exe, type 7) validated the logon anew within half a second of it.".to_owned(),
             other => sentence(other.meaning()),
         }
+    }
+
+    /// The rules by which records that name no Logon ID were joined.
+    fn links(&self, page: &mut Page) {
+        let links = self.session.records.iter().filter_map(|record| record.link);
+        let mut rules: Vec<LinkRule> = links.map(|link| link.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let mut lines: Vec<String> = rules
+            .into_iter()
+            .map(|rule| format!("{rule}: {}", sentence(rule.meaning())))
+            .collect();
+        if let Some(score) = self.session.link() {
+            lines.push(format!(
+                "The least sure of them scores {score}; 1 is an identifier that is given once, 0.4 the nearest of several."
+            ));
+        }
+        page.list("How records of other channels were joined", &lines);
     }
 
     fn intervals(&self, page: &mut Page) {

@@ -31,6 +31,7 @@ pub fn session(start: &str, end: &str) -> Session {
         event_id,
         time: time(at),
         role,
+        link: None,
     };
     Session {
         id: "0123456789abcdef".into(),
@@ -92,6 +93,7 @@ pub fn session(start: &str, end: &str) -> Session {
         ],
         start_record: Some(0),
         end_record: Some(1),
+        source_record: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
 
 use super::boot::Boot;
+use super::connection::Clients;
 use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
@@ -15,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// 119 of 119 pairs with a link were that near.
 const TWIN_RECORDS: u64 = 2;
 /// The same in time.
-const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
+pub(super) const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
 /// The first 4624 version that links the two.
 const FIRST_VERSION_WITH_LINK: u8 = 2;
 /// How long after a logon LSA validates it anew.
@@ -40,6 +41,7 @@ pub(super) struct Builder<'a> {
     boot: &'a Boot,
     gaps: &'a Gaps,
     marks: &'a mut Marks,
+    clients: &'a Clients,
     /// The drafts of all boots so far; those of this boot start at `first_draft`.
     pub drafts: &'a mut Vec<Draft>,
     first_draft: usize,
@@ -107,6 +109,7 @@ impl<'a> Builder<'a> {
         boot: &'a Boot,
         gaps: &'a Gaps,
         marks: &'a mut Marks,
+        clients: &'a Clients,
         drafts: &'a mut Vec<Draft>,
         places: &'a mut [Option<usize>],
     ) -> Self {
@@ -115,6 +118,7 @@ impl<'a> Builder<'a> {
             boot,
             gaps,
             marks,
+            clients,
             first_draft: drafts.len(),
             drafts,
             places,
@@ -637,6 +641,8 @@ impl<'a> Builder<'a> {
             after.action == Action::Reconnect && after.account.same_name(&event.account)
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
+        let comes_back =
+            reconnected.is_some() || self.clients.return_soon(&event.account, event.time);
         let is_new = self.marks.serve(&event.account, event.time);
         if is_new || self.is_left_by_somebody(index, event) {
             return Visit::New;
@@ -645,7 +651,7 @@ impl<'a> Builder<'a> {
         let returns = event
             .logon_type
             .is_some_and(|logon_type| matches!(logon_type.0, 7 | 13))
-            || reconnected_id.is_some();
+            || comes_back;
         let open = self.open_desktop_of(index, event, reconnected_id);
         let number = match open {
             Open::Surely(number) => number,
@@ -666,7 +672,8 @@ impl<'a> Builder<'a> {
         let remote = event
             .logon_type
             .is_some_and(|logon_type| matches!(logon_type.0, 10 | 12))
-            || reconnected_id.is_some()
+            || comes_back
+            || self.clients.were_accepted(&event.account, event.time)
             || !self.pre_authentications(event).is_empty();
         let reason = match remote {
             true => PartReason::RdpReconnect,

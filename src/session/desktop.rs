@@ -2,13 +2,14 @@
 //! show are sessions of their own.
 //!
 //! A session number is no Logon ID and is given anew. What it is joined by: the account's name or SID, and a time that
-//! the two records of one change lie apart in real logs.
+//! the two records of one change lie apart in real logs. Each join is a [`Link`] that says which and how sure it is.
 
 use super::boot::{Boot, BootEnd};
 use super::draft::Draft;
 use super::gaps::Gaps;
+use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
-use super::{Kind, Role, State};
+use super::{Flag, Kind, Role, State};
 use crate::event::{Account, Action, Event, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -18,30 +19,35 @@ use std::collections::HashMap;
 pub(super) const CHANNEL: &str =
     "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
 
+/// How long after its 4624 a 41 lies at most: seen 0 to 0.21 s.
+pub(super) const ARBITRATION: Ticks = TICKS_PER_SECOND;
 /// How long after its 4624 a 21 lies at most: seen 0.05 to 3.7 s.
 const LOGON: Ticks = 5 * TICKS_PER_SECOND;
 /// How far a 23 and its 4647 lie apart at most: seen to 0.17 s, once 15 s.
 const LOGOFF: Ticks = 20 * TICKS_PER_SECOND;
 /// How far a 25 and its 4778 or logon lie apart at most: seen 0.7 to 3.2 s.
 const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
-/// How far a 24 and its 4779 lie apart at most: seen to 0.45 s.
-const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
+/// How far a 24 and its 4779, or the end of its pre-authentication, lie apart at most: seen to 0.45 s.
+pub(super) const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
 /// How far a 21 and the record that bridges its session number to a SID lie apart at most.
 const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
 /// How far a 32 and the start of its boot lie apart at most.
 const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
-const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
+pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
 
 /// A desktop session as LocalSessionManager shows it. Positions are indexes into the machine's events.
 #[derive(Debug, Default)]
 struct Desktop {
     account: Account,
     address: Option<Text>,
+    number: u32,
     first: usize,
     last: usize,
     /// The last that is not of a client that leaves, which can follow a logoff.
     last_alive: Option<usize>,
+    /// Its 41: the account was let in, and its desktop is looked for.
+    arbitration: Option<usize>,
     /// Its 21.
     logon: Option<usize>,
     /// Its 23.
@@ -50,6 +56,12 @@ struct Desktop {
     changes: Vec<(usize, bool)>,
     /// All its records.
     records: Vec<usize>,
+}
+
+impl Desktop {
+    fn is_at_console(&self) -> bool {
+        self.address.as_deref().is_some_and(is_local)
+    }
 }
 
 /// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is. `boot_of` is extended
@@ -66,8 +78,9 @@ pub(super) fn join(
     let starts = starts(machine);
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
-        let number = match audited.find(machine, drafts, &desktop) {
-            Some(number) => number,
+        let found = audited.find(machine, drafts, &desktop);
+        let number = match found {
+            Some((number, ..)) => number,
             None => {
                 boot_of.push(boot_at(machine, boots, gaps, &starts, desktop.first));
                 drafts.push(draft_of(machine, &desktop));
@@ -75,7 +88,8 @@ pub(super) fn join(
             }
         };
         if let Some(draft) = drafts.get_mut(number) {
-            add(machine, draft, &desktop);
+            let joined = found.map(|(_, record, link)| (record, link));
+            add(machine, draft, &desktop, joined, gaps);
         }
         for &record in &desktop.records {
             if let Some(place) = places.get_mut(record) {
@@ -90,7 +104,9 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
     let mut desktops: Vec<Desktop> = Vec::new();
     let mut open: HashMap<u32, usize> = HashMap::new();
     let mut ended: HashMap<u32, Time> = HashMap::new();
-    let bridges = bridges(machine);
+    // The 41 and 42 of somebody whose desktop is not there yet.
+    let mut arriving: HashMap<u32, Vec<usize>> = HashMap::new();
+    let bridges = Bridges::of(machine);
     for index in machine.channel(CHANNEL) {
         let Some(event) = machine.events.get(index) else {
             continue;
@@ -98,11 +114,12 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
         if event.action == Action::TsStart {
             open.clear();
             ended.clear();
+            arriving.clear();
         }
         let Some(session) = event.session_number else {
             continue;
         };
-        // Where records are missing, it may have ended, and the number may be another's.
+        // A number that somebody else has now was given anew; and where records are missing, it may have been.
         let is_cut_off = |&at: &usize| {
             let known = desktops.get(at);
             let last = known.and_then(|known| machine.events.get(known.last));
@@ -119,6 +136,16 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
                 .is_some_and(|&end| event.time.within(end, AFTERMATH))
         };
         let (leaves, opens) = match event.action {
+            Action::TsArbitration => {
+                arriving.insert(session, vec![index]);
+                continue;
+            }
+            Action::TsArbitrated => {
+                if let Some(arrival) = arriving.get_mut(&session) {
+                    arrival.push(index);
+                }
+                continue;
+            }
             Action::TsLogon => (None, true),
             Action::TsShell | Action::TsLogoff => (None, known.is_none() && !is_aftermath()),
             Action::TsReconnect => (Some(false), known.is_none()),
@@ -129,9 +156,20 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
         };
         if opens {
             open.insert(session, desktops.len());
+            // A number without a 21 or 22 after it was that of a client who was given the desktop of another.
+            let is_arrival = |arrival: &Vec<usize>| {
+                let arrived = arrival.first().and_then(|&first| machine.events.get(first));
+                matches!(event.action, Action::TsLogon | Action::TsShell)
+                    && arrived.is_some_and(|arrived| arrived.account.same_name(&event.account))
+            };
+            let arrival = arriving.remove(&session).filter(is_arrival);
+            let arrival = arrival.unwrap_or_default();
             desktops.push(Desktop {
+                number: session,
+                arbitration: arrival.first().copied(),
+                records: arrival,
                 account: Account {
-                    sid: bridged(&bridges, session, event),
+                    sid: bridges.sid(session, event).cloned(),
                     ..event.account.clone()
                 },
                 address: event
@@ -171,38 +209,51 @@ fn is_another(known: &Account, account: &Account) -> bool {
 }
 
 /// Session numbers with their accounts' SIDs, in order of time: Winlogon 7001 and User Profile Service 1.
-fn bridges(machine: &Machine) -> Vec<(Time, u32, Sid)> {
-    let is_bridge =
-        |event: &&Event| matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad);
-    let bridges = machine.events.iter().filter(is_bridge);
-    let mut bridges: Vec<_> = bridges
-        .filter_map(|event| {
-            Some((
-                event.time,
-                event.session_number?,
-                event.account.sid.clone()?,
-            ))
-        })
-        .collect();
-    bridges.sort();
-    bridges
+pub(super) struct Bridges(Vec<(Time, u32, Sid)>);
+
+impl Bridges {
+    pub(super) fn of(machine: &Machine) -> Self {
+        let is_bridge =
+            |event: &&Event| matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad);
+        let bridges = machine.events.iter().filter(is_bridge);
+        let mut bridges: Vec<_> = bridges
+            .filter_map(|event| {
+                Some((
+                    event.time,
+                    event.session_number?,
+                    event.account.sid.clone()?,
+                ))
+            })
+            .collect();
+        bridges.sort();
+        Bridges(bridges)
+    }
+
+    /// Whose desktop a session number begins to be about the time of an event.
+    pub(super) fn sid(&self, session: u32, event: &Event) -> Option<&Sid> {
+        let Bridges(bridges) = self;
+        let from = bridges.partition_point(|(time, ..)| *time < event.time.plus(-BRIDGE));
+        let near = bridges
+            .iter()
+            .skip(from)
+            .take_while(|(time, ..)| *time <= event.time.plus(BRIDGE));
+        near.filter(|(_, number, _)| *number == session)
+            .min_by_key(|(time, ..)| time.since(event.time).unsigned_abs())
+            .map(|(.., sid)| sid)
+    }
 }
 
-fn bridged(bridges: &[(Time, u32, Sid)], session: u32, event: &Event) -> Option<Sid> {
-    let from = bridges.partition_point(|(time, ..)| *time < event.time.plus(-BRIDGE));
-    let near = bridges
-        .iter()
-        .skip(from)
-        .take_while(|(time, ..)| *time <= event.time.plus(BRIDGE));
-    near.filter(|(_, number, _)| *number == session)
-        .min_by_key(|(time, ..)| time.since(event.time).unsigned_abs())
-        .map(|(.., sid)| sid.clone())
+/// Whether an address of LocalSessionManager or a 4778 is that of the console.
+pub(super) fn is_local(address: &str) -> bool {
+    address.eq_ignore_ascii_case("LOCAL")
 }
 
 /// The audited desktop sessions that are not joined yet, by account.
 struct Audited {
     by_name: HashMap<String, Vec<usize>>,
     by_sid: HashMap<Sid, Vec<usize>>,
+    /// When the network logons of a session's connections ended.
+    connections_end: HashMap<usize, Vec<Time>>,
     is_joined: Vec<bool>,
 }
 
@@ -211,6 +262,7 @@ impl Audited {
         let mut audited = Audited {
             by_name: HashMap::new(),
             by_sid: HashMap::new(),
+            connections_end: HashMap::new(),
             is_joined: vec![false; drafts.len()],
         };
         for (number, draft) in drafts
@@ -237,30 +289,48 @@ impl Audited {
                 audited.by_sid.entry(sid).or_default().push(number);
             }
         }
+        for draft in drafts
+            .iter()
+            .filter(|draft| draft.flags.contains(&Flag::Nla))
+        {
+            let closed = draft.closed().and_then(|closed| machine.events.get(closed));
+            if let Some((parent, closed)) = draft.parent.zip(closed) {
+                let ends = audited.connections_end.entry(parent).or_default();
+                ends.push(closed.time);
+            }
+        }
         audited
     }
 
     /// The audited session that a desktop session is: the nearest by its logon, else by its logoff, else by a return, else
-    /// by a leave.
-    fn find(&mut self, machine: &Machine, drafts: &[Draft], desktop: &Desktop) -> Option<usize> {
+    /// by a leave. With it comes the record of the desktop that it is joined by.
+    fn find(
+        &mut self,
+        machine: &Machine,
+        drafts: &[Draft],
+        desktop: &Desktop,
+    ) -> Option<(usize, usize, Link)> {
         let name = desktop.account.name.as_deref().map(str::to_lowercase);
-        let named = name
-            .and_then(|name| self.by_name.get(&name))
+        let sid = desktop.account.sid.as_ref();
+        let named = name.and_then(|name| self.by_name.get(&name));
+        let identified = sid.and_then(|sid| self.by_sid.get(sid));
+        let is_somebody_else = |number: usize| {
+            let other = drafts
+                .get(number)
+                .and_then(|draft| draft.account.sid.as_ref());
+            sid.zip(other).is_some_and(|(sid, other)| sid != other)
+        };
+        let mut candidates: Vec<usize> = named
             .into_iter()
-            .flatten();
-        let identified = desktop
-            .account
-            .sid
-            .as_ref()
-            .and_then(|sid| self.by_sid.get(sid))
-            .into_iter()
-            .flatten();
-        let candidates: Vec<usize> = named
             .chain(identified)
+            .flatten()
             .copied()
             // One whose beginning is missing can be the rest of another.
             .filter(|&number| desktop.logon.is_none() || self.is_joined.get(number) == Some(&false))
+            .filter(|&number| !is_somebody_else(number))
             .collect();
+        candidates.sort_unstable();
+        candidates.dedup();
         let time = |position: Option<usize>| {
             position
                 .and_then(|position| machine.events.get(position))
@@ -273,53 +343,99 @@ impl Audited {
                 .find(|change| change.1 == leaves)
                 .map(|change| change.0)
         };
-        let starts = |draft: &Draft| time(draft.logon).into_iter().collect::<Vec<_>>();
-        let ends = |draft: &Draft| {
-            time(draft.user_logoff.or(draft.closed()))
-                .into_iter()
-                .collect()
+        let starts = |number: usize| {
+            let logon = drafts.get(number).and_then(|draft| time(draft.logon));
+            logon.into_iter().collect()
         };
-        let leaves = |draft: &Draft| {
-            draft
-                .intervals()
-                .iter()
-                .filter_map(|interval| time(interval.from))
-                .collect()
+        let ends = |number: usize| {
+            let draft = drafts.get(number);
+            let end = draft.and_then(|draft| time(draft.user_logoff.or(draft.closed())));
+            end.into_iter().collect()
         };
-        let returns = |draft: &Draft| {
-            let logons = draft.parts().iter().filter_map(|part| time(part.logon));
-            draft
-                .intervals()
-                .iter()
-                .filter_map(|interval| time(interval.to))
-                .chain(logons)
-                .collect::<Vec<_>>()
+        let leaves = |number: usize| {
+            let intervals = drafts.get(number).map(Draft::intervals).unwrap_or_default();
+            let left = intervals.iter().filter_map(|interval| time(interval.from));
+            let closed = self.connections_end.get(&number).into_iter().flatten();
+            left.chain(closed.copied()).collect()
         };
-        let nearest =
-            |at: Option<Time>, before: Ticks, after: Ticks, of: &dyn Fn(&Draft) -> Vec<Time>| {
-                let at = at?;
-                let distance = |number: usize| {
-                    let times = of(drafts.get(number)?);
-                    times
-                        .into_iter()
-                        .filter(|time| *time <= at.plus(after) && at.plus(-before) <= *time)
-                        .map(|time| time.since(at).unsigned_abs())
-                        .min()
-                };
-                candidates
-                    .iter()
-                    .filter_map(|&number| Some((distance(number)?, number)))
+        let returns = |number: usize| {
+            let draft = drafts.get(number);
+            let intervals = draft.map(Draft::intervals).unwrap_or_default();
+            let parts = draft.map(Draft::parts).unwrap_or_default();
+            let returned = intervals.iter().filter_map(|interval| time(interval.to));
+            let logons = parts.iter().filter_map(|part| time(part.logon));
+            returned.chain(logons).collect()
+        };
+        // The nearest of the candidates, and whether it is the only one.
+        let nearest = |at: Time, before: Ticks, after: Ticks, of: &dyn Fn(usize) -> Vec<Time>| {
+            let distance = |number: usize| {
+                of(number)
+                    .into_iter()
+                    .filter(|time| *time <= at.plus(after) && at.plus(-before) <= *time)
+                    .map(|time| time.since(at).unsigned_abs())
                     .min()
-                    .map(|(_, number)| number)
             };
-        let found = nearest(time(desktop.logon), LOGON, 0, &starts)
-            .or_else(|| nearest(time(desktop.logoff), LOGOFF, LOGOFF, &ends))
-            .or_else(|| nearest(time(change(false)), RECONNECT, RECONNECT, &returns))
-            .or_else(|| nearest(time(change(true)), DISCONNECT, DISCONNECT, &leaves))?;
-        if let Some(joined) = self.is_joined.get_mut(found) {
+            let mut near: Vec<(u64, usize)> = candidates
+                .iter()
+                .filter_map(|&number| Some((distance(number)?, number)))
+                .collect();
+            near.sort_unstable();
+            let (_, number) = *near.first()?;
+            Some((number, near.len() == 1))
+        };
+        let sure = if sid.is_some() {
+            Score::EXACT
+        } else {
+            Score::NAMED
+        };
+        type Times<'a> = &'a dyn Fn(usize) -> Vec<Time>;
+        let rules: [(LinkRule, Option<usize>, Ticks, Ticks, Times<'_>, Score); 5] = [
+            (
+                LinkRule::Logon,
+                desktop.arbitration,
+                ARBITRATION,
+                0,
+                &starts,
+                sure,
+            ),
+            (LinkRule::Logon, desktop.logon, LOGON, 0, &starts, sure),
+            (
+                LinkRule::Logoff,
+                desktop.logoff,
+                LOGOFF,
+                LOGOFF,
+                &ends,
+                Score::BESIDE,
+            ),
+            (
+                LinkRule::Return,
+                change(false),
+                RECONNECT,
+                RECONNECT,
+                &returns,
+                sure,
+            ),
+            (
+                LinkRule::Leave,
+                change(true),
+                DISCONNECT,
+                DISCONNECT,
+                &leaves,
+                Score::BESIDE,
+            ),
+        ];
+        let (number, record, link) =
+            rules
+                .into_iter()
+                .find_map(|(rule, record, before, after, times, score)| {
+                    let (number, is_only) = nearest(time(record)?, before, after, times)?;
+                    let score = if is_only { score } else { Score::NEAREST };
+                    Some((number, record?, Link::new(rule, score)))
+                })?;
+        if let Some(joined) = self.is_joined.get_mut(number) {
             *joined = true;
         }
-        Some(found)
+        Some((number, record, link))
     }
 }
 
@@ -331,11 +447,7 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     draft.account = desktop.account.clone();
     draft.is_desktop = true;
     draft.logons = u32::from(desktop.logon.is_some());
-    let is_local = desktop
-        .address
-        .as_deref()
-        .is_some_and(|address| address.eq_ignore_ascii_case("LOCAL"));
-    draft.kind = match (desktop.logon, is_local) {
+    draft.kind = match (desktop.logon, desktop.is_at_console()) {
         (None, _) => Kind::Unknown,
         (Some(_), true) => Kind::Console,
         (Some(_), false) => Kind::Rdp,
@@ -346,18 +458,52 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     draft
 }
 
-/// Adds what LocalSessionManager tells of a session: its records, and when its client was away.
-fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
+/// Adds what LocalSessionManager tells of a session: its records, and when its client was away. `joined` is the record that
+/// joins it to an audited session.
+fn add(
+    machine: &Machine,
+    draft: &mut Draft,
+    desktop: &Desktop,
+    joined: Option<(usize, Link)>,
+    gaps: &Gaps,
+) {
+    draft.ts_logon = desktop.logon.or(draft.ts_logon);
     draft.ts_logoff = desktop.logoff.or(draft.ts_logoff);
     draft.ts_last = desktop.last_alive.or(draft.ts_last);
+    draft.number = Some(desktop.number);
+    let is_doubtful = joined.is_some_and(|(_, link)| link.score == Score::NEAREST);
+    let begins = draft.logon.and_then(|logon| machine.events.get(logon));
+    let is_needed = begins.is_some_and(|logon| logon.source_address.is_none());
+    if is_needed && !is_doubtful && desktop.address.is_some() && !desktop.is_at_console() {
+        draft.source = desktop.logon;
+    }
+    let first = machine.events.get(desktop.first);
     for &record in &desktop.records {
-        let role = match record {
+        let Some(event) = machine.events.get(record) else {
+            continue;
+        };
+        let role = match event.action {
             _ if Some(record) == desktop.logon => Role::Start,
-            _ if Some(record) == desktop.logoff => Role::End,
-            _ if desktop.changes.iter().any(|change| change.0 == record) => Role::State,
+            Action::TsLogoff => Role::End,
+            Action::TsReconnect
+            | Action::TsDisconnect
+            | Action::TsReason
+            | Action::TsDisconnectedBy => Role::State,
             _ => Role::Use,
         };
-        draft.prove(record, role);
+        let link = joined.map(|(by, link)| match by == record {
+            true => link,
+            false => Link::new(LinkRule::SessionNumber, link.score),
+        });
+        draft.prove_by(record, role, link);
+        // With records missing before it, it can be of the session's end, or of another session with this number.
+        let is_sure = first.is_some_and(|first| !gaps.between_events(first, Some(event)));
+        if is_sure && role != Role::End {
+            draft.show(record, event.time);
+        }
+    }
+    if is_doubtful {
+        draft.flags.insert(Flag::UncertainLink);
     }
     let time = |position: usize| machine.events.get(position).map(|event| event.time);
     // What comes with the end is the session being torn down.
@@ -401,7 +547,7 @@ fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
                 event?
                     .source_address
                     .clone()
-                    .filter(|address| !address.eq_ignore_ascii_case("LOCAL"))
+                    .filter(|address| !is_local(address))
             });
             let near = |ended: usize| {
                 event
@@ -421,6 +567,9 @@ fn add(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
                 draft.come_back(State::Disconnected, record, address, near);
             }
         }
+    }
+    if is_doubtful {
+        draft.doubt(State::Disconnected);
     }
 }
 

@@ -1,8 +1,10 @@
 //! A session in the making: what the events said of it so far, by their positions in the machine's record order.
 
+use super::link::Link;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
-use std::collections::BTreeSet;
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A session in the making. Positions are indexes into the machine's events.
 #[derive(Debug, Clone)]
@@ -41,10 +43,22 @@ pub(super) struct Draft {
     /// The last event that closed a part that carries it.
     last_closed: Option<usize>,
     pub proofs: Vec<(usize, Role)>,
+    /// What joined those of its proofs that name no Logon ID.
+    pub links: BTreeMap<usize, Link>,
+    /// The record that tells where it came from, where its own logon does not tell all.
+    pub source: Option<usize>,
+    /// It holds a terminal, by its SSH server's word.
+    pub has_terminal: bool,
+    /// Its session number, where LocalSessionManager tells it.
+    pub number: Option<u32>,
+    /// When another channel showed it last, and the record.
+    pub seen: Option<(Time, usize)>,
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
-    /// Its logoff as LocalSessionManager tells it.
+    /// Its logon as LocalSessionManager tells it.
+    pub ts_logon: Option<usize>,
+    /// Its logoff as LocalSessionManager, else the User Profile Service or Winlogon, tells it.
     pub ts_logoff: Option<usize>,
     /// The last record in which LocalSessionManager names it.
     pub ts_last: Option<usize>,
@@ -77,6 +91,8 @@ pub(super) struct DraftInterval {
     pub from: Option<usize>,
     pub to: Option<usize>,
     pub address: Option<Text>,
+    /// Whether a bound of it follows from something else.
+    pub is_inferred: bool,
 }
 
 impl DraftPart {
@@ -91,7 +107,7 @@ impl DraftPart {
     }
 
     /// Whether the session lives at least as long as this part.
-    fn carries(&self) -> bool {
+    pub(super) fn carries(&self) -> bool {
         matches!(self.reason, PartReason::Logon | PartReason::UacTwin)
     }
 }
@@ -120,8 +136,14 @@ impl Draft {
             carriers: (0, 0),
             last_closed: None,
             proofs: Vec::new(),
+            links: BTreeMap::new(),
+            source: None,
+            has_terminal: false,
+            number: None,
+            seen: None,
             last_attached: None,
             user_logoff: None,
+            ts_logon: None,
             ts_logoff: None,
             ts_last: None,
             parents_end: None,
@@ -162,6 +184,7 @@ impl Draft {
                 from: Some(index),
                 to: None,
                 address: None,
+                is_inferred: false,
             });
         }
     }
@@ -194,6 +217,7 @@ impl Draft {
                 from: None,
                 to: Some(index),
                 address,
+                is_inferred: false,
             }),
         }
     }
@@ -228,6 +252,11 @@ impl Draft {
         }
     }
 
+    /// For what is inferred of them once all of the boot's events are in: no state can begin or end after it.
+    pub(super) fn intervals_mut(&mut self) -> &mut Vec<DraftInterval> {
+        &mut self.intervals
+    }
+
     pub(super) fn intervals(&self) -> &[DraftInterval] {
         &self.intervals
     }
@@ -243,6 +272,26 @@ impl Draft {
 
     pub(super) fn prove(&mut self, record: usize, role: Role) {
         self.proofs.push((record, role));
+    }
+
+    /// Adds a record that `link` joins to the session.
+    pub(super) fn prove_by(&mut self, record: usize, role: Role, link: Option<Link>) {
+        self.prove(record, role);
+        if let Some(link) = link {
+            self.links.insert(record, link);
+        }
+    }
+
+    /// Notes that a record of another channel shows it at `time`.
+    pub(super) fn show(&mut self, record: usize, time: Time) {
+        self.seen = self.seen.max(Some((time, record)));
+    }
+
+    /// Notes that nothing is sure about when the session was in a state.
+    pub(super) fn doubt(&mut self, state: State) {
+        let own = self.intervals.iter_mut();
+        own.filter(|interval| interval.state == state)
+            .for_each(|interval| interval.is_inferred = true);
     }
 
     pub(super) fn used(&mut self, index: usize, event: &Event) {

@@ -2,12 +2,14 @@
 
 use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
+use super::connection::{self, Clients};
 use super::desktop;
 use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
+use super::link::{Link, Score};
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
-use super::{CLOCK_STEP, failures, takeover};
+use super::{CLOCK_STEP, arrival, failures, pre_authentication, shell, takeover, winlogon};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -42,12 +44,22 @@ pub fn timeline(machine: &Machine) -> Timeline {
     let gaps = Gaps::of(machine);
     let boots = boot::boots(machine, &gaps);
     let mut marks = Marks::of(events);
+    let clients = Clients::of(events);
     let mut drafts = Vec::new();
     let mut places = vec![None; events.len()];
     let mut boot_of = Vec::new();
     for (number, boot) in boots.iter().enumerate() {
         let first = drafts.len();
-        Builder::new(events, boot, &gaps, &mut marks, &mut drafts, &mut places).run();
+        Builder::new(
+            events,
+            boot,
+            &gaps,
+            &mut marks,
+            &clients,
+            &mut drafts,
+            &mut places,
+        )
+        .run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
@@ -59,9 +71,14 @@ pub fn timeline(machine: &Machine) -> Timeline {
         &mut boot_of,
         &mut places,
     );
+    winlogon::tie(machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
+    connection::tie(machine, &mut drafts, &mut places);
+    shell::tie(machine, &mut drafts, &mut places);
+    pre_authentication::infer(machine, &boots, &boot_of, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
     takeover::mark(machine, audited.clone(), &places, &mut drafts, &gaps);
+    arrival::mark(machine, &mut drafts);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events
@@ -288,8 +305,10 @@ impl Finisher<'_> {
     ) -> Option<Ticks> {
         let events = &self.machine.events;
         let is_told_by_desktop = |index| {
-            self.event(index)
-                .is_some_and(|event| *event.channel == *desktop::CHANNEL)
+            self.event(index).is_some_and(|event| {
+                *event.channel == *desktop::CHANNEL
+                    || matches!(event.action, Action::ProfileUnload | Action::WinlogonLogoff)
+            })
         };
         if !is_told_by_desktop(from) && !is_told_by_desktop(to) {
             let audited = if self.audited.contains(&to) {
@@ -316,7 +335,8 @@ impl Finisher<'_> {
         let machine = self.machine;
         let boot = self.boots.get(boot_number);
         let logon = draft.logon.and_then(|logon| self.event(logon));
-        let ending = self.ending(draft, boot_number);
+        let mut ending = self.ending(draft, boot_number);
+        self.was_seen(draft, boot, &mut ending);
         let mut proofs = draft.proofs.clone();
         if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
             proofs.push((draft.first, Role::Use));
@@ -330,7 +350,10 @@ impl Finisher<'_> {
         proofs.dedup_by_key(|(record, _)| *record);
         let records: Vec<RecordRef> = proofs
             .iter()
-            .filter_map(|&(record, role)| Some(record_ref(self.event(record)?, role)))
+            .filter_map(|&(record, role)| {
+                let link = draft.links.get(&record).copied();
+                Some(record_ref(self.event(record)?, role, link))
+            })
             .collect();
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
@@ -347,6 +370,7 @@ impl Finisher<'_> {
         let unused = away(&[State::Disconnected, State::Locked]);
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
+        let from = draft.source.and_then(|from| self.event(from)).or(source);
         Session {
             id: self.session_id(draft),
             host: machine.host.clone(),
@@ -379,8 +403,8 @@ impl Finisher<'_> {
             ),
             disconnected: desktop(away(&[State::Disconnected])),
             locked: desktop(away(&[State::Locked])),
-            source_address: source.and_then(|logon| logon.source_address.clone()),
-            source_port: source.and_then(|logon| logon.source_port),
+            source_address: from.and_then(|from| from.source_address.clone()),
+            source_port: from.and_then(|from| from.source_port),
             workstation: source.and_then(|logon| logon.workstation.clone()),
             logon_process: source.and_then(|logon| logon.logon_process.clone()),
             authentication_package: source.and_then(|logon| logon.authentication_package.clone()),
@@ -424,6 +448,7 @@ impl Finisher<'_> {
                 .collect(),
             start_record: draft.logon.and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
+            source_record: draft.source.and_then(|from| at(Some(from))),
             records,
         }
     }
@@ -543,7 +568,12 @@ impl Finisher<'_> {
             return exact(closed, closed, EndReason::Logoff, EndSource::Recorded);
         }
         if let Some(logoff) = draft.ts_logoff {
-            return exact(logoff, boot_end, EndReason::TsLogoff, EndSource::Recorded);
+            let link = draft.links.get(&logoff);
+            let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
+                true => EndSource::Inferred,
+                false => EndSource::Recorded,
+            };
+            return exact(logoff, boot_end, EndReason::TsLogoff, source);
         }
         if let Some(end) = draft.parents_end {
             // Where records are missing, its own logoff may be among them.
@@ -639,6 +669,19 @@ impl Finisher<'_> {
                 self.still_open(if is_standing { last } else { last_use }, boot_end)
             }
             None => self.still_open(last_use, boot_end),
+        }
+    }
+
+    /// Moves the earliest end to when another channel showed the session last, where the clock was not set meanwhile.
+    fn was_seen(&self, draft: &Draft, boot: Option<&Boot>, ending: &mut Ending) {
+        let End { min, max, .. } = ending.end;
+        let seen = draft.seen.map(|(time, _)| time);
+        let is_range = min != max || min.is_none();
+        let is_later = seen > min && max.is_none_or(|max| seen <= Some(max));
+        let is_same_clock =
+            boot.is_some_and(|boot| !self.clock.stepped(boot.events.start, boot.events.end));
+        if is_range && is_later && is_same_clock {
+            ending.end.min = seen;
         }
     }
 
@@ -764,7 +807,7 @@ impl Finisher<'_> {
         let is_whole = |(from, to): (&Event, &Event)| {
             from.channel != to.channel || !self.gaps.between_events(from, Some(to))
         };
-        match events.is_some_and(is_whole) {
+        match !interval.is_inferred && events.is_some_and(is_whole) {
             true => EndSource::Recorded,
             false => EndSource::Inferred,
         }
@@ -776,6 +819,7 @@ impl Finisher<'_> {
         for _ in 0..16 {
             match draft.kind.interactivity() {
                 _ if draft.standing => return Interactivity::NonInteractive,
+                _ if draft.has_terminal => return Interactivity::Interactive,
                 Some(Interactivity::Unknown) if draft.is_desktop => {
                     return Interactivity::Interactive;
                 }
@@ -803,23 +847,6 @@ impl Finisher<'_> {
     fn flags(&self, draft: &Draft, boot_number: usize, ending: &Ending) -> Vec<Flag> {
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let mut flags = draft.flags.clone();
-        let remote_logon = logon.filter(|logon| {
-            logon
-                .logon_type
-                .is_some_and(|logon_type| matches!(logon_type.0, 10 | 12))
-        });
-        let addresses = remote_logon
-            .and_then(|logon| logon.source_address.as_deref())
-            .into_iter();
-        let mut addresses = addresses.chain(
-            draft
-                .intervals()
-                .iter()
-                .filter_map(|interval| interval.address.as_deref()),
-        );
-        if addresses.any(is_loopback) {
-            flags.insert(Flag::Tunnel);
-        }
         let is_network =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 3));
         if is_network
@@ -955,7 +982,7 @@ impl Finisher<'_> {
     }
 }
 
-fn record_ref(event: &Event, role: Role) -> RecordRef {
+fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
     RecordRef {
         log: event.log,
         channel: event.channel.clone(),
@@ -963,16 +990,6 @@ fn record_ref(event: &Event, role: Role) -> RecordRef {
         event_id: event.event_id,
         time: event.time,
         role,
-    }
-}
-
-/// Whether an address is the machine's own loopback: 127.0.0.0/8, ::1, or the former written as IPv6.
-fn is_loopback(address: &str) -> bool {
-    match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(v6)) => v6
-            .to_ipv4_mapped()
-            .map_or(v6.is_loopback(), |v4| v4.is_loopback()),
-        Ok(std::net::IpAddr::V4(v4)) => v4.is_loopback(),
-        Err(_) => false,
+        link,
     }
 }

@@ -4,6 +4,7 @@
 
 use super::machine::Machine;
 use crate::event::{Event, Text};
+use crate::time::Time;
 
 /// The gaps of a machine's channels.
 #[derive(Debug)]
@@ -44,4 +45,14 @@ impl Gaps {
             to.map_or(u64::MAX, |to| to.record_id),
         )
     }
+}
+
+/// Whether one run of a channel's records, with none missing in it, goes from before a time until after another.
+pub(super) fn covers(machine: &Machine, channel: &str, from: Time, to: Time) -> bool {
+    let own = machine
+        .spans
+        .iter()
+        .filter(|span| *span.channel == *channel);
+    own.into_iter()
+        .any(|span| span.earliest <= from && to <= span.latest)
 }

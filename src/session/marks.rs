@@ -1,6 +1,7 @@
 //! Records of other channels that are written only when a desktop session begins or ends, and not when somebody leaves it
 //! or returns to it: they tell a new logon from an unlock or a reconnect.
 
+use super::failures::folded_name;
 use crate::event::{Account, Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -41,11 +42,10 @@ impl Marks {
             let known = match event.action {
                 Action::WinlogonLogon => sid().map(|sid| winlogon.entry(sid).or_default()),
                 Action::ProfileLoad => sid().map(|sid| profiles.entry(sid).or_default()),
-                Action::TsLogon => {
-                    name(&event.account).map(|name| marks.named_starts.entry(name).or_default())
-                }
+                Action::TsLogon => folded_name(&event.account)
+                    .map(|name| marks.named_starts.entry(name).or_default()),
                 Action::TsLogoff => {
-                    let logoffs = name(&event.account).map(|name| marks.logoffs.entry(name));
+                    let logoffs = folded_name(&event.account).map(|name| marks.logoffs.entry(name));
                     if let Some(logoffs) = logoffs {
                         logoffs.or_default().push(event.time);
                     }
@@ -72,7 +72,7 @@ impl Marks {
     pub(super) fn serve(&mut self, account: &Account, time: Time) -> bool {
         let by_sid = self.starts.iter_mut();
         let by_sid = by_sid.filter_map(|known| known.get_mut(account.sid.as_ref()?));
-        let by_name = name(account).and_then(|name| self.named_starts.get_mut(&name));
+        let by_name = folded_name(account).and_then(|name| self.named_starts.get_mut(&name));
         let mut began = false;
         for starts in by_sid.chain(by_name) {
             let from = starts.partition_point(|start| start.time < time.plus(-BEFORE));
@@ -93,14 +93,9 @@ impl Marks {
 
     /// Whether a session of the account was logged off after one time and up to another.
     pub(super) fn was_left(&self, account: &Account, after: Time, upto: Time) -> bool {
-        let times = name(account).and_then(|name| self.logoffs.get(&name));
+        let times = folded_name(account).and_then(|name| self.logoffs.get(&name));
         let times = times.map(Vec::as_slice).unwrap_or_default();
         let next = times.partition_point(|time| *time <= after);
         times.get(next).is_some_and(|time| *time <= upto)
     }
-}
-
-/// The name by which accounts of different channels are compared: without case.
-fn name(account: &Account) -> Option<String> {
-    account.name.as_deref().map(str::to_lowercase)
 }

@@ -3,8 +3,11 @@
 //! In: the events of one machine. Out: its [`Session`]s, each with the records that prove it. Every
 //! boundary says whether it was recorded or inferred; what the evidence does not tell stays unknown.
 
+mod address;
+mod arrival;
 mod boot;
 mod build;
+mod connection;
 mod coverage;
 mod desktop;
 mod draft;
@@ -13,17 +16,22 @@ mod finish;
 mod gaps;
 mod group;
 mod kind;
+mod link;
 mod machine;
 mod marks;
+mod pre_authentication;
+mod shell;
 mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod winlogon;
 
 pub use coverage::{
     CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
 };
 pub use finish::{Timeline, timeline};
+pub use link::{Link, LinkRule, Score};
 pub use machine::{Conflict, Machine, Source, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
@@ -131,7 +139,7 @@ named! {
         UserLogoff = "user-logoff",
         /// The last token closed (4634).
         Logoff = "logoff",
-        /// It was logged off, as the session manager tells (LocalSessionManager 23), where the audit records do not.
+        /// It was logged off, as the session manager (LocalSessionManager 23), else the User Profile Service (3) or Winlogon (7002) tells, where the audit records do not.
         TsLogoff = "ts-logoff",
         /// Windows stopped cleanly.
         Shutdown = "shutdown",
@@ -153,6 +161,10 @@ named! {
         Nla = "nla",
         /// Remote Desktop from a loopback address.
         Tunnel = "tunnel",
+        /// Remote Desktop from 0.0.0.0, and nothing names another address: the console that Hyper-V shows of a virtual machine.
+        Vmconnect = "vmconnect",
+        /// Nobody was let in: a Remote Desktop logon that closed at once and began no desktop, or an SSH connection that its server closed before anybody was accepted.
+        Refused = "refused",
         /// A logon of the machine's own account from the machine itself.
         OwnMachine = "self",
         /// It began at the console and was taken over by Remote Desktop, or the other way round.
@@ -161,6 +173,8 @@ named! {
         Hijack = "hijack",
         /// It was taken up again though nobody had logged on as its owner just before: perhaps taken over.
         HijackSuspected = "hijack-suspected",
+        /// Records of another channel fit other sessions as well: the nearest in time was taken.
+        UncertainLink = "uncertain-link",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The person left while Windows was asked to stop: perhaps because of it.
@@ -205,6 +219,8 @@ named! {
         Use = "use",
         /// Credentials were given for it.
         Credentials = "credentials",
+        /// It tells of the network connection by which the session was reached.
+        Connection = "connection",
         /// It is the first or the last of the refused logons before it.
         Failure = "failure",
         /// It ends or starts the boot that the session belongs to.
@@ -227,6 +243,8 @@ pub struct RecordRef {
     pub time: Time,
     /// What it proves.
     pub role: Role,
+    /// What joins it to the session, where it does not name the session's Logon ID; `None` also where it is all that shows the session.
+    pub link: Option<Link>,
 }
 
 /// When a session began.
@@ -345,7 +363,7 @@ pub struct Session {
     pub disconnected: Option<Ticks>,
     /// Time locked; desktop sessions only.
     pub locked: Option<Ticks>,
-    /// Where it came from, exactly as recorded.
+    /// Where it came from, exactly as recorded; by `source_record`, else by its logon.
     pub source_address: Option<Text>,
     /// The port it came from.
     pub source_port: Option<u16>,
@@ -391,4 +409,14 @@ pub struct Session {
     pub start_record: Option<usize>,
     /// Which of `records` is its end; `None` if the end was not recorded.
     pub end_record: Option<usize>,
+    /// Which of `records` tells its address and port, where that is not its start.
+    pub source_record: Option<usize>,
+}
+
+impl Session {
+    /// How sure it is that what other channels tell belongs to it: the lowest score of its records' links.
+    pub fn link(&self) -> Option<Score> {
+        let links = self.records.iter().filter_map(|record| record.link);
+        links.map(|link| link.score).min()
+    }
 }

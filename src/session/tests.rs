@@ -1,5 +1,9 @@
 //! Little stories, each named as what it claims.
 
+mod channels;
+mod remote;
+mod shells;
+
 use super::*;
 use crate::event::{Action, Event, Span};
 use crate::sid::Sid;
