@@ -91,6 +91,15 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
         .collect();
     let aligned = system::align(&starts, &system);
     let of = |at: usize| aligned.get(at).copied().flatten();
+    // What tells of the boot before the next one then tells of another.
+    let may_hide_boot = |boot: &Audited, next: &Audited| {
+        let last = boot.events.end.checked_sub(1);
+        let last = last.and_then(|last| events.get(last));
+        let first = events.get(next.events.start);
+        last.zip(first).is_some_and(|(last, first)| {
+            gaps.between_events(last, Some(first)) && witness.may_hide_boot(last.time, first.time)
+        })
+    };
     let mut boots = Vec::new();
     let mut latest = None;
     for (at, boot) in audited.iter().enumerate() {
@@ -122,6 +131,12 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (Some(stop), ..) => BootEnd::Stopped(stop),
             (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
+            (None, None, Some(next)) if may_hide_boot(boot, next) => BootEnd::Broken {
+                reason: EndReason::Unclean,
+                min: boot.last,
+                max: next.earliest,
+                witness: next.events.start,
+            },
             (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
         };
         boots.push(Boot {

@@ -160,7 +160,10 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
             let is_arrival = |arrival: &Vec<usize>| {
                 let arrived = arrival.first().and_then(|&first| machine.events.get(first));
                 matches!(event.action, Action::TsLogon | Action::TsShell)
-                    && arrived.is_some_and(|arrived| arrived.account.same_name(&event.account))
+                    && arrived.is_some_and(|arrived| {
+                        arrived.account.same_name(&event.account)
+                            && !gaps.between_events(arrived, Some(event))
+                    })
             };
             let arrival = arriving.remove(&session).filter(is_arrival);
             let arrival = arrival.unwrap_or_default();
@@ -496,9 +499,12 @@ fn add(
             false => Link::new(LinkRule::SessionNumber, link.score),
         });
         draft.prove_by(record, role, link);
-        // With records missing before it, it can be of the session's end, or of another session with this number.
+        // With records missing before it, it can be of another session with this number; and a client that leaves can be the
+        // aftermath of a logoff.
         let is_sure = first.is_some_and(|first| !gaps.between_events(first, Some(event)));
-        if is_sure && role != Role::End {
+        let is_alive =
+            matches!(role, Role::Start | Role::Use) || event.action == Action::TsReconnect;
+        if is_sure && is_alive {
             draft.show(record, event.time);
         }
     }

@@ -242,17 +242,31 @@ impl Witness {
     pub(super) fn shows_boot(&self, began: Option<Time>, from: Time, to: Time) -> Option<bool> {
         // Its own start can be written a little later.
         let own = began.map_or(from, |began| began.plus(START_AFTER).max(from));
-        let next = self.starts.partition_point(|start| *start <= own);
-        if self.starts.get(next).is_some_and(|start| *start <= to) {
-            return Some(true);
+        match self.starts_between(own, to) {
+            0 => self.is_whole(from, to).then_some(false),
+            _ => Some(true),
         }
+    }
+
+    /// Whether Windows can have started more than once between two times.
+    pub(super) fn may_hide_boot(&self, from: Time, to: Time) -> bool {
+        !self.is_whole(from, to) || self.starts_between(from, to) > 1
+    }
+
+    fn starts_between(&self, from: Time, to: Time) -> usize {
+        let upto = |time: Time| self.starts.partition_point(|start| *start <= time);
+        upto(to).saturating_sub(upto(from))
+    }
+
+    /// Whether the channel covers the time between two times, without a gap.
+    fn is_whole(&self, from: Time, to: Time) -> bool {
         let first = self
             .times
             .partition_point(|time| *time <= from)
-            .checked_sub(1)?;
+            .checked_sub(1);
         let last = self.times.partition_point(|time| *time < to);
-        let between = self.gaps_after.get(first..last)?;
-        (!between.contains(&true)).then_some(false)
+        let between = first.and_then(|first| self.gaps_after.get(first..last));
+        between.is_some_and(|between| !between.contains(&true))
     }
 }
 

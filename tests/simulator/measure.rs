@@ -278,6 +278,8 @@ impl<'a> Witness<'a> {
                 record.event_id,
                 4624 | 4634 | 4647 | 4778 | 4779 | 4800..=4803
             )
+            // The end of a pre-authentication is that of a session of its own.
+            && (record.role, record.event_id) != (Role::State, 4634)
         }) {
             let list = &self.history.records[SECURITY];
             let Ok(at) = list.binary_search_by_key(&record.record_id, |record| record.record_id)
@@ -548,9 +550,12 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         let (left, closed) = (truth.end, truth.closed.unwrap_or(truth.end));
         if row.end.source == EndSource::Recorded {
             let stops = history.boots[truth.boot].stops();
+            // LocalSessionManager, the User Profile Service and Winlogon tell of a logoff one after the other.
+            let told = truth.told.1.unwrap_or(left);
+            let ts_logoffs = [told, told + 5_000, told + 134_000];
             let right: &[u64] = match reason {
                 EndReason::Logoff => &[closed],
-                EndReason::TsLogoff => &[truth.told.1.unwrap_or(left)],
+                EndReason::TsLogoff => &ts_logoffs,
                 EndReason::Shutdown if truth.reason == reason => &stops,
                 _ => &[left],
             };
