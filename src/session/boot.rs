@@ -133,7 +133,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
             (None, None, Some(next)) if may_hide_boot(boot, next) => BootEnd::Broken {
                 reason: EndReason::Unclean,
-                min: boot.last,
+                min: boot.last_known(next),
                 max: next.earliest,
                 witness: next.events.start,
             },
@@ -173,8 +173,7 @@ fn broken(
         (false, true) => EndReason::LostBoot,
         (false, false) => EndReason::Unclean,
     };
-    // Where no record says that a boot began, the records just before may be that boot's.
-    let last = if is_lost { boot.last_event } else { boot.last };
+    let last = next.map_or(boot.last, |next| boot.last_known(next));
     let alive = next_system.and_then(|next| next.alive_before);
     let bounds = [
         next_system.and_then(|next| next.seen),
@@ -210,6 +209,17 @@ struct Audited {
     breaks: Vec<usize>,
 }
 
+impl Audited {
+    /// When it was last known to run. Where no record says that the next boot began, the records just before may be that
+    /// boot's.
+    fn last_known(&self, next: &Audited) -> Option<Time> {
+        match next.is_lost {
+            true => self.last_event,
+            false => self.last,
+        }
+    }
+}
+
 /// Splits the audit records at `range`, which are in record order, into boots.
 fn split(
     events: &[Event],
@@ -221,9 +231,18 @@ fn split(
     let mut boots: Vec<Audited> = Vec::new();
     let mut openings = openings(events, range.clone(), gaps).into_iter().peekable();
     while let Some(mut opening) = openings.next() {
-        let end = openings.peek().map_or(range.end, |next| next.first);
+        let limit = |next: Option<&Opening>| next.map_or(range.end, |next| next.first);
+        let mut end = limit(openings.peek());
+        let mut found = breaks(events, opening.first..end, gaps, witness);
+        // The System channel shows what the records after the gap contradict.
+        if found.iter().any(|(_, is_boot)| *is_boot)
+            && openings.next_if(|next| next.is_lost).is_some()
+        {
+            end = limit(openings.peek());
+            found = breaks(events, opening.first..end, gaps, witness);
+        }
         let mut open = Vec::new();
-        for (at, is_boot) in breaks(events, opening.first..end, gaps, witness) {
+        for (at, is_boot) in found {
             if is_boot {
                 // A boot that the System channel shows there has lost its beginning.
                 boots.push(opening.close(at, events, std::mem::take(&mut open)));
