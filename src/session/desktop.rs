@@ -44,7 +44,7 @@ struct Desktop {
     number: u32,
     first: usize,
     last: usize,
-    /// The last that is not of a client that leaves, which can follow a logoff.
+    /// The last, unless all are of a client that leaves: that can be the aftermath of a logoff.
     last_alive: Option<usize>,
     /// Its 41: the account was let in, and its desktop is looked for.
     arbitration: Option<usize>,
@@ -188,7 +188,7 @@ fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
             continue;
         };
         desktop.last = index;
-        if leaves != Some(true) {
+        if leaves != Some(true) || desktop.last_alive.is_some() {
             desktop.last_alive = Some(index);
         }
         desktop.records.push(index);
@@ -499,12 +499,9 @@ fn add(
             false => Link::new(LinkRule::SessionNumber, link.score),
         });
         draft.prove_by(record, role, link);
-        // With records missing before it, it can be of another session with this number; and a client that leaves can be the
-        // aftermath of a logoff.
+        // With records missing before it, it can be of another session with this number.
         let is_sure = first.is_some_and(|first| !gaps.between_events(first, Some(event)));
-        let is_alive =
-            matches!(role, Role::Start | Role::Use) || event.action == Action::TsReconnect;
-        if is_sure && is_alive {
+        if is_sure && role != Role::End && desktop.last_alive.is_some() {
             draft.show(record, event.time);
         }
     }

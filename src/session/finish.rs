@@ -608,14 +608,13 @@ impl Finisher<'_> {
             ),
         };
         match boot.map(|boot| &boot.end) {
-            Some(&BootEnd::Stopped(stop)) if may_have_ended => {
-                // Times before and after the clock was set back cannot be compared.
-                let until = self
-                    .time(stop)
-                    .filter(|stop| last_use.is_none_or(|last| last <= *stop));
-                let last_use = last_use.filter(|_| until.is_some());
-                unseen(boot_end, last_use, until, EndReason::Shutdown, stop)
-            }
+            Some(&BootEnd::Stopped(stop)) if may_have_ended => unseen(
+                boot_end,
+                last_use,
+                self.time(stop),
+                EndReason::Shutdown,
+                stop,
+            ),
             // It may be of the boot after it.
             Some(BootEnd::Broken {
                 reason: EndReason::LostBoot,

@@ -1,6 +1,7 @@
 //! Little stories, each named as what it claims.
 
 mod channels;
+mod gaps;
 mod remote;
 mod shells;
 
