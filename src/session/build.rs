@@ -63,6 +63,8 @@ pub(super) struct Builder<'a> {
     unlogged_of: HashMap<Sid, Vec<LogonId>>,
     /// The Logon IDs that a 4647 names.
     left: HashSet<LogonId>,
+    /// The last 4647 of each account so far.
+    left_by: HashMap<Sid, usize>,
     /// The last event that names each Logon ID, other than the closing of its token.
     last_alive: HashMap<LogonId, usize>,
     /// Where its token closed last.
@@ -130,6 +132,7 @@ impl<'a> Builder<'a> {
             unlogged: HashMap::new(),
             unlogged_of: HashMap::new(),
             left: HashSet::new(),
+            left_by: HashMap::new(),
             last_alive: HashMap::new(),
             closed: HashMap::new(),
             awaited: HashMap::new(),
@@ -666,8 +669,9 @@ impl<'a> Builder<'a> {
                     }
                 }
             }
-            Open::Perhaps if !self.lives_on(index, event) => return Visit::Unclear,
-            _ => return Visit::New,
+            Open::No if self.is_known_to_have_left(event) => return Visit::New,
+            _ if self.lives_on(index, event) => return Visit::New,
+            _ => return Visit::Unclear,
         };
         let remote = event
             .logon_type
@@ -680,6 +684,27 @@ impl<'a> Builder<'a> {
             false => PartReason::Unlock,
         };
         Visit::To(number, reason)
+    }
+
+    /// Whether an account has no desktop session of which the records do not tell: none is missing since it last left one, or
+    /// since the boot began.
+    fn is_known_to_have_left(&self, event: &Event) -> bool {
+        let left = event
+            .account
+            .sid
+            .as_ref()
+            .and_then(|sid| self.left_by.get(sid));
+        let left = left.and_then(|&left| self.events.get(left));
+        match left {
+            Some(left) => !self.gaps.between_events(left, Some(event)),
+            None => !self.is_gap_before(event),
+        }
+    }
+
+    /// Whether records are missing between the beginning of the boot and an event.
+    fn is_gap_before(&self, event: &Event) -> bool {
+        let first = self.events.get(self.boot.events.start);
+        first.is_some_and(|first| self.gaps.between_events(first, Some(event)))
     }
 
     /// Whether the Logon ID of a logon is seen alive for longer than that of an unlock or a return is.
@@ -807,8 +832,7 @@ impl<'a> Builder<'a> {
     /// The one desktop session that is open at an event, where the records go back to the beginning of the boot and none is
     /// missing that may tell of another.
     fn only_open_desktop(&mut self, event: &Event) -> Option<usize> {
-        let first = self.events.get(self.boot.events.start)?;
-        if !self.boot.begins_here || self.gaps.between_events(first, Some(event)) {
+        if !self.boot.begins_here || self.is_gap_before(event) {
             return None;
         }
         let (mut open, mut ended) = (Vec::new(), Vec::new());
@@ -926,6 +950,9 @@ impl<'a> Builder<'a> {
     }
 
     fn user_logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
+        if let Some(sid) = event.account.sid.clone() {
+            self.left_by.insert(sid, index);
+        }
         let number = self.used_by(event.logon_id?, index)?;
         let draft = self.drafts.get_mut(number)?;
         draft.account.fill_from(&event.account);

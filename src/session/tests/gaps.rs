@@ -28,6 +28,17 @@ fn a_logon_after_a_gap_may_be_new_or_a_return_and_is_said_to_be_neither() {
 }
 
 #[test]
+fn the_first_logon_after_a_gap_may_be_a_return_unless_its_account_was_seen_to_leave_since() {
+    let mut story = Story::booted();
+    lose(&mut story).at(500).screen(10, 0x9000, ALICE);
+    assert_eq!(story.own()[0].kind, Kind::Unknown);
+    let mut story = Story::booted();
+    lose(&mut story).at(400).user_logoff(0x5000, ALICE);
+    story.at(500).screen(10, 0x9000, ALICE);
+    assert_eq!(story.own()[1].kind, Kind::Rdp);
+}
+
+#[test]
 fn what_is_seen_again_after_a_gap_was_there_all_the_time() {
     let mut story = Story::booted();
     story.at(10).screen(2, 0x5000, ALICE);
