@@ -70,6 +70,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         &mut places,
         &missing,
     );
+    desktop::withdraw_returns(machine, &missing, &mut drafts);
     winlogon::tie(
         machine,
         &boots,
@@ -80,11 +81,11 @@ pub fn timeline(machine: &Machine) -> Timeline {
     );
     connection::tie(machine, &mut drafts, &mut places);
     shell::tie(machine, &mut drafts, &mut places);
-    pre_authentication::infer(machine, &boots, &boot_of, &mut drafts);
+    pre_authentication::infer(machine, &boots, &boot_of, &missing, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
     takeover::mark(machine, audited.clone(), &places, &mut drafts, &missing);
-    arrival::mark(machine, &mut drafts);
+    arrival::mark(machine, &missing, &mut drafts);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events

@@ -5,7 +5,7 @@ use super::address::same_address;
 use super::draft::Draft;
 use super::failures::folded_name;
 use super::machine::{Machine, SECURITY};
-use super::missing::{Missing, covers};
+use super::missing::Missing;
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -30,7 +30,9 @@ pub(super) fn mark(
     missing: &Missing,
 ) {
     let mut suspects = by_audit(machine, audited.clone(), places, drafts, missing);
-    suspects.extend(by_session_manager(machine, audited, places, drafts));
+    suspects.extend(by_session_manager(
+        machine, audited, places, drafts, missing,
+    ));
     for (number, is_sure) in suspects {
         if let Some(draft) = drafts.get_mut(number) {
             draft.flags.insert(match is_sure {
@@ -113,6 +115,7 @@ fn by_session_manager(
     audited: Range<usize>,
     places: &[Option<usize>],
     drafts: &[Draft],
+    missing: &Missing,
 ) -> Vec<(usize, bool)> {
     let mut by_name: HashMap<String, Vec<Time>> = HashMap::new();
     let mut by_sid: HashMap<&Sid, Vec<Time>> = HashMap::new();
@@ -156,7 +159,7 @@ fn by_session_manager(
         let from = event.time.plus(-LOGON);
         let named = folded_name(&event.account).and_then(|name| by_name.get(&name));
         let identified = draft.account.sid.as_ref().and_then(|sid| by_sid.get(sid));
-        if !covers(machine, SECURITY, from, event.time)
+        if !missing.covers(SECURITY, from, event.time)
             || has(named, from, event.time)
             || has(identified, from, event.time)
         {
