@@ -398,7 +398,7 @@ impl<'a> Story<'a> {
         let Some(interval) = intervals.get_mut(at) else {
             return false;
         };
-        let until = std::mem::replace(&mut interval.to, Some(logon));
+        let until = interval.to.replace(logon);
         let by = std::mem::replace(&mut interval.address, address);
         interval.is_inferred = true;
         if left.is_some() || until.is_some() {

@@ -532,9 +532,10 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         let (left, closed) = (truth.end, truth.closed.unwrap_or(truth.end));
         if row.end.source == EndSource::Recorded {
             let stops = history.boots[truth.boot].stops();
+            let told = told_logoff(truth.told.1.unwrap_or(left));
             let right: &[u64] = match reason {
                 EndReason::Logoff => &[closed],
-                EndReason::TsLogoff => &[truth.told.1.unwrap_or(left)],
+                EndReason::TsLogoff => &told,
                 EndReason::Shutdown if truth.reason == reason => &stops,
                 _ => &[left],
             };
@@ -590,6 +591,11 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// When a logoff is told by LocalSessionManager, the User Profile Service and Winlogon.
+fn told_logoff(by_session_manager: u64) -> [u64; 3] {
+    [0, 5_000, 134_000].map(|after| by_session_manager + after)
 }
 
 /// Whether two times are those of the two halves of one record: under User Account Control a logon and its logoff are written

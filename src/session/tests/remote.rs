@@ -418,6 +418,13 @@ fn winlogon_and_the_profile_service_tell_a_logoff_that_nothing_else_tells() {
         link(session, 7002),
         Some((LinkRule::SessionNumber, Score::BESIDE))
     );
+    channels.ts(10.5, 21, Action::TsLogon, 2, "192.0.2.7");
+    channels.ts(300.3, 24, Action::TsDisconnect, 2, "192.0.2.7");
+    assert_eq!(
+        away(&channels.own()[0]),
+        [],
+        "the session is being torn down"
+    );
     channels.of_number(PROFILES, 10.3, 1, Action::ProfileLoad, 2);
     channels.of_number(PROFILES, 300.0, 3, Action::ProfileUnload, 2);
     assert_eq!(end(&channels.own()[0]).0, exact(300.0), "the earlier word");
