@@ -28,49 +28,58 @@ const EXACT: usize = 999;
 const NOT_YET: &[(&str, &[Damage])] = &[
     // Records of the first boot of which anything is left, or of a lost one, stand with the boot before; a desktop that only LocalSessionManager shows is put into a boot by its time.
     ("boot", &[Damage::Runs, Damage::CutEnds, Damage::Torn]),
+    // The boot is taken for the one before it, whose last sign of life is another.
+    ("end inferred: crash of crash", &[Damage::CutEnds]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
     (
         "end inferred: crash of logoff",
-        &[Damage::Scattered, Damage::Runs, Damage::NoLogoffs],
+        &[Damage::Runs, Damage::CutEnds, Damage::NoLogoffs],
     ),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
     ("end inferred: crash of ts-logoff", &[Damage::CutEnds]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    (
-        "end inferred: crash of user-logoff",
-        &[Damage::Scattered, Damage::Runs, Damage::CutEnds],
-    ),
+    ("end inferred: crash of user-logoff", &[Damage::Scattered]),
     // A lost boot is said to lie between two records that may both belong to the later one.
-    ("end inferred: lost-boot of crash", &[Damage::Scattered]),
+    ("end inferred: lost-boot of crash", &[Damage::Torn]),
+    // A lost boot is said to lie between two records that may both belong to the later one.
+    (
+        "end inferred: lost-boot of shutdown",
+        &[Damage::Scattered, Damage::Torn],
+    ),
     // The boot is taken for the one before it, whose last sign of life is another.
     ("end inferred: unclean of crash", &[Damage::Torn]),
+    // The boot is taken for the one before it, whose last sign of life is another.
+    ("end inferred: unclean of log-ends", &[Damage::Torn]),
     // No logoff was seen: the session is said to have lived until the boot broke off, though records are missing in which it may have ended.
-    ("end inferred: unclean of logoff", &[Damage::NoLogoffs]),
+    (
+        "end inferred: unclean of logoff",
+        &[Damage::NoLogoffs, Damage::Torn],
+    ),
     // The boot is taken for the one before it, whose last sign of life is another.
     ("end inferred: unclean of shutdown", &[Damage::Torn]),
     // An elevation ends with the only desktop that is known, which need not be its own.
-    ("end inferred: user-logoff of shutdown", &[Damage::Runs]),
+    ("end inferred: user-logoff of log-ends", &[Damage::Torn]),
+    // An elevation ends with the only desktop that is known, which need not be its own.
+    (
+        "end inferred: user-logoff of shutdown",
+        &[Damage::Runs, Damage::Torn],
+    ),
     // The logoff of an unlock or a return whose logon is lost, taken for that of a session.
     (
         "end recorded: logoff of crash",
-        &[Damage::Scattered, Damage::Runs],
+        &[Damage::Scattered, Damage::Runs, Damage::Torn],
     ),
     // The logoff of an unlock or a return whose logon is lost, taken for that of a session.
-    ("end recorded: logoff of log-ends", &[Damage::Runs]),
+    ("end recorded: logoff of log-ends", &[Damage::Scattered]),
     // One half's 4634 or both stand where the 4647 is lost or of another Logon ID: the end is that of the wrong token.
     (
         "end recorded: logoff of user-logoff",
-        &[
-            Damage::Scattered,
-            Damage::Runs,
-            Damage::CutEnds,
-            Damage::Torn,
-        ],
+        &[Damage::Scattered, Damage::Runs, Damage::CutEnds],
     ),
     // No logoff was seen: the stop is said to be the recorded end, though records are missing in which the session may have ended.
     (
         "end recorded: shutdown of logoff",
-        &[Damage::Scattered, Damage::Runs, Damage::NoLogoffs],
+        &[Damage::Runs, Damage::NoLogoffs],
     ),
     // The stop of another boot, where the records between the two are lost.
     ("end recorded: shutdown of shutdown", &[Damage::Torn]),
@@ -84,13 +93,14 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         &[
             Damage::Scattered,
             Damage::Runs,
-            Damage::CutEnds,
             Damage::Torn,
             Damage::Cleared,
         ],
     ),
     // The clock was set back: a later record has an earlier time, and the bound is the latest time of all.
     ("end unknown: log-ends of shutdown", &[Damage::CutEnds]),
+    // The clock was set back: a later record has an earlier time, and the bound is the latest time of all.
+    ("end unknown: log-ends of unclean", &[Damage::CutEnds]),
     // LocalSessionManager does not tell cached credentials from others.
     (
         "kind console of console-cached",
@@ -100,14 +110,13 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     ("kind other of console", &[Damage::Torn]),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
     ("kind other of window-manager", &[Damage::Torn]),
-    // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind program of elevation", &[Damage::Torn]),
     // The 4634 of a return over Remote Desktop names type 10, not the type that the session began with.
-    ("kind rdp of console", &[Damage::Scattered, Damage::Torn]),
+    ("kind rdp of console", &[Damage::Scattered]),
     // LocalSessionManager does not tell cached credentials from others.
     (
         "kind rdp of rdp-cached",
         &[
+            Damage::Scattered,
             Damage::CutEnds,
             Damage::NoChannel,
             Damage::Torn,
@@ -117,11 +126,15 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
     ("kind system of console", &[Damage::Torn]),
     // A torn record is read with fields that are empty or 0: its logon type, its processes.
-    ("kind system of service", &[Damage::Torn]),
+    ("kind system of font-driver", &[Damage::Torn]),
+    // A torn record is read with fields that are empty or 0: its logon type, its processes.
+    ("kind system of network-cleartext", &[Damage::Torn]),
+    // A torn record is read with fields that are empty or 0: its logon type, its processes.
+    ("kind system of window-manager", &[Damage::Torn]),
     // A torn 21 has a mutilated name, so that nothing joins it to the audited session.
     ("one session in two rows with a start", &[Damage::Torn]),
     // The only open desktop is the parent, though another's logon is lost.
-    ("parent of elevation", &[Damage::Scattered, Damage::Runs]),
+    ("parent of elevation", &[Damage::Runs, Damage::Torn]),
     // The caller's Logon ID was joined to an older session of the account, see `several sessions`.
     ("parent of network", &[Damage::NoLogoffs]),
     // The caller's Logon ID was joined to an older session of the account, see `several sessions`.
@@ -133,12 +146,7 @@ const NOT_YET: &[(&str, &[Damage])] = &[
     // A logon at the logon screen meets a session whose logoff is lost and is taken for a return to it.
     (
         "several sessions in one row",
-        &[
-            Damage::Scattered,
-            Damage::Runs,
-            Damage::NoLogoffs,
-            Damage::Torn,
-        ],
+        &[Damage::Scattered, Damage::NoLogoffs, Damage::Torn],
     ),
     // The first service that is left is taken for the first of the boot.
     ("start inferred", &[Damage::Torn]),
@@ -147,9 +155,6 @@ const NOT_YET: &[(&str, &[Damage])] = &[
         "start later than its latest",
         &[Damage::Scattered, Damage::Runs, Damage::Torn],
     ),
-    // The clock was set back where the audit records are cut off, so that the stop in the System channel is by another clock.
-    ("end inferred: shutdown of crash", &[Damage::CutEnds]),
-    ("end inferred: shutdown of log-ends", &[Damage::CutEnds]),
 ];
 
 fn from_environment(name: &str) -> Option<u64> {
