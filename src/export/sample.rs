@@ -199,6 +199,19 @@ pub fn analysis() -> Analysis {
         flags: vec![Flag::SpansClear, Flag::ClockChanged],
         ..session("2020-09-19T03:00:02", "2020-09-20T07:45")
     };
+    let plainest = session("2021-01-01", "2021-01-01T00:00:00.0150000");
+    let authentication = RecordRef {
+        channel: "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational".into(),
+        record_id: 7,
+        event_id: 1149,
+        time: time("2020-12-31T23:59:59"),
+        role: Role::Credentials,
+        link: Some(Link {
+            rule: LinkRule::Authentication,
+            score: Score::NAMED,
+        }),
+        ..plainest.records[0].clone()
+    };
     let hostile = Session {
         id: "aaaaaaaaaaaaaaaa".into(),
         host: "=cmd|'/c calc'!A0,\"x\"".into(),
@@ -221,7 +234,11 @@ pub fn analysis() -> Analysis {
             source: EndSource::Unknown,
             address: Some("10.0.0.7".into()),
         }],
-        ..session("2021-01-01", "2021-01-01T00:00:00.0150000")
+        records: [&[authentication][..], &plainest.records].concat(),
+        start_record: Some(1),
+        end_record: Some(2),
+        source_record: Some(0),
+        ..plainest
     };
     let before = Session {
         id: "bbbbbbbbbbbbbbbb".into(),

@@ -3,8 +3,8 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, Origin, PartReason, Role,
-    Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, LinkRule, Origin,
+    PartReason, Role, Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::summary::{Summary, summarize};
@@ -96,7 +96,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         disconnected_seconds locked_seconds source_address source_port workstation logon_process \
         authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
         parent_session_id subject_name subject_domain subject_sid subject_logon_id boot privileges logons \
-        failures_before flags start_record end_record token_closed";
+        failures_before flags start_record end_record token_closed source_record link";
     const EVENTS: &str = "time host computer channel event_id record_id event kind account_name account_domain \
         account_sid account_class subject_name subject_domain subject_sid subject_logon_id source_address \
         source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
@@ -376,6 +376,7 @@ fn the_documentation_lists_every_column() {
     words!("state, in intervals", State);
     words!("reason, in parts", PartReason);
     words!("role, in records", Role);
+    words!("rule, in records", LinkRule);
     words!("event", Action);
     words!("origin, in coverage", Origin);
     words!("cause, in gaps", GapCause);

@@ -3,7 +3,7 @@
 
 use super::address::is_loopback;
 use super::draft::Draft;
-use super::gaps::covers;
+use super::gaps::Gaps;
 use super::machine::Machine;
 use super::{Flag, Kind, desktop, system};
 use crate::event::{Action, Event};
@@ -19,7 +19,7 @@ const PROFILES: &str = "Microsoft-Windows-User Profile Service/Operational";
 const NOWHERE: &str = "0.0.0.0";
 
 /// Flags the desktop sessions of `drafts`.
-pub(super) fn mark(machine: &Machine, drafts: &mut [Draft]) {
+pub(super) fn mark(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
     for draft in drafts.iter_mut().filter(|draft| draft.is_desktop) {
         let proofs = || {
             draft
@@ -41,7 +41,7 @@ pub(super) fn mark(machine: &Machine, drafts: &mut [Draft]) {
                 Action::TsLogon | Action::WinlogonLogon | Action::ProfileLoad
             )
         });
-        let is_refused = !begins && was_closed_at_once(machine, draft);
+        let is_refused = !begins && was_closed_at_once(machine, gaps, draft);
         let flags = [
             (Flag::Tunnel, is_tunnel),
             (Flag::Vmconnect, is_from_host),
@@ -73,12 +73,12 @@ fn address(event: &Event) -> Option<&str> {
 
 /// Whether a Remote Desktop logon closed at once, by its token alone, where a channel that tells when desktops begin covers
 /// that time.
-fn was_closed_at_once(machine: &Machine, draft: &Draft) -> bool {
+fn was_closed_at_once(machine: &Machine, gaps: &Gaps, draft: &Draft) -> bool {
     let time = |record: usize| machine.events.get(record).map(|event| event.time);
     let Some(logon) = draft.logon.and_then(time) else {
         return false;
     };
-    let is_covered = |channel: &str| covers(machine, channel, logon, logon.plus(BEGINS));
+    let is_covered = |channel: &str| gaps.covers(channel, logon, logon.plus(BEGINS));
     matches!(draft.kind, Kind::Rdp | Kind::RdpCached)
         && draft.user_logoff.is_none()
         && draft

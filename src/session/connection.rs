@@ -31,7 +31,7 @@ const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
 /// How long after the logon the session manager gives it the desktop that it came back to, at most: seen 0.7 to 3.2 s.
 const AFTER_LOGON: Ticks = 10 * TICKS_PER_SECOND;
 /// How many logons after a connection are looked at: a bound for logs in which all have one time.
-const NEAR_LOGONS: usize = 8;
+const NEAR_LOGONS: usize = 2000;
 
 /// When clients were let in (1149), and when one came back to a desktop (LocalSessionManager 25), by the account's name.
 #[derive(Debug, Default)]
@@ -212,7 +212,7 @@ impl Logons {
         own.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The first of `logons` from a time to another; few of them.
+    /// Those of `logons` from a time to another, if there are not too many.
     fn between(logons: &[Logon], from: Time, to: Time) -> impl Iterator<Item = Logon> + Clone {
         let first = logons.partition_point(|logon| logon.time < from);
         let near = logons.iter().skip(first).take(NEAR_LOGONS);

@@ -5,7 +5,7 @@
 //! the two records of one change lie apart in real logs. Each join is a [`Link`] that says which and how sure it is.
 
 use super::boot::{Boot, BootEnd};
-use super::draft::Draft;
+use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
@@ -35,6 +35,9 @@ const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
 const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
 pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
+
+/// How many sessions are looked at for one desktop: a bound for logs in which all have one time.
+const NEAR_SESSIONS: usize = 2000;
 
 /// A desktop session as LocalSessionManager shows it. Positions are indexes into the machine's events.
 #[derive(Debug, Default)]
@@ -251,57 +254,63 @@ pub(super) fn is_local(address: &str) -> bool {
     address.eq_ignore_ascii_case("LOCAL")
 }
 
-/// The audited desktop sessions that are not joined yet, by account.
+/// The audited desktop sessions that are not joined yet, by their changes.
 struct Audited {
-    by_name: HashMap<String, Vec<usize>>,
-    by_sid: HashMap<Sid, Vec<usize>>,
-    /// When the network logons of a session's connections ended.
-    connections_end: HashMap<usize, Vec<Time>>,
+    /// When which session changed so, by the account's name and SID, in order of time.
+    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>>,
     is_joined: Vec<bool>,
+}
+
+/// What a record calls an account: by its name without case, or by its SID.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Owner {
+    Name(String),
+    Sid(Sid),
 }
 
 impl Audited {
     fn new(machine: &Machine, drafts: &[Draft]) -> Self {
         let mut audited = Audited {
-            by_name: HashMap::new(),
-            by_sid: HashMap::new(),
-            connections_end: HashMap::new(),
+            changes: HashMap::new(),
             is_joined: vec![false; drafts.len()],
         };
-        for (number, draft) in drafts
-            .iter()
-            .enumerate()
-            .filter(|(_, draft)| draft.is_desktop)
-        {
-            // A session is often shown by another name when it ends: that of a Microsoft account.
-            let named = draft
-                .proofs
-                .iter()
-                .filter_map(|&(record, _)| machine.events.get(record))
-                .filter(|event| event.logon_id.is_some());
-            let mut names: Vec<String> = named
-                .filter_map(|event| event.account.name.as_deref())
-                .map(str::to_lowercase)
-                .collect();
-            names.sort_unstable();
-            names.dedup();
-            for name in names {
-                audited.by_name.entry(name).or_default().push(number);
-            }
-            if let Some(sid) = draft.account.sid.clone() {
-                audited.by_sid.entry(sid).or_default().push(number);
+        let time = |position: usize| machine.events.get(position).map(|event| event.time);
+        // When the network logons of a session's connections ended.
+        let mut connections_end: HashMap<usize, Vec<Time>> = HashMap::new();
+        let own = drafts.iter();
+        for draft in own.filter(|draft| draft.flags.contains(&Flag::Nla)) {
+            if let Some((parent, closed)) = draft.parent.zip(draft.closed().and_then(time)) {
+                connections_end.entry(parent).or_default().push(closed);
             }
         }
-        for draft in drafts
-            .iter()
-            .filter(|draft| draft.flags.contains(&Flag::Nla))
-        {
-            let closed = draft.closed().and_then(|closed| machine.events.get(closed));
-            if let Some((parent, closed)) = draft.parent.zip(closed) {
-                let ends = audited.connections_end.entry(parent).or_default();
-                ends.push(closed.time);
+        for (number, draft) in drafts.iter().enumerate() {
+            if !draft.is_desktop {
+                continue;
+            }
+            let owners = owners(machine, draft);
+            let mut note = |rule: LinkRule, time: Option<Time>| {
+                let Some(time) = time else { return };
+                for owner in &owners {
+                    let known = audited.changes.entry((rule, owner.clone())).or_default();
+                    known.push((time, number));
+                }
+            };
+            let at = |position: Option<usize>| position.and_then(time);
+            note(LinkRule::Logon, at(draft.logon));
+            note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
+            for interval in draft.intervals() {
+                note(LinkRule::Leave, at(interval.from));
+                note(LinkRule::Return, at(interval.to));
+            }
+            for part in draft.parts() {
+                note(LinkRule::Return, at(part.logon));
+            }
+            for &closed in connections_end.get(&number).into_iter().flatten() {
+                note(LinkRule::Leave, Some(closed));
             }
         }
+        let lists = audited.changes.values_mut();
+        lists.for_each(|list| list.sort_unstable());
         audited
     }
 
@@ -313,133 +322,96 @@ impl Audited {
         drafts: &[Draft],
         desktop: &Desktop,
     ) -> Option<(usize, usize, Link)> {
-        let name = desktop.account.name.as_deref().map(str::to_lowercase);
-        let sid = desktop.account.sid.as_ref();
-        let named = name.and_then(|name| self.by_name.get(&name));
-        let identified = sid.and_then(|sid| self.by_sid.get(sid));
-        let is_somebody_else = |number: usize| {
-            let other = drafts
-                .get(number)
-                .and_then(|draft| draft.account.sid.as_ref());
-            sid.zip(other).is_some_and(|(sid, other)| sid != other)
-        };
-        let mut candidates: Vec<usize> = named
-            .into_iter()
-            .chain(identified)
-            .flatten()
-            .copied()
-            // One whose beginning is missing can be the rest of another.
-            .filter(|&number| desktop.logon.is_none() || self.is_joined.get(number) == Some(&false))
-            .filter(|&number| !is_somebody_else(number))
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        let time = |position: Option<usize>| {
-            position
-                .and_then(|position| machine.events.get(position))
-                .map(|event| event.time)
-        };
         let change = |leaves: bool| {
-            desktop
-                .changes
-                .iter()
-                .find(|change| change.1 == leaves)
-                .map(|change| change.0)
+            let mut changes = desktop.changes.iter();
+            let first = changes.find(|change| change.1 == leaves);
+            first.map(|change| change.0)
         };
-        let starts = |number: usize| {
-            let logon = drafts.get(number).and_then(|draft| time(draft.logon));
-            logon.into_iter().collect()
+        let sure = match desktop.account.sid {
+            Some(_) => Score::EXACT,
+            None => Score::NAMED,
         };
-        let ends = |number: usize| {
-            let draft = drafts.get(number);
-            let end = draft.and_then(|draft| time(draft.user_logoff.or(draft.closed())));
-            end.into_iter().collect()
-        };
-        let leaves = |number: usize| {
-            let intervals = drafts.get(number).map(Draft::intervals).unwrap_or_default();
-            let left = intervals.iter().filter_map(|interval| time(interval.from));
-            let closed = self.connections_end.get(&number).into_iter().flatten();
-            left.chain(closed.copied()).collect()
-        };
-        let returns = |number: usize| {
-            let draft = drafts.get(number);
-            let intervals = draft.map(Draft::intervals).unwrap_or_default();
-            let parts = draft.map(Draft::parts).unwrap_or_default();
-            let returned = intervals.iter().filter_map(|interval| time(interval.to));
-            let logons = parts.iter().filter_map(|part| time(part.logon));
-            returned.chain(logons).collect()
-        };
-        // The nearest of the candidates, and whether it is the only one.
-        let nearest = |at: Time, before: Ticks, after: Ticks, of: &dyn Fn(usize) -> Vec<Time>| {
-            let distance = |number: usize| {
-                of(number)
-                    .into_iter()
-                    .filter(|time| *time <= at.plus(after) && at.plus(-before) <= *time)
-                    .map(|time| time.since(at).unsigned_abs())
-                    .min()
-            };
-            let mut near: Vec<(u64, usize)> = candidates
-                .iter()
-                .filter_map(|&number| Some((distance(number)?, number)))
-                .collect();
-            near.sort_unstable();
-            let (_, number) = *near.first()?;
-            Some((number, near.len() == 1))
-        };
-        let sure = if sid.is_some() {
-            Score::EXACT
-        } else {
-            Score::NAMED
-        };
-        type Times<'a> = &'a dyn Fn(usize) -> Vec<Time>;
-        let rules: [(LinkRule, Option<usize>, Ticks, Ticks, Times<'_>, Score); 5] = [
-            (
-                LinkRule::Logon,
-                desktop.arbitration,
-                ARBITRATION,
-                0,
-                &starts,
-                sure,
-            ),
-            (LinkRule::Logon, desktop.logon, LOGON, 0, &starts, sure),
-            (
-                LinkRule::Logoff,
-                desktop.logoff,
-                LOGOFF,
-                LOGOFF,
-                &ends,
-                Score::BESIDE,
-            ),
-            (
-                LinkRule::Return,
-                change(false),
-                RECONNECT,
-                RECONNECT,
-                &returns,
-                sure,
-            ),
-            (
-                LinkRule::Leave,
-                change(true),
-                DISCONNECT,
-                DISCONNECT,
-                &leaves,
-                Score::BESIDE,
-            ),
+        use LinkRule::*;
+        let rules: [(LinkRule, Option<usize>, Ticks, Ticks, Score); 5] = [
+            (Logon, desktop.arbitration, ARBITRATION, 0, sure),
+            (Logon, desktop.logon, LOGON, 0, sure),
+            (Logoff, desktop.logoff, LOGOFF, LOGOFF, Score::BESIDE),
+            (Return, change(false), RECONNECT, RECONNECT, sure),
+            (Leave, change(true), DISCONNECT, DISCONNECT, Score::BESIDE),
         ];
-        let (number, record, link) =
-            rules
-                .into_iter()
-                .find_map(|(rule, record, before, after, times, score)| {
-                    let (number, is_only) = nearest(time(record)?, before, after, times)?;
-                    let score = if is_only { score } else { Score::NEAREST };
-                    Some((number, record?, Link::new(rule, score)))
-                })?;
-        if let Some(joined) = self.is_joined.get_mut(number) {
+        let found = rules
+            .into_iter()
+            .find_map(|(rule, record, before, after, score)| {
+                let record = record?;
+                let at = machine.events.get(record)?.time;
+                let near = self.near(rule, desktop, at.plus(-before), at.plus(after));
+                let fits = |number: usize| {
+                    let sid = drafts
+                        .get(number)
+                        .and_then(|draft| draft.account.sid.as_ref());
+                    let own = desktop.account.sid.as_ref();
+                    own.zip(sid).is_none_or(|(own, sid)| own == sid)
+                };
+                let mut near: Vec<(u64, usize)> = near
+                    .filter(|(_, number)| fits(*number))
+                    .map(|(time, number)| (time.since(at).unsigned_abs(), number))
+                    .collect();
+                near.sort_unstable();
+                let &(_, number) = near.first()?;
+                let is_only = near.iter().all(|(_, other)| *other == number);
+                let score = if is_only { score } else { Score::NEAREST };
+                Some((number, record, Link::new(rule, score)))
+            })?;
+        if let Some(joined) = self.is_joined.get_mut(found.0) {
             *joined = true;
         }
-        Some((number, record, link))
+        Some(found)
     }
+
+    /// The sessions of a desktop's account, not joined yet, that changed so from a time to another. One whose beginning is
+    /// missing can be the rest of one that is.
+    fn near(
+        &self,
+        rule: LinkRule,
+        desktop: &Desktop,
+        from: Time,
+        to: Time,
+    ) -> impl Iterator<Item = (Time, usize)> {
+        let (account, is_rest) = (&desktop.account, desktop.logon.is_none());
+        let name = account.name.as_deref().map(str::to_lowercase);
+        let owners = [name.map(Owner::Name), account.sid.clone().map(Owner::Sid)];
+        let lists = owners
+            .into_iter()
+            .flatten()
+            .filter_map(move |owner| self.changes.get(&(rule, owner)));
+        lists.flat_map(move |list| {
+            let first = list.partition_point(|(time, _)| *time < from);
+            let near = list.iter().skip(first).take(NEAR_SESSIONS);
+            let near = near.take_while(move |(time, _)| *time <= to);
+            let is_free = move |(_, number): &&(Time, usize)| {
+                is_rest || self.is_joined.get(*number) == Some(&false)
+            };
+            near.filter(is_free).copied()
+        })
+    }
+}
+
+/// What the records of a session call its account. It is often shown by another name when it ends: that of a Microsoft account.
+fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
+    let named = draft
+        .proofs
+        .iter()
+        .filter_map(|&(record, _)| machine.events.get(record))
+        .filter(|event| event.logon_id.is_some());
+    let mut names: Vec<String> = named
+        .filter_map(|event| event.account.name.as_deref())
+        .map(str::to_lowercase)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut owners: Vec<Owner> = names.into_iter().map(Owner::Name).collect();
+    owners.extend(draft.account.sid.clone().map(Owner::Sid));
+    owners
 }
 
 /// A session that only LocalSessionManager shows.
@@ -573,6 +545,34 @@ fn add(
     }
     if is_doubtful {
         draft.doubt(State::Disconnected);
+    }
+}
+
+/// Takes back what a logon at the logon screen alone said of a return, where the session manager saw nobody return: the
+/// logon met an open session and was turned away. On a real controller one lived 7 s beside a client that stayed.
+pub(super) fn withdraw_returns(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
+    let returns = machine.events.iter();
+    let returns = returns.filter(|event| event.action == Action::TsReconnect);
+    let mut returns: Vec<Time> = returns.map(|event| event.time).collect();
+    returns.sort_unstable();
+    let is_seen = |time: Time| {
+        let first = returns.partition_point(|other| *other < time);
+        let next = returns.get(first);
+        next.is_some_and(|next| *next <= time.plus(RECONNECT))
+    };
+    let is_no_return = |interval: &DraftInterval| {
+        let to = interval.to.and_then(|to| machine.events.get(to));
+        let logon = to.filter(|to| to.action == Action::Logon);
+        interval.state == State::Disconnected
+            && interval.from.is_none()
+            && logon.is_some_and(|logon| {
+                gaps.covers(CHANNEL, logon.time, logon.time.plus(RECONNECT)) && !is_seen(logon.time)
+            })
+    };
+    for draft in drafts {
+        draft
+            .intervals_mut()
+            .retain(|interval| !is_no_return(interval));
     }
 }
 

@@ -71,14 +71,15 @@ pub fn timeline(machine: &Machine) -> Timeline {
         &mut boot_of,
         &mut places,
     );
+    desktop::withdraw_returns(machine, &gaps, &mut drafts);
     winlogon::tie(machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
     connection::tie(machine, &mut drafts, &mut places);
     shell::tie(machine, &mut drafts, &mut places);
-    pre_authentication::infer(machine, &boots, &boot_of, &mut drafts);
+    pre_authentication::infer(machine, &boots, &boot_of, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
     takeover::mark(machine, audited.clone(), &places, &mut drafts, &gaps);
-    arrival::mark(machine, &mut drafts);
+    arrival::mark(machine, &gaps, &mut drafts);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events

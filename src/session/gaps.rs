@@ -1,16 +1,20 @@
-//! Where records of a machine are missing. What follows from there being no record does not hold across such a place.
+//! Where records of a machine are missing, and which times its channels cover. What follows from there being no record does not
+//! hold across such a place.
 //!
 //! A number that is left out of an exported log is a filter, not a loss, and is no gap.
 
 use super::machine::Machine;
 use crate::event::{Event, Text};
 use crate::time::Time;
+use std::collections::HashMap;
 
 /// The gaps of a machine's channels.
 #[derive(Debug)]
 pub(super) struct Gaps {
     /// The channel and the number of the last record before each gap, in order.
     before: Vec<(Text, u64)>,
+    /// By channel the earliest time of each run of records without a gap, sorted, with the latest time of all runs so far.
+    runs: HashMap<Text, Vec<(Time, Time)>>,
 }
 
 impl Gaps {
@@ -21,8 +25,22 @@ impl Gaps {
             }
             _ => None,
         });
+        let mut runs: HashMap<Text, Vec<(Time, Time)>> = HashMap::new();
+        for span in &machine.spans {
+            let own = runs.entry(span.channel.clone()).or_default();
+            own.push((span.earliest, span.latest));
+        }
+        for own in runs.values_mut() {
+            own.sort_unstable();
+            let mut until = None;
+            for (_, latest) in own {
+                *latest = until.map_or(*latest, |until| (*latest).max(until));
+                until = Some(*latest);
+            }
+        }
         Gaps {
             before: neighbours.collect(),
+            runs,
         }
     }
 
@@ -45,14 +63,22 @@ impl Gaps {
             to.map_or(u64::MAX, |to| to.record_id),
         )
     }
-}
 
-/// Whether one run of a channel's records, with none missing in it, goes from before a time until after another.
-pub(super) fn covers(machine: &Machine, channel: &str, from: Time, to: Time) -> bool {
-    let own = machine
-        .spans
-        .iter()
-        .filter(|span| *span.channel == *channel);
-    own.into_iter()
-        .any(|span| span.earliest <= from && to <= span.latest)
+    /// Whether one run of a channel's records, with none missing in it, goes from before a time until after another.
+    pub(super) fn covers(&self, channel: &str, from: Time, to: Time) -> bool {
+        let own = self
+            .runs
+            .get(channel)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let begun = own.partition_point(|(earliest, _)| *earliest <= from);
+        let last = begun.checked_sub(1).and_then(|last| own.get(last));
+        last.is_some_and(|(_, latest)| to <= *latest)
+    }
+
+    /// Whether a channel goes back to a time: what it does not tell of later did not happen, or is lost.
+    pub(super) fn goes_back_to(&self, channel: &str, time: Time) -> bool {
+        let own = self.runs.get(channel).and_then(|own| own.first());
+        own.is_some_and(|(earliest, _)| *earliest <= time)
+    }
 }

@@ -11,6 +11,7 @@ use super::boot::{Boot, BootEnd};
 use super::connection::{LISTENER, PROTOCOL};
 use super::draft::{Draft, DraftInterval};
 use super::failures::folded_name;
+use super::gaps::Gaps;
 use super::machine::Machine;
 use super::{Flag, Kind, PartReason, Role, State, desktop, kind};
 use crate::event::{Action, Event};
@@ -29,8 +30,14 @@ const ACCEPTED_BEFORE: Ticks = TICKS_PER_SECOND;
 const ACCEPTED_AFTER: Ticks = 10 * TICKS_PER_SECOND;
 
 /// Infers from the network logons of connections when desktop sessions were disconnected and taken up again.
-pub(super) fn infer(machine: &Machine, boots: &[Boot], boot_of: &[usize], drafts: &mut [Draft]) {
-    let story = Story::new(machine, boots, boot_of);
+pub(super) fn infer(
+    machine: &Machine,
+    boots: &[Boot],
+    boot_of: &[usize],
+    gaps: &Gaps,
+    drafts: &mut [Draft],
+) {
+    let story = Story::new(machine, boots, boot_of, gaps);
     for (desktop, left) in story.leaves(drafts) {
         if let Some(draft) = drafts.get_mut(desktop) {
             story.leave(draft, left);
@@ -51,6 +58,7 @@ struct Story<'a> {
     machine: &'a Machine,
     boots: &'a [Boot],
     boot_of: &'a [usize],
+    gaps: &'a Gaps,
     /// The boots in which 4778 and 4779 are audited.
     audited: HashSet<usize>,
     /// The logons at the logon screen, by account and in order of time.
@@ -60,11 +68,12 @@ struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    fn new(machine: &'a Machine, boots: &'a [Boot], boot_of: &'a [usize]) -> Self {
+    fn new(machine: &'a Machine, boots: &'a [Boot], boot_of: &'a [usize], gaps: &'a Gaps) -> Self {
         let mut story = Story {
             machine,
             boots,
             boot_of,
+            gaps,
             audited: HashSet::new(),
             screen: HashMap::new(),
             accepted: HashMap::new(),
@@ -111,18 +120,11 @@ impl<'a> Story<'a> {
         self.event(index).map(|event| event.time)
     }
 
-    /// Whether a channel of this machine goes back to a time: what it does not tell did not happen, or is lost.
-    fn is_covered(&self, channel: &str, time: Time) -> bool {
-        let own = self.machine.spans.iter();
-        own.into_iter()
-            .any(|span| *span.channel == *channel && span.earliest <= time)
-    }
-
     /// Whether other records would tell of a change of the session's connection.
     fn is_told(&self, desktop: usize, time: Time) -> bool {
         let boot = self.boot_of.get(desktop);
         boot.is_none_or(|boot| self.audited.contains(boot))
-            || self.is_covered(desktop::CHANNEL, time)
+            || self.gaps.goes_back_to(desktop::CHANNEL, time)
     }
 
     /// Whether the session goes on after a time: what comes with its end is no change of its state.
@@ -368,7 +370,7 @@ impl<'a> Story<'a> {
         });
         let would_be_told = [LISTENER, PROTOCOL]
             .into_iter()
-            .any(|channel| self.is_covered(channel, logon.time));
+            .any(|channel| self.gaps.goes_back_to(channel, logon.time));
         is_accepted || (!would_be_told && earlier.is_some_and(|earlier| are_alike(logon, earlier)))
     }
 
@@ -391,7 +393,7 @@ impl<'a> Story<'a> {
         let Some(interval) = intervals.get_mut(at) else {
             return false;
         };
-        let until = std::mem::replace(&mut interval.to, Some(logon));
+        let until = interval.to.replace(logon);
         let by = std::mem::replace(&mut interval.address, address);
         interval.is_inferred = true;
         if left.is_some() || until.is_some() {

@@ -139,8 +139,14 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
         let of_process = told.filter_map(|index| {
             let line = event(index)?;
             let own = by_process.get(&u64::from(line.writer?))?;
-            let own = between(own, line.time.plus(-BEFORE_LINE), line.time);
-            Some((index, own.last()?.1, own))
+            // Where a key was accepted, the logon may come after the line.
+            let until = match accepted == Some(index) {
+                true => line.time.plus(ACCEPTED),
+                false => line.time,
+            };
+            let own = between(own, line.time.plus(-BEFORE_LINE), until);
+            let distance = |logon: &&Logon| logon.0.since(line.time).unsigned_abs();
+            Some((index, own.iter().min_by_key(distance)?.1, own))
         });
         let found = of_process.into_iter().next();
         let (by, session, others, link) = match (found, accepted) {

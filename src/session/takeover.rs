@@ -4,7 +4,7 @@ use super::Flag;
 use super::address::same_address;
 use super::draft::Draft;
 use super::failures::folded_name;
-use super::gaps::{Gaps, covers};
+use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
@@ -30,7 +30,7 @@ pub(super) fn mark(
     gaps: &Gaps,
 ) {
     let mut suspects = by_audit(machine, audited.clone(), places, drafts, gaps);
-    suspects.extend(by_session_manager(machine, audited, places, drafts));
+    suspects.extend(by_session_manager(machine, audited, places, drafts, gaps));
     for (number, is_sure) in suspects {
         if let Some(draft) = drafts.get_mut(number) {
             draft.flags.insert(match is_sure {
@@ -113,6 +113,7 @@ fn by_session_manager(
     audited: Range<usize>,
     places: &[Option<usize>],
     drafts: &[Draft],
+    gaps: &Gaps,
 ) -> Vec<(usize, bool)> {
     let mut by_name: HashMap<String, Vec<Time>> = HashMap::new();
     let mut by_sid: HashMap<&Sid, Vec<Time>> = HashMap::new();
@@ -156,7 +157,7 @@ fn by_session_manager(
         let from = event.time.plus(-LOGON);
         let named = folded_name(&event.account).and_then(|name| by_name.get(&name));
         let identified = draft.account.sid.as_ref().and_then(|sid| by_sid.get(sid));
-        if !covers(machine, SECURITY, from, event.time)
+        if !gaps.covers(SECURITY, from, event.time)
             || has(named, from, event.time)
             || has(identified, from, event.time)
         {

@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
-use super::{Flag, Role, desktop, system};
+use super::{Flag, Role, State, desktop, system};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -195,8 +195,16 @@ fn add(machine: &Machine, draft: &mut Draft, run: &Run, first: &Event, score: Sc
         }
         match event.action {
             // The runs of the User Profile Service come before those of Winlogon: its word counts first.
-            Action::ProfileUnload | Action::WinlogonLogoff => {
-                draft.ts_logoff = draft.ts_logoff.or(Some(record));
+            Action::ProfileUnload | Action::WinlogonLogoff if draft.ts_logoff.is_none() => {
+                draft.ts_logoff = Some(record);
+                // What the session manager tells of it from then on is the session being torn down.
+                let is_before = |index: usize| {
+                    let other = machine.events.get(index);
+                    other.is_some_and(|other| other.time < event.time)
+                };
+                draft.intervals_mut().retain(|interval| {
+                    interval.state != State::Disconnected || interval.from.is_none_or(is_before)
+                });
             }
             _ if !is_end => draft.show(record, event.time),
             _ => {}

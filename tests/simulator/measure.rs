@@ -550,12 +550,10 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         let (left, closed) = (truth.end, truth.closed.unwrap_or(truth.end));
         if row.end.source == EndSource::Recorded {
             let stops = history.boots[truth.boot].stops();
-            // LocalSessionManager, the User Profile Service and Winlogon tell of a logoff one after the other.
-            let told = truth.told.1.unwrap_or(left);
-            let ts_logoffs = [told, told + 5_000, told + 134_000];
+            let told = told_logoff(truth.told.1.unwrap_or(left));
             let right: &[u64] = match reason {
                 EndReason::Logoff => &[closed],
-                EndReason::TsLogoff => &ts_logoffs,
+                EndReason::TsLogoff => &told,
                 EndReason::Shutdown if truth.reason == reason => &stops,
                 _ => &[left],
             };
@@ -619,6 +617,11 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// When a logoff is told by LocalSessionManager, the User Profile Service and Winlogon.
+fn told_logoff(by_session_manager: u64) -> [u64; 3] {
+    [0, 5_000, 134_000].map(|after| by_session_manager + after)
 }
 
 /// Whether two times are those of the two halves of one record: under User Account Control a logon and its logoff are written

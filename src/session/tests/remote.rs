@@ -343,6 +343,31 @@ fn a_logon_after_which_the_session_manager_sees_a_return_is_one() {
 }
 
 #[test]
+fn a_logon_after_which_the_session_manager_sees_no_return_was_turned_away() {
+    let away = |is_covered: bool, returns: bool| {
+        let mut channels = remote();
+        channels.story.at(400).screen(10, 0x7000, ALICE);
+        channels.story.at(407).logoff(0x7000, ALICE);
+        channels.ts(10.5, 21, Action::TsLogon, 2, "192.0.2.7");
+        if returns {
+            channels.ts(402.0, 25, Action::TsReconnect, 2, "192.0.2.9");
+        }
+        if is_covered {
+            channels.tell(desktop::CHANNEL, 900.0, 54, Action::TsStop);
+        }
+        away(&channels.own()[0])
+    };
+    let inferred = EndSource::Inferred;
+    assert_eq!(away(true, false), []);
+    assert_eq!(
+        away(false, false),
+        [(None, Some(clock(400.0)), inferred)],
+        "nothing would tell"
+    );
+    assert_eq!(away(true, true), [(None, Some(clock(402.0)), inferred)]);
+}
+
+#[test]
 fn the_session_managers_logon_makes_a_logon_a_new_session() {
     let mut story = Story::booted();
     story.at(10).screen(10, 0x5000, ALICE);
@@ -392,6 +417,13 @@ fn winlogon_and_the_profile_service_tell_a_logoff_that_nothing_else_tells() {
     assert_eq!(
         link(session, 7002),
         Some((LinkRule::SessionNumber, Score::BESIDE))
+    );
+    channels.ts(10.5, 21, Action::TsLogon, 2, "192.0.2.7");
+    channels.ts(300.3, 24, Action::TsDisconnect, 2, "192.0.2.7");
+    assert_eq!(
+        away(&channels.own()[0]),
+        [],
+        "the session is being torn down"
     );
     channels.of_number(PROFILES, 10.3, 1, Action::ProfileLoad, 2);
     channels.of_number(PROFILES, 300.0, 3, Action::ProfileUnload, 2);

@@ -103,6 +103,22 @@ fn a_connection_that_its_server_closed_before_anybody_was_accepted_was_refused()
 }
 
 #[test]
+fn the_logon_that_looks_an_account_up_is_not_the_one_that_was_accepted() {
+    for accepted in [20.0002, 19.999] {
+        let mut channels = server();
+        let logon = channels.story.at(20).logon(3, 0x6000, ALICE);
+        logon.process_name = Some("C:\\Windows\\System32\\OpenSSH\\sshd.exe".into());
+        (logon.process_id, logon.source_address) = (Some(4332), None);
+        line(&mut channels, accepted, 4332, ACCEPTED);
+        let sessions = channels.own();
+        assert_eq!(roles(&sessions[0], 4), [Role::Connection]);
+        assert_eq!(roles(&sessions[1], 4), [Role::Credentials]);
+        let ports = sessions.iter().map(|session| session.source_port);
+        assert!(ports.into_iter().all(|port| port == Some(56_605)));
+    }
+}
+
+#[test]
 fn another_process_or_another_time_is_another_connection() {
     let mut channels = server();
     line(&mut channels, 15.1, 5000, ACCEPTED);
