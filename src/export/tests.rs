@@ -96,7 +96,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         disconnected_seconds locked_seconds source_address source_port workstation logon_process \
         authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
         parent_session_id subject_name subject_domain subject_sid subject_logon_id boot privileges logons \
-        failures_before flags start_record end_record token_closed";
+        failures_before flags start_record end_record token_closed start_local end_local";
     const EVENTS: &str = "time host computer channel event_id record_id event kind account_name account_domain \
         account_sid account_class subject_name subject_domain subject_sid subject_logon_id source_address \
         source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
@@ -108,7 +108,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
     const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
         duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
         clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
-        trailing_bytes";
+        trailing_bytes lost_boot_count lost_logoff_count utc_offset";
     const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
         standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
         active_seconds";
@@ -343,7 +343,9 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "gaps", nested, columns::GAPS);
     section(&mut page, "clears", nested, columns::CLEARS);
     section(&mut page, "clock_changes", nested, columns::CLOCK_CHANGES);
-    section(&mut page, "boots, audit_losses", nested, columns::MARKS);
+    section(&mut page, "boots", nested, columns::BOOTS);
+    section(&mut page, "audit_losses", nested, columns::AUDIT_LOSSES);
+    section(&mut page, "utc_offsets", nested, columns::UTC_OFFSETS);
     section(&mut page, "conflicts", nested, columns::CONFLICTS);
     section(&mut page, "logs", "in `evidence` of JSON", columns::LOGS);
     section(&mut page, "damage", "in each log of JSON", columns::DAMAGE);

@@ -6,7 +6,7 @@ use super::desktop;
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
 use super::starts::StartMarks;
-use super::{CLOCK_STEP, failures, takeover};
+use super::{CLOCK_STEP, LocalClock, failures, takeover};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -76,6 +76,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         clock: Clock::new(events, audited.clone()),
         gaps: gaps(machine),
         clears: positions(events, audited, Action::LogCleared),
+        local: LocalClock::of(machine),
     };
     let mut sessions: Vec<Session> = drafts
         .iter()
@@ -210,6 +211,7 @@ struct Finisher<'a> {
     clears: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
+    local: LocalClock,
 }
 
 /// The end of a session and where it shows.
@@ -295,6 +297,7 @@ impl Finisher<'_> {
         let unused = away(&[State::Disconnected, State::Locked]);
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
+        let start = self.start(draft, boot);
         Session {
             id: self.session_id(draft),
             host: machine.host.clone(),
@@ -314,9 +317,11 @@ impl Finisher<'_> {
                 .elevated_id
                 .or_else(|| logon.and_then(|logon| logon.linked_logon_id)),
             elevated: draft.elevated,
-            start: self.start(draft, boot),
+            start,
             end: ending.end,
             token_closed: ending.token_closed,
+            start_local: start.time.and_then(|time| self.local.at(time)),
+            end_local: ending.end.time().and_then(|time| self.local.at(time)),
             duration,
             active: desktop(
                 duration

@@ -12,6 +12,7 @@ mod failures;
 mod finish;
 mod group;
 mod kind;
+mod local_time;
 mod machine;
 mod starts;
 mod system;
@@ -20,15 +21,17 @@ mod takeover;
 mod tests;
 
 pub use coverage::{
-    CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
+    AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
+    Origin, coverage,
 };
 pub use finish::{Timeline, timeline};
+pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
-use crate::time::{Ticks, Time};
+use crate::time::{LocalTime, Ticks, Time};
 use std::sync::Arc;
 
 named! {
@@ -336,6 +339,10 @@ pub struct Session {
     pub end: End,
     /// When the last token closed, where the person left earlier.
     pub token_closed: Option<Time>,
+    /// Its start by the machine's local time, if the start and the offset then are known.
+    pub start_local: Option<LocalTime>,
+    /// Its end by the machine's local time, if the end is exactly known and the offset then.
+    pub end_local: Option<LocalTime>,
     /// End less start by the machine's clock, corrected for clock changes.
     pub duration: Option<Ticks>,
     /// Duration less disconnected and locked time; desktop sessions only.
