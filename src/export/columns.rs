@@ -473,6 +473,7 @@ pub static CLOCK_CHANGES: &[Column<ClockChange>] = &[
     column("by_domain", "Its domain.", |_, c| text(&c.by.domain)),
     column("by_sid", "Its security identifier.", |_, c| sid(&c.by.sid)),
     column("process_name", "The path of the process that did it.", |_, c| text(&c.process)),
+    column("reason", "Why, by Kernel-General 1: 1 somebody set it, 2 it was read anew from the hardware, as after sleep, 3 the time zone was set; null in 4616.", |_, c| c.reason.into()),
 ];
 
 /// Runs of Windows, in order.

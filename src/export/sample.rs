@@ -462,6 +462,7 @@ fn coverage() -> Vec<Coverage> {
                 new: Some(time("2020-09-19T05:00")),
                 by: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
                 process: Some(r"C:\Windows\System32\rundll32.exe".into()),
+                reason: None,
             },
             ClockChange {
                 record: mark(351, 4616, "2020-09-19T05:00:01"),
@@ -469,6 +470,7 @@ fn coverage() -> Vec<Coverage> {
                 new: Some(time("2020-09-19T05:00:01.05")),
                 by: account("LOCAL SERVICE", "NT AUTHORITY", "S-1-5-19"),
                 process: None,
+                reason: Some(2),
             },
         ],
         boots: vec![

@@ -10,8 +10,8 @@ use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
 use crate::session::{
-    Coverage, CoveredBoot, EndReason, EndSource, Flag, GapCause, Kind, Mark, OffsetMark, Session,
-    StartSource,
+    ClockChange, Coverage, CoveredBoot, EndReason, EndSource, Flag, GapCause, Kind, Mark,
+    OffsetMark, Session, StartSource,
 };
 use crate::summary::Summary;
 use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
@@ -230,7 +230,11 @@ impl Tabular for Coverage {
                 Some(step) => format!("forward by {}", spoken(step)),
                 None => "by an unknown amount".to_owned(),
             };
-            format!("clock set {step} at {time}{}", by(&change.by))
+            let why = match change.reason {
+                Some(ClockChange::FROM_HARDWARE) => ", read from the hardware",
+                _ => "",
+            };
+            format!("clock set {step} at {time}{}{why}", by(&change.by))
         });
         few(&mut lines, steps, "changes of the clock");
         let boots = self.boots.iter().flat_map(|boot| {

@@ -30,6 +30,9 @@ const CREDENTIALS_RECORDS: u64 = 2;
 /// The same in time.
 const CREDENTIALS_TIME: Ticks = TICKS_PER_SECOND / 50;
 
+/// The event ID of the record that somebody left.
+const USER_LOGOFF: u16 = 4647;
+
 /// The sessions of one boot in the making.
 pub(super) struct Builder<'a> {
     events: &'a [Event],
@@ -205,6 +208,9 @@ impl<'a> Builder<'a> {
             Action::Logon => self.logon(index, event),
             Action::Logoff => self.logoff(index, event),
             Action::UserLogoff => self.user_logoff(index, event),
+            Action::AuditLost if event.lost_audit_event() == Some(USER_LOGOFF) => {
+                self.lost_logoff(index)
+            }
             Action::SpecialPrivileges | Action::SpecialGroups => self.privileges(index, event),
             Action::Reconnect => self.change(index, event, State::Disconnected, false),
             Action::Disconnect => self.change(index, event, State::Disconnected, true),
@@ -779,6 +785,18 @@ impl<'a> Builder<'a> {
         Some(number)
     }
 
+    /// Somebody left, and the 4647 could not be written: the one desktop session that is open, if there is no other that it can
+    /// have been. A lost 4634 may be any logon session's: it ends none.
+    fn lost_logoff(&mut self, index: usize) -> Option<usize> {
+        let may_be_of_another = !self.boot.begins_here || !self.unlogged_of.is_empty();
+        let number = self.only_open_desktop().filter(|_| !may_be_of_another)?;
+        let draft = self.drafts.get_mut(number)?;
+        draft.lost_logoff = Some(index);
+        draft.prove(index, Role::End);
+        self.end_elevations(number, index);
+        Some(number)
+    }
+
     /// A prompt that was answered in a session ends with it at the latest.
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for number in self.elevations.remove(&parent).unwrap_or_default() {
@@ -794,6 +812,8 @@ impl<'a> Builder<'a> {
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
+        // It goes on: somebody else left.
+        draft.lost_logoff = None;
         // What comes after somebody left is the session being torn down.
         if draft.user_logoff.is_none() {
             if begins {
@@ -901,6 +921,7 @@ fn is_paired(action: Action) -> bool {
                 | ExplicitCredentials
                 | SpecialPrivileges
                 | SpecialGroups
+                | AuditLost
                 | LogCleared
                 | ClockChange
                 | StartingUp

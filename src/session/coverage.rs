@@ -201,9 +201,14 @@ pub struct ClockChange {
     pub by: Account,
     /// The path of the process that did it.
     pub process: Option<Text>,
+    /// Why, by Kernel-General 1: 1 somebody set it, 2 [`Self::FROM_HARDWARE`], 3 the time zone was set.
+    pub reason: Option<u32>,
 }
 
 impl ClockChange {
+    /// It was read anew from the hardware clock, as after sleep.
+    pub const FROM_HARDWARE: u32 = 2;
+
     /// How far the clock went forward; negative if back, `None` if the record does not tell.
     pub fn step(&self) -> Option<Ticks> {
         Some(self.new?.since(self.previous?))
@@ -489,6 +494,7 @@ fn clock_change(event: &Event) -> ClockChange {
         new: event.new_time,
         by: event.subject.clone(),
         process: event.process_name.clone(),
+        reason: event.details().reason,
     }
 }
 

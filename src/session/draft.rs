@@ -38,6 +38,8 @@ pub(super) struct Draft {
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
+    /// The record that its 4647 could not be written.
+    pub lost_logoff: Option<usize>,
     /// Its logoff as LocalSessionManager tells it.
     pub ts_logoff: Option<usize>,
     /// Its parent's end, which is its own at the latest.
@@ -111,6 +113,7 @@ impl Draft {
             proofs: Vec::new(),
             last_attached: None,
             user_logoff: None,
+            lost_logoff: None,
             ts_logoff: None,
             parents_end: None,
             fast_stop: None,
@@ -267,6 +270,7 @@ impl Draft {
     pub(super) fn is_open(&self) -> bool {
         self.standing
             || (self.user_logoff.is_none()
+                && self.lost_logoff.is_none()
                 && self.parents_end.is_none()
                 && self.fast_stop.is_none()
                 && self.closed().is_none())

@@ -6,7 +6,7 @@ use super::desktop;
 use super::draft::{Draft, DraftInterval};
 use super::machine::{Machine, SECURITY};
 use super::starts::StartMarks;
-use super::{CLOCK_STEP, LocalClock, failures, takeover};
+use super::{CLOCK_STEP, LocalClock, failures, takeover, touches};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -87,6 +87,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
     for (session, draft) in sessions.iter_mut().zip(&drafts) {
         session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
     }
+    touches::mark(machine, &mut sessions);
     let kind_of = places
         .iter()
         .zip(events)
@@ -130,7 +131,8 @@ fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize
         .collect()
 }
 
-/// Where records of the machine's channels are missing: the channel and the number before the gap.
+/// Where records of the machine's channels are missing, in order: the channel and the number before the gap. An audit event that
+/// Windows could not write (1108) is missing too, if it may have been about a logon.
 fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
     let neighbours = machine.spans.windows(2).filter_map(|pair| match pair {
         [before, after] if before.channel == after.channel && before.live && after.live => {
@@ -138,7 +140,17 @@ fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
         }
         _ => None,
     });
-    neighbours.collect()
+    let lost = machine.events.iter().filter(|event| {
+        event.action == Action::AuditLost
+            && matches!(
+                event.details().lost_event_id,
+                None | Some(4624 | 4634 | 4647)
+            )
+    });
+    let lost = lost.map(|event| (event.channel.clone(), event.record_id));
+    let mut gaps: Vec<_> = neighbours.chain(lost).collect();
+    gaps.sort();
+    gaps
 }
 
 /// The clock changes of a machine, by their positions, summed up.
@@ -452,6 +464,12 @@ impl Finisher<'_> {
             return Ending {
                 token_closed,
                 ..exact(stop, before, EndReason::Shutdown, EndSource::Inferred)
+            };
+        }
+        if let Some(lost) = draft.lost_logoff.filter(|_| draft.ts_logoff.is_none()) {
+            return Ending {
+                token_closed,
+                ..exact(lost, lost, EndReason::UserLogoff, EndSource::Inferred)
             };
         }
         if let Some(closed) = closed {

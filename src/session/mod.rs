@@ -19,6 +19,7 @@ mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod touches;
 
 pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,

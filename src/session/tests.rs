@@ -1,5 +1,7 @@
 //! Little stories, each named as what it claims.
 
+mod ledger;
+
 use super::*;
 use crate::event::{Action, Event, Span};
 use crate::sid::Sid;
