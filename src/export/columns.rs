@@ -144,6 +144,10 @@ impl Row for TimelineEvent {
     fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
         EVENTS.iter()
     }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("files", &objects(view, &self.sources, FILES))
+    }
 }
 
 impl Row for Coverage {
@@ -339,6 +343,12 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
 ];
 
+/// Every log that holds the record; the first is the one it was read from.
+#[rustfmt::skip]
+pub static FILES: &[Column<LogIndex>] = &[
+    column("file", "The log.", |view, log| view.file(*log).into()),
+];
+
 /// States of a session other than in use, in order.
 #[rustfmt::skip]
 pub static INTERVALS: &[Column<Interval>] = &[
@@ -393,7 +403,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("clock_step_count", "Those by a second or more.", |_, c| (c.clock_steps().count() as u64).into()),
     column("boot_count", "Boots that it records.", |_, c| c.recorded_boots().into()),
     column("audit_loss_count", "Records in which Windows says that audit events were lost (1101, 1108).", |_, c| count(&c.audit_losses)),
-    column("conflict_count", "Records that two logs hold with different contents; the first log's was used.", |_, c| count(&c.conflicts)),
+    column("conflict_count", "Records that two logs hold with different contents, as far as those are read; the first log's was used.", |_, c| count(&c.conflicts)),
     column("records_damaged", "Records of its logs that could not be decoded, of whichever channel they were.", |view, c| of_logs(view, c, |l| l.account.damaged).into()),
     column("checksum_failures", "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
     column("logs_cut", "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
@@ -513,7 +523,7 @@ pub static UTC_OFFSETS: &[Column<OffsetMark>] = &[
     column("zone", "The zone's name, in the machine's language.", |_, o| text(&o.zone)),
 ];
 
-/// Records that two logs hold with different contents, in order.
+/// Records that two logs hold with different contents, as far as those are read, in order.
 #[rustfmt::skip]
 pub static CONFLICTS: &[Column<Conflict>] = &[
     column("record_id", "Its EventRecordID.", |_, c| c.record_id.into()),

@@ -170,10 +170,12 @@ named! {
         AtShutdown = "at-shutdown",
         /// The log was cleared inside the session: its end may be lost.
         SpansClear = "spans-clear",
-        /// Records are missing inside the session: its end may be lost.
+        /// Records are missing inside the session, or Windows could not write one: its end may be lost.
         SpansGap = "spans-gap",
         /// The clock was changed by a second or more inside the session.
         ClockChanged = "clock-changed",
+        /// Another log holds a record that it rests on with other contents.
+        Conflict = "conflict",
         /// Another machine in the evidence has the same name.
         SameName = "same-name",
     }

@@ -1,8 +1,9 @@
-//! What makes the times of a session unsure in other channels than Security: gaps, clears and changes of the clock.
+//! What makes a session unsure beside the records of Security that are missing: gaps, clears and changes of the clock that
+//! another channel tells of, records that another log holds with other contents.
 //!
 //! In: finished sessions and what the logs of their machine hold. Out: the same sessions, flagged where one of these lies inside.
-//! The records of two channels have no common order, so it is their times that are compared. The Security channel is not looked
-//! at here: there the numbers tell.
+//! The records of two channels have no common order, so it is their times that are compared. Security is not looked at for
+//! them: there the numbers tell.
 
 use super::coverage::{ClockChange, Coverage, coverage};
 use super::machine::{Machine, SECURITY};
@@ -39,6 +40,10 @@ pub(super) fn mark(machine: &Machine, sessions: &mut [Session]) {
             (&*row.channel, (Inside::new(gaps), Inside::new(clears)))
         })
         .collect();
+    let conflicts = machine.conflicts.iter();
+    let conflicts: HashSet<(&str, u64)> = conflicts
+        .map(|conflict| (&*conflict.channel, conflict.record_id))
+        .collect();
     for session in sessions {
         let from = session.start.time.or(session.boot);
         let span = (
@@ -53,6 +58,10 @@ pub(super) fn mark(machine: &Machine, sessions: &mut [Session]) {
         for (gaps, clears) in rests_on.iter().filter_map(|channel| others.get(channel)) {
             found.extend(gaps.any(span).then_some(Flag::SpansGap));
             found.extend(clears.any(span).then_some(Flag::SpansClear));
+        }
+        let mut records = session.records.iter();
+        if records.any(|record| conflicts.contains(&(&*record.channel, record.record_id))) {
+            found.push(Flag::Conflict);
         }
         if steps.any(span) && !session.flags.contains(&Flag::ClockChanged) {
             found.push(Flag::ClockChanged);

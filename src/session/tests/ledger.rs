@@ -259,3 +259,45 @@ fn a_change_of_the_clock_that_both_channels_tell_is_counted_once() {
     assert_eq!(session.flags, [Flag::ClockChanged]);
     assert_eq!(session.duration, Some(130 * TICKS_PER_SECOND));
 }
+
+#[test]
+fn a_record_in_three_logs_counts_once_and_other_contents_in_one_of_them_are_told() {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(20).screen(2, 0x6000, BOB);
+    let copy = |log: u32| {
+        let mut source = story.source();
+        source
+            .events
+            .iter_mut()
+            .for_each(|event| event.log = LogIndex(log));
+        source
+            .spans
+            .iter_mut()
+            .for_each(|span| span.log = LogIndex(log));
+        source
+    };
+    let mut altered = copy(1);
+    altered.events[2].source_address = Some("192.0.2.66".into());
+    let found = machines(vec![copy(0), altered, copy(2)]);
+    assert_eq!(found.len(), 1);
+    let all = [LogIndex(0), LogIndex(1), LogIndex(2)];
+    assert_eq!(found[0].sources, vec![all.to_vec(); 4]);
+    let told: Vec<_> = found[0]
+        .conflicts
+        .iter()
+        .map(|c| (c.record_id, c.used, c.other))
+        .collect();
+    assert_eq!(told, [(3, LogIndex(0), LogIndex(1))]);
+    let sessions = timeline(&found[0]).sessions;
+    let flags: Vec<_> = sessions
+        .iter()
+        .map(|session| session.flags.clone())
+        .collect();
+    assert_eq!(
+        flags,
+        [vec![], vec![Flag::Conflict], vec![]],
+        "of the session that rests on it"
+    );
+    assert_eq!(sessions[1].source_address.as_deref(), Some("127.0.0.1"));
+}
