@@ -875,10 +875,18 @@ pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
         let nearest = neighbours
             .filter(|other| near(desktop, other))
             .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
-        for number in nearest.into_iter().flat_map(|other| [desktop.2, other.2]) {
+        let Some(other) = nearest.map(|other| other.2) else {
+            continue;
+        };
+        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff);
+        for number in [desktop.2, other] {
             if let Some(draft) = drafts.get_mut(number) {
                 draft.flags.insert(Flag::Twin);
             }
+        }
+        // 4647 names one half; whoever left it left both.
+        if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
+            twin.parents_end = left.filter(|&left| twin.last_use <= left);
         }
     }
 }

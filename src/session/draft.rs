@@ -42,7 +42,7 @@ pub(super) struct Draft {
     pub lost_logoff: Option<usize>,
     /// Its logoff as LocalSessionManager tells it.
     pub ts_logoff: Option<usize>,
-    /// Its parent's end, which is its own at the latest.
+    /// The end of its parent, or of what is probably its other half: its own at the latest.
     pub parents_end: Option<usize>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
     pub fast_stop: Option<(usize, usize)>,

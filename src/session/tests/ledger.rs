@@ -301,3 +301,36 @@ fn a_record_in_three_logs_counts_once_and_other_contents_in_one_of_them_are_told
     );
     assert_eq!(sessions[1].source_address.as_deref(), Some("127.0.0.1"));
 }
+
+#[test]
+fn whoever_left_the_probable_half_of_a_logon_from_before_the_log_left_both() {
+    let end_of_other = |used_after: bool| {
+        let mut story = Story::new();
+        let cleared = story.at(10).write(1102, Action::LogCleared);
+        cleared.subject_logon_id = Some(LogonId(0x5000));
+        cleared.subject = account("somebody", "WS01", ALICE);
+        story.at(20).user_logoff(0x5015, ALICE);
+        if used_after {
+            let asked = story.at(30).write(4648, Action::ExplicitCredentials);
+            asked.subject_logon_id = Some(LogonId(0x5000));
+            asked.subject = account("somebody", "WS01", ALICE);
+        }
+        story.at(40).stop();
+        let sessions = story.own();
+        assert!(
+            sessions
+                .iter()
+                .all(|session| session.flags.contains(&Flag::Twin))
+        );
+        end(&sessions[0])
+    };
+    assert_eq!(
+        end_of_other(false),
+        (exact(20.0), EndReason::UserLogoff, EndSource::Inferred)
+    );
+    assert_eq!(
+        end_of_other(true),
+        (exact(40.0), EndReason::Shutdown, EndSource::Recorded),
+        "it went on, so it is another"
+    );
+}
