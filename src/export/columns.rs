@@ -535,7 +535,7 @@ pub static CONFLICTS: &[Column<Conflict>] = &[
 /// A row a machine, account and kind of logon.
 #[rustfmt::skip]
 pub static SUMMARY: &[Column<Summary>] = &[
-    column("host", "The machine's latest name; machines of one name share their rows.", |_, s| (&*s.host).into()),
+    column("host", "The machine's latest name; machines of one name have rows of their own.", |_, s| (&*s.host).into()),
     column("account_name", "The account's latest name, exactly as recorded.", |_, s| text(&s.account.name)),
     column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
     column("account_sid", "The account's security identifier: what accounts are joined by; where no record tells it, by name and domain.", |_, s| sid(&s.account.sid)),

@@ -34,6 +34,7 @@ pub fn session(start: &str, end: &str) -> Session {
     };
     Session {
         id: "0123456789abcdef".into(),
+        machine: 1,
         host: "WS01".into(),
         host_aliases: [].into(),
         account: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
@@ -141,6 +142,7 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
             new_time: None,
             more: None,
         },
+        machine: 1,
         host: "WS01".into(),
         kind: None,
         session: None,
@@ -399,6 +401,7 @@ fn coverage() -> Vec<Coverage> {
     let first = (100, time("2020-09-18T23:59"));
     let last = (900, time("2020-09-19T22:10"));
     let security = Coverage {
+        machine: 1,
         host: "WS01".into(),
         host_aliases: [].into(),
         channel: "Security".into(),

@@ -94,8 +94,8 @@ pub trait Tabular: Row {
     /// What the marks in it mean; a line under the table.
     const LEGEND: &'static str = "";
 
-    /// The machine that a row stands under, with its earlier names.
-    fn host(&self) -> (&Text, &[Text]);
+    /// The machine that a row stands under: its number, its name and its earlier names.
+    fn host(&self) -> (usize, &Text, &[Text]);
 
     /// What stands in lines of their own below a row; may hold anything, is made visible and cut later.
     fn details(&self, view: &View<'_>) -> Vec<String> {
@@ -131,8 +131,8 @@ impl Tabular for Session {
         }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &self.host_aliases)
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &self.host_aliases)
     }
 }
 
@@ -160,8 +160,8 @@ impl Tabular for TimelineEvent {
         }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &[])
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &[])
     }
 }
 
@@ -184,8 +184,8 @@ impl Tabular for Coverage {
         column("ORIGIN", 2, [8, 8, 8], |_, c| c.origin.to_string()),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &self.host_aliases)
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &self.host_aliases)
     }
 
     fn details(&self, view: &View<'_>) -> Vec<String> {
@@ -319,8 +319,8 @@ impl Tabular for Summary {
         }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &[])
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &[])
     }
 }
 
@@ -544,7 +544,7 @@ fn shown<'a, R>(column: &TableColumn<R>, view: &View<'a>, row: &'a R) -> String 
 }
 
 /// `WS01 (formerly WIN-03DLIIOFRRA)`
-fn heading((host, aliases): (&Text, &[Text])) -> String {
+fn heading((_, host, aliases): (usize, &Text, &[Text])) -> String {
     let host = visible(host);
     if aliases.is_empty() {
         return host.into_owned();

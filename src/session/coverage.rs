@@ -45,6 +45,8 @@ named! {
 /// What the logs hold of one channel of one machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coverage {
+    /// Which of the machines of the result it is, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -348,6 +350,7 @@ fn of_channel(
         clears: &clears,
     };
     Some(Coverage {
+        machine: machine.number,
         host: machine.host.clone(),
         host_aliases: machine.aliases.clone(),
         channel: channel.clone(),

@@ -312,6 +312,7 @@ impl Finisher<'_> {
         let start = self.start(draft, boot);
         Session {
             id: self.session_id(draft),
+            machine: machine.number,
             host: machine.host.clone(),
             host_aliases: machine.aliases.clone(),
             class: AccountClass::of(

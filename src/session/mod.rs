@@ -316,6 +316,8 @@ pub struct Part {
 pub struct Session {
     /// 16 hex digits that name this session in every run over any evidence that holds its start.
     pub id: Text,
+    /// Which of the machines of the result it is on, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
