@@ -146,7 +146,8 @@ impl Row for TimelineEvent {
     }
 
     fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("files", &objects(view, &self.sources, FILES))
+        let others = self.sources.get(1..).unwrap_or_default();
+        map.serialize_entry("also_in", &objects(view, others, FILES))
     }
 }
 
@@ -343,7 +344,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
 ];
 
-/// Every log that holds the record; the first is the one it was read from.
+/// The other logs that hold the record.
 #[rustfmt::skip]
 pub static FILES: &[Column<LogIndex>] = &[
     column("file", "The log.", |view, log| view.file(*log).into()),

@@ -11,8 +11,8 @@ use super::text::{visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Action, LogIndex, LogonType, Text};
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, Interval, Kind, Part, PartReason, RecordRef, Role,
-    Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, PartReason,
+    RecordRef, Role, Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
@@ -260,6 +260,7 @@ impl<'v, 'a> Story<'v, 'a> {
         }
         let Some(logon_type) = s.logon_type else {
             return match s.kind {
+                Kind::Unknown if s.interactivity == Interactivity::Interactive => "the logon itself is not in the evidence; a later record tells that somebody was at its desktop, but not where".to_owned(),
                 Kind::Unknown => "the logon itself is not in the evidence, and nothing else tells".to_owned(),
                 _ => "the logon itself is not in the evidence; what came later tells: the SID, the type in its logoff, or that it had a desktop".to_owned(),
             };
@@ -445,6 +446,7 @@ impl<'v, 'a> Story<'v, 'a> {
         };
         let why = match s.end.reason {
             EndReason::Shutdown => "by then Windows had stopped",
+            EndReason::LostBoot => "by then the records are those of another boot",
             _ => {
                 "by then Windows had started again, by the earliest of its first records or its own account"
             }
@@ -590,7 +592,7 @@ impl<'v, 'a> Story<'v, 'a> {
     fn what(&self, index: usize, record: &RecordRef, event: Option<&TimelineEvent>) -> String {
         let s = self.session;
         // What is written while Windows starts is not on the timeline.
-        let is_starting = STARTING_UP.contains(&record.event_id);
+        let is_starting = record.role == Role::Boot && STARTING_UP.contains(&record.event_id);
         let told = match event {
             Some(row) => said(row),
             None if is_starting => format!("{}.", meaning(Action::StartingUp)),
@@ -692,7 +694,7 @@ impl<'v, 'a> Story<'v, 'a> {
             }
         }
         match told.is_empty() {
-            true => "It concerns the session's state and changes nothing.".to_owned(),
+            true => "Another record tells of the same change.".to_owned(),
             false => told.join(" "),
         }
     }

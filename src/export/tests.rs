@@ -331,7 +331,7 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "records", nested, columns::RECORDS);
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
     let nested = "in each event of JSON";
-    section(&mut page, "files", nested, columns::FILES);
+    section(&mut page, "also_in", nested, columns::FILES);
     section(&mut page, "summary", Summary::SCHEMA, columns::SUMMARY);
     section(
         &mut page,
