@@ -86,7 +86,6 @@ const NOT_YET: &[(&str, &[Damage])] = &[
             Damage::Runs,
             Damage::CutEnds,
             Damage::Torn,
-            Damage::Cleared,
         ],
     ),
     // The clock was set back: a later record has an earlier time, and the bound is the latest time of all.
