@@ -519,7 +519,7 @@ pub static UTC_OFFSETS: &[Column<OffsetMark>] = &[
     column("event_id", "Its event ID: 24 of Kernel-General, 6013 of EventLog.", |_, o| o.record.event_id.into()),
     column("record_id", "Its EventRecordID.", |_, o| o.record.record_id.into()),
     column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.map(|offset| offset.to_string()).into()),
-    column("source", "`recorded`; `inferred` from a daily 6013, which is written at noon; `unknown`.", |_, o| o.source.name().into()),
+    column("source", "`recorded`; `inferred` from the hour of a daily 6013, which is written at noon, or from the zone UTC, which has no daylight saving; `unknown`.", |_, o| o.source.name().into()),
     column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.map(|offset| offset.to_string()).into()),
     column("zone", "The zone's name, in the machine's language.", |_, o| text(&o.zone)),
 ];

@@ -369,7 +369,7 @@ fn offset(mark: &OffsetMark) -> String {
     let zone = zone.map(|zone| format!(" ({zone})")).unwrap_or_default();
     let what = match (mark.offset, mark.standard) {
         (Some(offset), _) if mark.source == EndSource::Inferred => {
-            format!("local time is UTC{offset}{zone}, by the hour of the daily record")
+            format!("local time is UTC{offset}{zone}, inferred")
         }
         (Some(offset), _) => format!("local time is UTC{offset}{zone}"),
         (None, Some(standard)) => {

@@ -390,8 +390,8 @@ fn the_documentation_lists_every_column() {
 const COLUMNS_PAGE: &str = "\
 # Columns
 
-The names are the same in every format. Absent is empty in CSV and `null` in JSON. Times are UTC, ISO 8601, with
-the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
+The names are the same in every format. Absent is empty in CSV and `null` in JSON. Times are UTC (`start_local` and
+`end_local` excepted, which carry their offset), ISO 8601, with the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
 words can grow: readers must expect new ones. A schema's number changes when a column changes its meaning or
 goes; new columns may come under the same number, so read columns by name.
 

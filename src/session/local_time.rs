@@ -6,7 +6,8 @@
 //! - Kernel-General 24 (since Windows 10 2004): the offset with daylight saving, at each start and at each change of the zone or
 //!   the clock. Real logs hold 240 in late October where 6013 of the same minute has 300.
 //! - EventLog 6013: the zone's name and its offset without daylight saving, which alone proves no local time. It is written at
-//!   starts and resumes, and each day at noon by local time: then the hour tells whether daylight saving was on.
+//!   starts and resumes, and each day at noon by local time: then the hour tells whether daylight saving was on. The zone UTC has
+//!   none.
 //!
 //! RdpCoreTS 104 is no witness: it tells the zone of the client.
 //!
@@ -29,6 +30,9 @@ const AGREE: Ticks = 28 * DAY;
 
 /// How long after noon the daily 6013 is written at most: 41 of 41 were within 2 s.
 const NOON: Ticks = 5 * TICKS_PER_SECOND;
+
+/// The zone that has no daylight saving by definition, in English: that of most servers. Other such zones can have had it once.
+const UTC: &str = "Coordinated Universal Time";
 
 /// A 6013 is the daily one if Windows has run for so many seconds: that of a start is written within the first two minutes.
 const RUNNING: u64 = 600;
@@ -73,7 +77,10 @@ impl OffsetMark {
             Action::Uptime => {
                 mark.standard = minutes(more.standard_offset_minutes);
                 mark.zone.clone_from(&more.object);
-                mark.offset = mark.standard.and_then(|standard| at_noon(event, standard));
+                mark.offset = match is_utc(event) {
+                    true => mark.standard,
+                    false => mark.standard.and_then(|standard| at_noon(event, standard)),
+                };
                 if mark.offset.is_some() {
                     mark.source = EndSource::Inferred;
                 }
@@ -323,9 +330,13 @@ fn is_in_order(event: &Event) -> bool {
     match event.action {
         Action::LogServiceStart | Action::WindowsVersion => false,
         Action::Crash => event.event_id != 6008,
-        Action::Uptime => is_running(event),
+        Action::Uptime => is_running(event) || is_utc(event),
         _ => true,
     }
+}
+
+fn is_utc(event: &Event) -> bool {
+    event.details().object.as_deref() == Some(UTC)
 }
 
 /// Whether a 6013 is none of a start.
@@ -544,6 +555,20 @@ mod tests {
             Some(stop("07-01T20:00:04")),
         ]);
         assert_eq!(offsets(&starts_at_noon, ["07-01T20:00:03"]), [None]);
+    }
+
+    #[test]
+    fn in_the_zone_utc_every_6013_tells_local_time() {
+        let in_utc = |time| {
+            let mut event = uptime(time, 20, 0);
+            event.more.get_or_insert_default().object = Some(UTC.into());
+            Some(event)
+        };
+        let machine = machine(vec![in_utc("07-01T08:00:20"), in_utc("07-09T08:00:20")]);
+        assert_eq!(
+            offsets(&machine, ["07-05T00:00:00", "07-09T09:00:00"]),
+            [Some(0), None]
+        );
     }
 
     #[test]
