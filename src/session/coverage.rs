@@ -11,7 +11,7 @@ use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
 use crate::named::named;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time, UtcOffset};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A change of the clock by less than this is the time service at work.
@@ -291,19 +291,18 @@ fn clears<'a>(
     machine: &Machine,
     channels: impl Iterator<Item = &'a Text>,
 ) -> HashMap<Text, Vec<Clear>> {
-    let known: HashSet<&Text> = channels.collect();
+    let known: HashMap<String, &Text> = channels
+        .map(|channel| (channel.to_lowercase(), channel))
+        .collect();
     let mut clears: HashMap<Text, Vec<Clear>> = HashMap::new();
     let events = machine.events.iter();
     for event in events.filter(|event| event.action == Action::LogCleared) {
         // 104 names the channel; 1102 is of its own.
         let named = event.details().object.as_ref().unwrap_or(&event.channel);
-        let own = known
-            .iter()
-            .find(|channel| channel.eq_ignore_ascii_case(named));
-        let cleared = own.copied().unwrap_or(named).clone();
-        let row = own.copied().unwrap_or(&event.channel).clone();
+        let own = known.get(&named.to_lowercase()).copied();
+        let row = own.unwrap_or(&event.channel).clone();
         clears.entry(row).or_default().push(Clear {
-            cleared,
+            cleared: own.unwrap_or(named).clone(),
             channel: event.channel.clone(),
             record: Mark::of(event),
             by: event.subject.clone(),
