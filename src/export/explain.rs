@@ -12,7 +12,7 @@ use crate::analysis::TimelineEvent;
 use crate::event::{Action, LogIndex, LogonType, Text};
 use crate::session::{
     Coverage, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, PartReason,
-    RecordRef, Role, Session, StartSource, State,
+    RecordRef, Role, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
@@ -981,7 +981,7 @@ impl<'v, 'a> Story<'v, 'a> {
         let Some(left) = self.session.end.time() else {
             return;
         };
-        let near = left.plus(-STOP_REQUEST)..=left.plus(STOP_REQUEST);
+        let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
         let asked = self.view.analysis().events.iter().filter(|row| {
             let is_request = matches!(row.event.action, Action::StopRequest | Action::TsStop);
             is_request && row.machine == self.session.machine && near.contains(&row.event.time)
@@ -1121,9 +1121,6 @@ impl<'v, 'a> Story<'v, 'a> {
 const TELLING: &[&str] = &["Security", "System", LOCAL_SESSION_MANAGER];
 
 const LOCAL_SESSION_MANAGER: &str = "TerminalServices-LocalSessionManager";
-
-/// How far from the end of a session requests to stop Windows are told.
-const STOP_REQUEST: Ticks = 120 * TICKS_PER_SECOND;
 
 /// A channel's name without what most begin and end with.
 fn short(channel: &str) -> &str {

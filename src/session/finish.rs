@@ -17,9 +17,10 @@ use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
-/// How long before somebody left the request to stop lies at most, and how long after it is written at most.
-const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
-const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
+/// How long before somebody left the request to stop lies at most.
+pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+/// How long after somebody left the request to stop is written at most.
+pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 /// A change of the clock by more than this is a broken record: one had a previous time of 2296.
 const ABSURD_STEP: Ticks = 10 * 366 * 24 * 3600 * TICKS_PER_SECOND;

@@ -25,7 +25,7 @@ pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
     Origin, coverage,
 };
-pub use finish::{Timeline, timeline};
+pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
 pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, machines};
 
