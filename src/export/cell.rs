@@ -2,7 +2,7 @@
 
 use crate::event::LogonId;
 use crate::session::Score;
-use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -132,6 +132,12 @@ impl From<bool> for Cell<'_> {
 impl From<Time> for Cell<'_> {
     fn from(time: Time) -> Self {
         Cell::Time(time)
+    }
+}
+
+impl From<LocalTime> for Cell<'_> {
+    fn from(time: LocalTime) -> Self {
+        Cell::Text(Cow::Owned(time.to_string()))
     }
 }
 

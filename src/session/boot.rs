@@ -97,7 +97,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
         let last = last.and_then(|last| events.get(last));
         let first = events.get(next.events.start);
         last.zip(first).is_some_and(|(last, first)| {
-            gaps.between_events(last, Some(first)) && witness.may_hide_boot(last.time, first.time)
+            gaps.may_hide_boot(last, first) && witness.may_hide_boot(last.time, first.time)
         })
     };
     let mut boots = Vec::new();
@@ -284,7 +284,7 @@ fn breaks(
     };
     let mut after_gaps = own()
         .zip(own().skip(1))
-        .filter(|((_, before), (_, after))| gaps.between_events(before, Some(after)))
+        .filter(|((_, before), (_, after))| gaps.may_hide_boot(before, after))
         .peekable();
     if after_gaps.peek().is_none() {
         return Vec::new();

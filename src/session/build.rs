@@ -34,6 +34,8 @@ const CREDENTIALS_TIME: Ticks = TICKS_PER_SECOND / 50;
 
 /// How long an unlock's or a return's own Logon ID lives at most: seconds in real logs.
 const PART_LIFE: Ticks = 60 * TICKS_PER_SECOND;
+/// The event ID of the record that somebody left.
+const USER_LOGOFF: u16 = 4647;
 
 /// The sessions of one boot in the making.
 pub(super) struct Builder<'a> {
@@ -259,6 +261,9 @@ impl<'a> Builder<'a> {
             Action::Logon => self.logon(index, event),
             Action::Logoff => self.logoff(index, event),
             Action::UserLogoff => self.user_logoff(index, event),
+            Action::AuditLost if event.lost_audit_event() == Some(USER_LOGOFF) => {
+                self.lost_logoff(index)
+            }
             Action::SpecialPrivileges | Action::SpecialGroups => self.privileges(index, event),
             Action::Reconnect => self.change(index, event, State::Disconnected, false),
             Action::Disconnect => self.change(index, event, State::Disconnected, true),
@@ -973,6 +978,25 @@ impl<'a> Builder<'a> {
         Some(number)
     }
 
+    /// Somebody left, and the 4647 could not be written: the one desktop session that is open, if there is no other that it can
+    /// have been. A lost 4634 may be any logon session's: it ends none.
+    fn lost_logoff(&mut self, index: usize) -> Option<usize> {
+        let may_be_of_another = !self.unlogged_of.is_empty();
+        // Up to here no other record may be missing.
+        let before = index
+            .checked_sub(1)
+            .filter(|before| self.boot.events.contains(before));
+        let only = self.only_open_desktop(self.events.get(before?)?);
+        let number = only.filter(|_| !may_be_of_another)?;
+        let draft = self.drafts.get_mut(number)?;
+        draft.lost_logoff = Some(index);
+        draft.prove(index, Role::End);
+        self.left_by
+            .extend(draft.account.sid.clone().map(|sid| (sid, index)));
+        self.end_elevations(number, index);
+        Some(number)
+    }
+
     /// A prompt that was answered in a session ends with it at the latest.
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for number in self.elevations.remove(&parent).unwrap_or_default() {
@@ -988,6 +1012,8 @@ impl<'a> Builder<'a> {
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
+        // It goes on: somebody else left.
+        draft.lost_logoff = None;
         // What comes after somebody left is the session being torn down.
         if draft.user_logoff.is_none() {
             if begins {
@@ -1049,10 +1075,18 @@ pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
         let nearest = neighbours
             .filter(|other| near(desktop, other))
             .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
-        for number in nearest.into_iter().flat_map(|other| [desktop.2, other.2]) {
+        let Some(other) = nearest.map(|other| other.2) else {
+            continue;
+        };
+        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff);
+        for number in [desktop.2, other] {
             if let Some(draft) = drafts.get_mut(number) {
                 draft.flags.insert(Flag::Twin);
             }
+        }
+        // 4647 names one half; whoever left it left both.
+        if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
+            twin.parents_end = left.filter(|&left| twin.last_use <= left);
         }
     }
 }
@@ -1095,6 +1129,7 @@ fn is_paired(action: Action) -> bool {
                 | ExplicitCredentials
                 | SpecialPrivileges
                 | SpecialGroups
+                | AuditLost
                 | LogCleared
                 | ClockChange
                 | StartingUp

@@ -56,13 +56,15 @@ pub(super) struct Draft {
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
+    /// The record that its 4647 could not be written.
+    pub lost_logoff: Option<usize>,
     /// Its logon as LocalSessionManager tells it.
     pub ts_logon: Option<usize>,
     /// Its logoff as LocalSessionManager, else the User Profile Service or Winlogon, tells it.
     pub ts_logoff: Option<usize>,
     /// The last record in which LocalSessionManager names it.
     pub ts_last: Option<usize>,
-    /// Its parent's end, which is its own at the latest.
+    /// The end of its parent, or of what is probably its other half: its own at the latest.
     pub parents_end: Option<usize>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
     pub fast_stop: Option<(usize, usize)>,
@@ -144,6 +146,7 @@ impl Draft {
             last_attached: None,
             user_logoff: None,
             ts_logon: None,
+            lost_logoff: None,
             ts_logoff: None,
             ts_last: None,
             parents_end: None,
@@ -337,6 +340,7 @@ impl Draft {
     pub(super) fn is_open(&self) -> bool {
         self.standing
             || (self.user_logoff.is_none()
+                && self.lost_logoff.is_none()
                 && self.parents_end.is_none()
                 && self.fast_stop.is_none()
                 && self.closed().is_none())

@@ -9,7 +9,10 @@ use super::gaps::Gaps;
 use super::link::{Link, Score};
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
-use super::{CLOCK_STEP, arrival, failures, pre_authentication, shell, takeover, winlogon};
+use super::{
+    CLOCK_STEP, LocalClock, arrival, failures, pre_authentication, shell, takeover, touches,
+    winlogon,
+};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -20,9 +23,10 @@ use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
-/// How long before somebody left the request to stop lies at most, and how long after it is written at most.
-const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
-const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
+/// How long before somebody left the request to stop lies at most.
+pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+/// How long after somebody left the request to stop is written at most.
+pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 /// A change of the clock by more than this is a broken record: one had a previous time of 2296.
 const ABSURD_STEP: Ticks = 10 * 366 * 24 * 3600 * TICKS_PER_SECOND;
@@ -99,6 +103,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
         leavers: positions(events, audited.clone(), Action::UserLogoff),
         ts_starts: desktop::starts(machine),
         clears: positions(events, audited, Action::LogCleared),
+        local: LocalClock::of(machine),
     };
     let mut sessions: Vec<Session> = drafts
         .iter()
@@ -109,6 +114,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
     for (session, draft) in sessions.iter_mut().zip(&drafts) {
         session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
     }
+    touches::mark(machine, &mut sessions);
     let kind_of = places
         .iter()
         .zip(events)
@@ -280,6 +286,7 @@ struct Finisher<'a> {
     ts_starts: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
+    local: LocalClock,
 }
 
 /// The end of a session and where it shows.
@@ -372,8 +379,10 @@ impl Finisher<'_> {
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
         let from = draft.source.and_then(|from| self.event(from)).or(source);
+        let start = self.start(draft, boot);
         Session {
             id: self.session_id(draft),
+            machine: machine.number,
             host: machine.host.clone(),
             host_aliases: machine.aliases.clone(),
             class: AccountClass::of(
@@ -393,9 +402,11 @@ impl Finisher<'_> {
                 .elevated_id
                 .or_else(|| logon.and_then(|logon| logon.linked_logon_id)),
             elevated: draft.elevated,
-            start: self.start(draft, boot),
+            start,
             end: ending.end,
             token_closed: ending.token_closed,
+            start_local: start.time.and_then(|time| self.local.at(time)),
+            end_local: ending.end.time().and_then(|time| self.local.at(time)),
             duration,
             active: desktop(
                 duration
@@ -563,6 +574,12 @@ impl Finisher<'_> {
             return Ending {
                 token_closed,
                 ..exact(stop, before, EndReason::Shutdown, EndSource::Inferred)
+            };
+        }
+        if let Some(lost) = draft.lost_logoff.filter(|_| draft.ts_logoff.is_none()) {
+            return Ending {
+                token_closed,
+                ..exact(lost, lost, EndReason::UserLogoff, EndSource::Inferred)
             };
         }
         if let Some(closed) = closed {

@@ -38,6 +38,8 @@ pub struct Source {
 /// One machine's part of the evidence.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// Which of the machines it is, counted from 0: two of one name differ in it.
+    pub number: usize,
     /// Its latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -106,6 +108,9 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             .is_some_and(|&count| count > 1);
     }
     machines.sort_by(|a, b| a.host.cmp(&b.host).then_with(|| place(a).cmp(&place(b))));
+    for (number, machine) in machines.iter_mut().enumerate() {
+        machine.number = number;
+    }
     machines
 }
 
@@ -362,6 +367,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let spans = joined(spans);
     let (events, sources) = with_uses(events, sources, uses);
     Machine {
+        number: 0,
         host,
         aliases: aliases.into(),
         same_name: false,

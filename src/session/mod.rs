@@ -17,6 +17,7 @@ mod gaps;
 mod group;
 mod kind;
 mod link;
+mod local_time;
 mod machine;
 mod marks;
 mod pre_authentication;
@@ -25,19 +26,22 @@ mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod touches;
 mod winlogon;
 
 pub use coverage::{
-    CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
+    AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
+    Origin, coverage,
 };
-pub use finish::{Timeline, timeline};
+pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
 pub use link::{Link, LinkRule, Score};
+pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
-use crate::time::{Ticks, Time};
+use crate::time::{LocalTime, Ticks, Time};
 use std::sync::Arc;
 
 named! {
@@ -181,10 +185,12 @@ named! {
         AtShutdown = "at-shutdown",
         /// The log was cleared inside the session: its end may be lost.
         SpansClear = "spans-clear",
-        /// Records are missing inside the session: its end may be lost.
+        /// Records are missing inside the session, or Windows could not write one: its end may be lost.
         SpansGap = "spans-gap",
         /// The clock was changed by a second or more inside the session.
         ClockChanged = "clock-changed",
+        /// Another log holds a record that it rests on with other contents.
+        Conflict = "conflict",
         /// Another machine in the evidence has the same name.
         SameName = "same-name",
     }
@@ -329,6 +335,8 @@ pub struct Part {
 pub struct Session {
     /// 16 hex digits that name this session in every run over any evidence that holds its start.
     pub id: Text,
+    /// Which of the machines of the result it is on, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -355,6 +363,10 @@ pub struct Session {
     pub end: End,
     /// When the last token closed, where the person left earlier.
     pub token_closed: Option<Time>,
+    /// Its start by the machine's local time, if the start and the offset then are known.
+    pub start_local: Option<LocalTime>,
+    /// Its end by the machine's local time, if the end is exactly known and the offset then.
+    pub end_local: Option<LocalTime>,
     /// End less start by the machine's clock, corrected for clock changes.
     pub duration: Option<Ticks>,
     /// Duration less disconnected and locked time; desktop sessions only.

@@ -30,6 +30,8 @@ pub(super) struct SystemBoot {
     /// The record that says that the boot before ended without a clean stop: 6008, else a 41 that is not explained by
     /// boots that left no other trace.
     pub crash_before: Option<usize>,
+    /// How many boots between the boot before and this one left no record, by Windows' own count.
+    pub untold_before: u32,
     /// When the boot before was last known to run, by 6008.
     pub alive_before: Option<Time>,
     /// Where it went into a Fast Startup's power-off, and came back without a boot.
@@ -105,10 +107,13 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
         let before = number
             .checked_sub(1)
             .and_then(|before| counters.get(before).copied().flatten());
-        let jumped = before
+        boot.untold_before = before
             .zip(counters.get(number).copied().flatten())
-            .is_some_and(|(before, own)| own > before.saturating_add(1));
-        let unexplained = power_41.get(number).copied().flatten().filter(|_| !jumped);
+            .map_or(0, |(before, own)| {
+                own.saturating_sub(before.saturating_add(1))
+            });
+        let power_41 = power_41.get(number).copied().flatten();
+        let unexplained = power_41.filter(|_| boot.untold_before == 0);
         boot.crash_before = boot.crash_before.or(unexplained);
         // From the first early record of the next boot on, records may be that boot's.
         let is_of_next = |&index: &usize| {
@@ -117,10 +122,10 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
         let first_of_next = own.clone().find(is_of_next);
         boot.last = last_before(machine, first_of_next.unwrap_or(next), range.end);
     }
-    // Nothing was running before the first start, if the log begins with it.
-    if boots.first().is_some_and(|first| first.stop.is_none())
-        && starts.first() == Some(&range.start)
-    {
+    // Nothing was running before the first start, if the log begins with it or with its early records.
+    let ran_before =
+        |index: usize| at(index).is_some_and(|event| boot_of(index, event, &starts, machine) == 0);
+    if !range.clone().any(ran_before) {
         boots.remove(0);
     }
     boots
@@ -141,6 +146,7 @@ impl SystemBoot {
             seen: start,
             stop: None,
             crash_before: None,
+            untold_before: 0,
             alive_before: None,
             fast_stops: Vec::new(),
             last: None,

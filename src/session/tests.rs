@@ -2,6 +2,7 @@
 
 mod channels;
 mod gaps;
+mod ledger;
 mod remote;
 mod shells;
 
