@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub struct TimelineEvent {
     /// The event.
     pub event: Event,
+    /// Which of the machines of the result wrote it, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// What kind of logon it belongs to, if known.
@@ -37,9 +39,9 @@ impl TimelineEvent {
 /// The whole result of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Analysis {
-    /// Sorted by host, start (else its latest bound), Logon ID.
+    /// Sorted by host, machine, start (else its latest bound), Logon ID.
     pub sessions: Vec<Session>,
-    /// Sorted by host, time, channel, record.
+    /// Sorted by host, machine, time, channel, record.
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
@@ -116,8 +118,8 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
         let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
-        a.host
-            .cmp(&b.host)
+        (&a.host, a.machine)
+            .cmp(&(&b.host, b.machine))
             .then_with(|| key(a).cmp(&key(b)))
             .then_with(|| a.id.cmp(&b.id))
     });
@@ -130,7 +132,9 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
                 e.event.log,
             )
         };
-        a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b)))
+        (&a.host, a.machine)
+            .cmp(&(&b.host, b.machine))
+            .then_with(|| key(a).cmp(&key(b)))
     });
     Ok(Analysis {
         sessions,
@@ -208,6 +212,7 @@ fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = Ti
                 .map(|session| session.id.clone());
             TimelineEvent {
                 event,
+                machine: machine.number,
                 host: machine.host.clone(),
                 kind: *kind,
                 session,

@@ -219,11 +219,33 @@ const UNEXPECTED: &str = "decoding failed unexpectedly";
 
 fn decode(record: EvtxRecord<'_>, each: &mut dyn FnMut(&Record<'_>)) -> Result<(), String> {
     let number = record.event_record_id;
+    check_size(&record)?;
     // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
     let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
     let json = record.into_json_bytes().map_err(|error| words(&error))?;
     each(&Record::from_json(&json.data, number, written)?);
     Ok(())
+}
+
+/// The size stands at both ends of a record: one that was torn in writing shows there, even where what is left of it reads
+/// like a record.
+fn check_size(record: &EvtxRecord<'_>) -> Result<(), String> {
+    let begins = usize::try_from(record.binxml_offset).unwrap_or(usize::MAX);
+    let ends = begins.saturating_add(record.binxml_size as usize);
+    let copy = record.chunk.data.get(ends..ends.saturating_add(4));
+    let copy = copy
+        .and_then(|copy| copy.try_into().ok())
+        .map(u32::from_le_bytes);
+    let size = record.binxml_size.saturating_add(SMALLEST_RECORD as u32);
+    match copy {
+        Some(copy) if copy == size => Ok(()),
+        Some(copy) => Err(format!(
+            "the record's size is {size} at its beginning and {copy} at its end: it is torn"
+        )),
+        None => Err(format!(
+            "the record's size is {size}, more than its chunk holds"
+        )),
+    }
 }
 
 /// How many records the chunk header claims.
