@@ -16,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 pub struct TimelineEvent {
     /// The event.
     pub event: Event,
+    /// Which of the machines of the result wrote it, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// What kind of logon it belongs to, if known.
@@ -38,9 +40,9 @@ impl TimelineEvent {
 /// The whole result of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Analysis {
-    /// Sorted by host, start (else its latest bound), Logon ID.
+    /// Sorted by host, machine, start (else its latest bound), Logon ID.
     pub sessions: Vec<Session>,
-    /// Sorted by host, time, channel, record; empty if they were not asked for.
+    /// Sorted by host, machine, time, channel, record; empty if they were not asked for.
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
@@ -133,8 +135,8 @@ fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
         let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
-        a.host
-            .cmp(&b.host)
+        (&a.host, a.machine)
+            .cmp(&(&b.host, b.machine))
             .then_with(|| key(a).cmp(&key(b)))
             .then_with(|| a.id.cmp(&b.id))
     });
@@ -147,7 +149,9 @@ fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
                 e.event.log,
             )
         };
-        a.host.cmp(&b.host).then_with(|| key(a).cmp(&key(b)))
+        (&a.host, a.machine)
+            .cmp(&(&b.host, b.machine))
+            .then_with(|| key(a).cmp(&key(b)))
     });
     Ok(Analysis {
         sessions,
@@ -249,6 +253,7 @@ fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = Ti
                 .map(|session| session.id.clone());
             TimelineEvent {
                 event,
+                machine: machine.number,
                 host: machine.host.clone(),
                 kind: *kind,
                 session,

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 /// What one account did on one machine by one kind of logon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
+    /// Which of the machines of the result it is on, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// The account, by the name that it had last.
@@ -56,6 +58,9 @@ pub struct Reason {
     pub count: u64,
 }
 
+/// A machine: its name, and its number, since names can be the same.
+type Host = (Text, usize);
+
 /// What accounts are joined by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Who {
@@ -83,9 +88,9 @@ pub fn summarize<'a>(
     sessions: impl IntoIterator<Item = &'a Session>,
     failures: impl IntoIterator<Item = &'a TimelineEvent>,
 ) -> Vec<Summary> {
-    let mut rows: BTreeMap<(Text, Who, Interactivity, Option<Kind>), Row> = BTreeMap::new();
-    let mut names: HashMap<(Text, Who), Name> = HashMap::new();
-    let mut note = |host: &Text, account: &Account, class, seen| {
+    let mut rows: BTreeMap<(Host, Who, Interactivity, Option<Kind>), Row> = BTreeMap::new();
+    let mut names: HashMap<(Host, Who), Name> = HashMap::new();
+    let mut note = |host: &Host, account: &Account, class, seen| {
         let who = Who::of(account);
         let name = names.entry((host.clone(), who.clone())).or_default();
         let class = match who {
@@ -99,31 +104,23 @@ pub fn summarize<'a>(
         let time = session.start.time.or(session.start.max);
         // SYSTEM goes by the computer's name elsewhere on the network.
         let seen = (session.is_standing(), time);
-        let who = note(&session.host, &session.account, session.class, seen);
-        let key = (
-            session.host.clone(),
-            who,
-            session.interactivity,
-            Some(session.kind),
-        );
+        let host = (session.host.clone(), session.machine);
+        let who = note(&host, &session.account, session.class, seen);
+        let key = (host, who, session.interactivity, Some(session.kind));
         rows.entry(key).or_default().add_session(session);
     }
     let failures = failures.into_iter();
     for failed in failures.filter(|row| row.event.action == Action::LogonFailed) {
         let event = &failed.event;
         let class = event_class(failed, None);
-        let who = note(
-            &failed.host,
-            &event.account,
-            class,
-            (false, Some(event.time)),
-        );
+        let host = (failed.host.clone(), failed.machine);
+        let who = note(&host, &event.account, class, (false, Some(event.time)));
         let interactivity = failed.kind.and_then(Kind::interactivity);
         let interactivity = interactivity.unwrap_or(Interactivity::Unknown);
-        let key = (failed.host.clone(), who, interactivity, failed.kind);
+        let key = (host, who, interactivity, failed.kind);
         rows.entry(key).or_default().add_failure(failed);
     }
-    let mut ranks: HashMap<(Text, Who), u8> = HashMap::new();
+    let mut ranks: HashMap<(Host, Who), u8> = HashMap::new();
     for ((host, who, ..), row) in &rows {
         let key = (host.clone(), who.clone());
         let class = names.get(&key).map_or(AccountClass::Unknown, |n| n.class);
@@ -262,7 +259,7 @@ impl Row {
 
     fn summary(
         self,
-        host: Text,
+        (host, machine): Host,
         name: Name,
         interactivity: Interactivity,
         kind: Option<Kind>,
@@ -273,6 +270,7 @@ impl Row {
             .collect();
         reasons.sort_by_key(|reason| Reverse(reason.count));
         Summary {
+            machine,
             host,
             account: name.account,
             class: name.class,

@@ -97,6 +97,56 @@ impl Time {
     }
 }
 
+/// How far local time is ahead of UTC (behind, if negative): whole minutes, less than a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcOffset(i32);
+
+impl UtcOffset {
+    /// The offset of so many minutes; `None` if that is a day or more.
+    pub fn from_minutes(minutes: i32) -> Option<Self> {
+        (minutes.unsigned_abs() < 24 * 60).then_some(UtcOffset(minutes))
+    }
+
+    /// The offset in minutes.
+    pub fn minutes(self) -> i32 {
+        self.0
+    }
+
+    /// The offset in ticks.
+    pub fn ticks(self) -> Ticks {
+        Ticks::from(self.0) * 60 * TICKS_PER_SECOND
+    }
+}
+
+impl fmt::Display for UtcOffset {
+    /// ISO 8601: `+02:00`, `-08:00`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { '-' } else { '+' };
+        let minutes = self.0.unsigned_abs();
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+/// A moment as a clock that is set to an offset shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// The moment.
+    pub time: Time,
+    /// The offset.
+    pub offset: UtcOffset,
+}
+
+impl fmt::Display for LocalTime {
+    /// ISO 8601 with seven fractional digits and the offset: `2020-09-18T20:21:46.3856181-07:00`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.time.plus(self.offset.ticks()).to_string();
+        match shown.strip_suffix('Z') {
+            Some(shown) => write!(f, "{shown}{}", self.offset),
+            None => fmt::Display::fmt(&self.time, f),
+        }
+    }
+}
+
 impl fmt::Display for Time {
     /// ISO 8601 in UTC with the seven fractional digits of a FILETIME.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +269,22 @@ mod tests {
             time("2021-05-03T08:58:25.921033600Z"),
             "2021-05-03T08:58:25.9210336Z"
         );
+    }
+
+    #[test]
+    fn a_local_time_is_the_same_moment_with_its_offset() {
+        let time: Time = "2020-09-19T03:21:46.0000007Z".parse().unwrap();
+        let local = |minutes| {
+            let offset = UtcOffset::from_minutes(minutes).unwrap();
+            LocalTime { time, offset }.to_string()
+        };
+        assert_eq!(local(-420), "2020-09-18T20:21:46.0000007-07:00");
+        assert_eq!(local(345), "2020-09-19T09:06:46.0000007+05:45");
+        assert_eq!(local(-30), "2020-09-19T02:51:46.0000007-00:30");
+        assert_eq!(local(0), "2020-09-19T03:21:46.0000007+00:00");
+        assert_eq!(local(-420).parse::<Time>(), Ok(time));
+        assert_eq!(UtcOffset::from_minutes(1440), None);
+        assert_eq!(UtcOffset::from_minutes(i32::MIN), None);
     }
 
     #[test]

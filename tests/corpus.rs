@@ -205,6 +205,56 @@ fn the_domain_controller_of_the_szechuan_case_shows_the_brute_force_and_the_logo
 }
 
 #[test]
+fn the_local_time_of_a_machine_follows_its_zone_and_its_daylight_saving() {
+    let Some(corpus) = corpus() else { return };
+    let local = |folder: &str, sort: Kind| -> Vec<(String, String)> {
+        let analysis = analysed(&corpus.join(folder));
+        let sessions = analysis
+            .sessions
+            .iter()
+            .filter(|session| session.kind == sort);
+        let shown = |time: Option<winsessions::time::LocalTime>| {
+            time.map(|time| time.to_string()).unwrap_or_default()
+        };
+        let times = sessions.map(|s| (shown(s.start_local), shown(s.end_local)));
+        times.collect()
+    };
+    let pair = |start: &str, end: &str| (start.to_owned(), end.to_owned());
+    // Pacific time until record 280 of System, at 19:31:35.57 UTC; in between the clock was set back by three hours.
+    assert_eq!(
+        local("DFIRArtifactMuseum/Win10/RathbunVM", Kind::Console),
+        [
+            pair(
+                "2022-02-05T11:18:55.2304973-08:00",
+                "2022-02-05T11:30:26.9460198-08:00"
+            ),
+            pair(
+                "2022-02-05T11:30:45.5546906-08:00",
+                "2022-02-05T11:31:33.5531963-08:00"
+            ),
+            pair(
+                "2022-02-05T11:31:33.8118796-08:00",
+                "2022-02-07T00:19:03.1836086-05:00"
+            ),
+            pair("2022-02-07T00:20:31.6571330-05:00", ""),
+        ]
+    );
+    // Daylight saving was on, though 6013 tells the standard offset of five hours.
+    let console = local(
+        "artemis/forensics/tests/test_data/windows/eventlogs",
+        Kind::System,
+    );
+    assert!(
+        console.iter().all(|(start, _)| start.ends_with("-04:00")),
+        "{console:?}"
+    );
+    assert_eq!(console.len(), 2);
+    // Only the zone is recorded, at starts: daylight saving was on in September, but no record says so.
+    let server = local("DFIRArtifactMuseum/Win2012R2/StolenSzechuan", Kind::Console);
+    assert!(!server.is_empty() && server.iter().all(|times| *times == pair("", "")));
+}
+
+#[test]
 fn threads_and_the_order_of_arguments_do_not_change_the_result() {
     let Some(corpus) = corpus() else { return };
     let mut parts: Vec<PathBuf> = std::fs::read_dir(&corpus)

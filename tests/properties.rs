@@ -14,26 +14,12 @@ use winsessions::event::LogIndex;
 use winsessions::session::Session;
 use winsessions::synth;
 
-/// Stories of a rename. A log that is cut exactly where the new name begins gives two files of which nothing tells that they are of
-/// one machine; what would, a boot on both sides of the cut with numbers that go on, is not looked at.
-const APART_IF_SPLIT: &[&str] = &["renamed", "T18"];
-
-/// The log that is not split. At a boot its records stand out of the order of time by some seconds, and a file of them that ends
-/// before the one with lower numbers begins is taken for another machine's.
-const NOT_SPLIT: &str = "System.evtx";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    All,
-    Splittable,
-}
-
 /// How many stories each claim is tried with.
 const CASES: u32 = 32;
 
 /// The stories of all fixtures, but those of damage, and of logs that lost their oldest records: a copy of a
 /// part would hold more than the whole.
-fn stories(which: Which) -> Vec<Table> {
+fn stories() -> Vec<Table> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut folders = Vec::new();
     for parent in [root.join("traps"), root] {
@@ -43,18 +29,13 @@ fn stories(which: Which) -> Vec<Table> {
     folders.sort();
     let stories = folders
         .iter()
-        .filter(|folder| {
-            let name = folder.file_name().unwrap().to_str().unwrap();
-            which == Which::All || !APART_IF_SPLIT.iter().any(|story| name.starts_with(story))
-        })
         .filter_map(|folder| fs::read_to_string(folder.join("scenario.toml")).ok())
         .filter(|text| !text.contains("[[damage]]") && !text.contains("max_chunks"))
         .map(|text| toml::from_str(&text).unwrap());
     stories.collect()
 }
 
-static ALL: LazyLock<Vec<Table>> = LazyLock::new(|| stories(Which::All));
-static SPLITTABLE: LazyLock<Vec<Table>> = LazyLock::new(|| stories(Which::Splittable));
+static STORIES: LazyLock<Vec<Table>> = LazyLock::new(stories);
 
 /// What is changed in a story.
 #[derive(Debug, Clone)]
@@ -99,12 +80,8 @@ fn variation() -> impl Strategy<Value = Variation> {
 }
 
 /// The story with its changes that are possible; a step of a machine that is off, say, is not.
-fn varied(variation: &Variation, which: Which) -> Table {
-    let stories = match which {
-        Which::All => &*ALL,
-        Which::Splittable => &*SPLITTABLE,
-    };
-    let mut story = variation.story.get(stories).clone();
+fn varied(variation: &Variation) -> Table {
+    let mut story = variation.story.get(&*STORIES).clone();
     let mut attempt = |change: &dyn Fn(&mut Vec<Value>)| {
         let mut changed = story.clone();
         let machines = changed["machine"].as_array_mut().unwrap();
@@ -118,11 +95,6 @@ fn varied(variation: &Variation, which: Which) -> Table {
         attempt(&|steps| steps.truncate(1 + end.index(steps.len())));
     }
     for (place, added) in &variation.added {
-        // A file of records from after the clock was set back, all earlier than those of the file before it, is taken for another
-        // machine's, as one of a machine that was set back to an earlier state would be.
-        if which == Which::Splittable && matches!(added, Added::Clock(_)) {
-            continue;
-        }
         attempt(&|steps| {
             let (name, key, value): (_, _, Value) = match added {
                 Added::Lose(records) => ("lose", "records", i64::from(*records).into()),
@@ -277,8 +249,7 @@ fn split(story: &Table, cuts: &[Index], overlap: u64) -> (Files, Files) {
         files
     };
     let whole = copies(&|_, numbers| vec![(numbers[0], numbers[numbers.len() - 1])]);
-    let parts = copies(&|log, numbers| {
-        let cuts = if log.ends_with(NOT_SPLIT) { &[] } else { cuts };
+    let parts = copies(&|_, numbers| {
         let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut.index(numbers.len())).collect();
         bounds.extend([0, numbers.len()]);
         bounds.sort_unstable();
@@ -316,7 +287,7 @@ proptest! {
         variation in variation(),
         order in prop::collection::vec(any::<u32>(), 1..12),
     ) {
-        let files = files(&varied(&variation, Which::All));
+        let files = files(&varied(&variation));
         same(&sessions(&files), &sessions(&shuffled(&files, &order)))?;
     }
 
@@ -325,7 +296,7 @@ proptest! {
         variation in variation(),
         copied in prop::collection::vec((any::<Index>(), 0..3_u32), 1..6),
     ) {
-        let files = files(&varied(&variation, Which::All));
+        let files = files(&varied(&variation));
         let mut more = files.clone();
         for (number, (which, place)) in copied.iter().enumerate() {
             let (path, bytes) = which.get(&files);
@@ -348,7 +319,7 @@ proptest! {
         overlap in prop_oneof![Just(0), 1..30_u64],
         order in prop::collection::vec(any::<u32>(), 1..12),
     ) {
-        let (whole, parts) = split(&varied(&variation, Which::Splittable), &cuts, overlap);
+        let (whole, parts) = split(&varied(&variation), &cuts, overlap);
         prop_assume!(!whole.is_empty());
         same(&sessions(&whole), &sessions(&shuffled(&parts, &order)))?;
     }

@@ -5,7 +5,7 @@
 //! 3. the file: checksums, alignment, chunks, wrap-around
 //! 4. the scenario: versions, overrides, error messages
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -838,6 +838,111 @@ fn the_session_manager_tells_a_logoff_before_its_disconnection_and_gives_numbers
         "24:2", "21:1",
     ];
     assert_eq!(told, expected);
+}
+
+/// The ActivityIDs of a log's records, by event.
+fn activities(log: &[ExpectedRecord]) -> Vec<(&str, &str)> {
+    let of_record = log.iter().map(|record| {
+        let activity = system(record, "Correlation/ActivityID");
+        (system(record, "EventID"), activity)
+    });
+    of_record
+        .filter(|(_, activity)| !activity.is_empty())
+        .collect()
+}
+
+#[test]
+fn a_connection_has_one_activity_in_every_channel_and_no_two_have_the_same() {
+    let log = |name| {
+        channel(
+            "W11",
+            &format!("Microsoft-Windows-{name}%4Operational.evtx"),
+        )
+    };
+    let protocol = log("RemoteDesktopServices-RdpCoreTS");
+    let listener = log("TerminalServices-RemoteConnectionManager");
+    let sessions = log("TerminalServices-LocalSessionManager");
+    let of_event = |log, event: &str| -> Vec<String> {
+        let known = activities(log).into_iter();
+        known
+            .filter(|(id, _)| *id == event)
+            .map(|(_, activity)| activity.to_owned())
+            .collect()
+    };
+    let knocks = of_event(&protocol, "131");
+    let different: BTreeSet<&String> = knocks.iter().collect();
+    assert!(
+        knocks.len() > 2 && different.len() == knocks.len(),
+        "{knocks:?}"
+    );
+    // The listener's log was cleared in mid story.
+    let accepted = of_event(&listener, "1149");
+    assert!(!accepted.is_empty() && accepted.iter().all(|one| knocks.contains(one)));
+    let console = "{61a55000-55e5-1017-0000-000000000000}";
+    let remote: Vec<String> = of_event(&sessions, "21")
+        .into_iter()
+        .filter(|activity| activity != console)
+        .collect();
+    assert!(!remote.is_empty() && remote.iter().all(|one| knocks.contains(one)));
+}
+
+#[test]
+fn a_takeover_hands_the_client_of_one_session_to_another() {
+    let log = channel("W11", "Security.evtx");
+    let changes: Vec<&ExpectedRecord> = log
+        .iter()
+        .filter(|record| matches!(system(record, "EventID"), "4778" | "4779"))
+        .collect();
+    let [.., left, back] = changes.as_slice() else {
+        panic!("{changes:?}")
+    };
+    assert_eq!(
+        (system(left, "EventID"), system(back, "EventID")),
+        ("4779", "4778")
+    );
+    for shared in ["SessionName", "ClientName", "ClientAddress"] {
+        assert_eq!(field(left, shared), field(back, shared));
+    }
+    assert_ne!(field(left, "AccountName"), field(back, "AccountName"));
+}
+
+#[test]
+fn the_process_of_an_ssh_connection_writes_its_lines() {
+    let lines = channel("W11", "OpenSSH%4Operational.evtx");
+    let said: Vec<&str> = lines.iter().map(|line| field(line, "payload")).collect();
+    assert_eq!(
+        said,
+        [
+            "Accepted password for bob from 203.0.113.45 port 50201 ssh2",
+            "Starting session: shell on windows-pty for bob from 203.0.113.45 port 50201 id 0",
+            "Failed password for root from 203.0.113.46 port 56605 ssh2",
+            "Received disconnect from 203.0.113.45 port 50201:11: disconnected by user",
+            "Disconnected from user bob 203.0.113.45 port 50201",
+        ]
+    );
+    let security = channel("W11", "Security.evtx");
+    let logon = security
+        .iter()
+        .find(|record| system(record, "EventID") == "4624" && field(record, "LogonType") == "8");
+    let process = u64::from_str_radix(&field(logon.unwrap(), "ProcessId")[2..], 16);
+    assert_eq!(system(&lines[0], "Execution/ProcessID").parse(), process);
+}
+
+#[test]
+fn what_goes_out_and_through_is_told_as_windows_tells_it() {
+    let ids = |log: &str| -> Vec<String> {
+        let log = channel("W11", log);
+        log.iter()
+            .map(|record| system(record, "EventID").to_owned())
+            .collect()
+    };
+    let outbound = "Microsoft-Windows-TerminalServices-RDPClient%4Operational.evtx";
+    assert_eq!(ids(outbound), ["1024", "1029", "1102"]);
+    let gateway = "Microsoft-Windows-TerminalServices-Gateway%4Operational.evtx";
+    assert_eq!(ids(gateway), ["200", "302", "303"]);
+    let shells = channel("W11", "Microsoft-Windows-WinRM%4Operational.evtx");
+    assert_eq!(field(&shells[0], "DataItemName"), "shellId");
+    assert!(system(&shells[0], "Security/UserID").starts_with("S-1-5-21-"));
 }
 
 #[test]

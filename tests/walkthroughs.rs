@@ -46,12 +46,14 @@ const COLUMNS: &[&str] = &[
     "subject_logon_id",
     "boot",
     "logons",
+    "link",
 ];
 
 /// What a row holds besides its columns.
 const LISTS: &[&str] = &[
     "start_record",
     "end_record",
+    "source_record",
     "parent",
     "flags",
     "intervals",
@@ -112,6 +114,8 @@ fn walk(rows: &str, paths: &[&str]) {
             let wanted = session.get(*column).map_or(Value::Null, json);
             assert_eq!(row[column], wanted, "{at:?}: {column}");
         }
+        let source = place(&row["source_record"]);
+        assert_eq!(source.as_deref(), record("source_record"), "{at:?}");
         hold_lists(session, row, &found, &format!("{at:?}"));
     }
 }
@@ -141,7 +145,11 @@ fn hold_lists(session: &Table, row: &Value, found: &[Value], at: &str) {
         let channel = record["channel"].as_str().unwrap();
         let (id, event) = (&record["record_id"], &record["event_id"]);
         let role = record["role"].as_str().unwrap();
-        Value::from(format!("{}/{id} {event} {role}", short(channel)))
+        let joined = match (record["rule"].as_str(), &record["link"]) {
+            (Some(rule), link) => format!(" {rule} {link}"),
+            (None, _) => String::new(),
+        };
+        Value::from(format!("{}/{id} {event} {role}{joined}", short(channel)))
     });
     let records: Vec<Value> = records.collect();
     assert_eq!(records, list("records"), "{at}: records");
@@ -162,7 +170,9 @@ fn place(record: &Value) -> Option<String> {
 /// A channel's name without what most of them share.
 fn short(channel: &str) -> &str {
     let name = channel.trim_end_matches("/Operational");
-    name.trim_start_matches("Microsoft-Windows-TerminalServices-")
+    name.trim_start_matches("Microsoft-Windows-")
+        .trim_start_matches("TerminalServices-")
+        .trim_start_matches("RemoteDesktopServices-")
 }
 
 fn json(value: &Wanted) -> Value {

@@ -256,7 +256,12 @@ impl Texts {
             Slot::TargetState => more.target_state = small(),
             Slot::UptimeSeconds => more.uptime_seconds = value.number(),
             Slot::Bias => more.utc_offset_minutes = offset(value),
-            Slot::StandardBias => more.standard_offset_minutes = offset(value),
+            Slot::StandardBias => {
+                more.standard_offset_minutes = offset(value);
+                let text = value.text();
+                let zone = text.trim().split_once(' ').map(|(_, zone)| zone.trim());
+                more.object = zone.map(|zone| self.text(zone));
+            }
             Slot::ClientBias => {
                 more.client_bias_hours = signed(value).filter(|hours| hours.abs() <= 24);
             }

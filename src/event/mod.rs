@@ -381,6 +381,13 @@ impl Event {
         static NONE: LazyLock<Details> = LazyLock::new(Details::default);
         self.more.as_deref().unwrap_or(&NONE)
     }
+
+    /// The event about logons that could not be written (1108); `None` if the record names none, or one of another provider.
+    pub fn lost_audit_event(&self) -> Option<u16> {
+        let details = self.details();
+        let of_auditing = details.object.as_deref() == Some(security::AUDITING);
+        details.lost_event_id.filter(|_| of_auditing)
+    }
 }
 
 /// What only some events tell.
@@ -423,7 +430,8 @@ pub struct Details {
     pub stop_type: Option<Text>,
     /// 1108: the event that could not be written.
     pub lost_event_id: Option<u16>,
-    /// What it is about: a service, a task, a cleared log, a machine behind a gateway, a profile's folder.
+    /// What it is about: a service, a task, a cleared log, a machine behind a gateway, a profile's folder, a time zone
+    /// (6013, in the machine's language), the provider whose event could not be written (1108).
     pub object: Option<Text>,
     /// What a new service runs.
     pub command: Option<Text>,

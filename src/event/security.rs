@@ -7,7 +7,8 @@ use super::Action;
 use super::fields::{Entry, Slot, Table};
 use Slot::*;
 
-const AUDITING: &str = "Microsoft-Windows-Security-Auditing";
+/// The provider of audit records about logons.
+pub(super) const AUDITING: &str = "Microsoft-Windows-Security-Auditing";
 const EVENT_LOG: &str = "Microsoft-Windows-Eventlog";
 
 /// The channel of audit records.
@@ -114,8 +115,13 @@ const SERVICE: &[(&str, Slot)] = &[
 
 const TASK: &[(&str, Slot)] = &[("TaskName", Object)];
 
-/// The second layout holds no event ID.
-const LOST: &[(&str, Slot)] = &[("EventID", LostEventId), ("ErrorCode", Reason)];
+/// The event that could not be written counts only with its provider. In the other layout the code is an attribute, which is not
+/// read.
+const LOST: &[(&str, Slot)] = &[
+    ("EventID", LostEventId),
+    ("PublisherID", Object),
+    ("ErrorCode", Reason),
+];
 
 /// A window station's change of client.
 const WINDOW_STATION: &[(&str, Slot)] = &[

@@ -1,7 +1,8 @@
 //! One value of a row, with its type: what CSV writes as text and JSON as text, number, boolean, list or null.
 
 use crate::event::LogonId;
-use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use crate::session::Score;
+use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -23,6 +24,8 @@ pub enum Cell<'a> {
     Time(Time),
     /// A span, written in seconds with up to seven decimals.
     Seconds(Ticks),
+    /// How sure something is, from 0 to 1.
+    Score(Score),
     /// Several texts: an array in JSON, joined in CSV.
     List {
         /// The texts in order.
@@ -56,6 +59,7 @@ impl<'a> Cell<'a> {
             Cell::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
             Cell::Time(time) => Cow::Owned(time.to_string()),
             Cell::Seconds(ticks) => Cow::Owned(seconds(*ticks)),
+            Cell::Score(score) => Cow::Owned(score.to_string()),
             Cell::List { items, separator } => Cow::Owned(items.join(separator)),
         }
     }
@@ -70,8 +74,8 @@ impl Serialize for Cell<'_> {
             Cell::Signed(number) => serializer.serialize_i32(*number),
             Cell::Bool(yes) => serializer.serialize_bool(*yes),
             Cell::Time(time) => serializer.collect_str(time),
-            // A decimal number of ticks has no exact binary fraction: its digits are written as they are.
-            Cell::Seconds(ticks) => RawValue::from_string(seconds(*ticks))
+            // A decimal number has no exact binary fraction: its digits are written as they are.
+            Cell::Seconds(_) | Cell::Score(_) => RawValue::from_string(self.to_text().into())
                 .map_err(S::Error::custom)?
                 .serialize(serializer),
             Cell::List { items, .. } => serializer.collect_seq(items),
@@ -131,9 +135,21 @@ impl From<Time> for Cell<'_> {
     }
 }
 
+impl From<LocalTime> for Cell<'_> {
+    fn from(time: LocalTime) -> Self {
+        Cell::Text(Cow::Owned(time.to_string()))
+    }
+}
+
 impl From<LogonId> for Cell<'_> {
     fn from(id: LogonId) -> Self {
         Cell::Text(Cow::Owned(id.to_string()))
+    }
+}
+
+impl From<Score> for Cell<'_> {
+    fn from(score: Score) -> Self {
+        Cell::Score(score)
     }
 }
 
@@ -196,6 +212,7 @@ mod tests {
         assert_eq!(json(true.into()), "true");
         assert_eq!(json(LogonId(0x3e7).into()), "\"0x3e7\"");
         assert_eq!(json(Cell::status(Some(0xc000_006d))), "\"0xc000006d\"");
+        assert_eq!(json(Score::NAMED.into()), "0.8");
         assert_eq!(json(Cell::list(["a", "b"], ";")), "[\"a\",\"b\"]");
         assert_eq!(json(Cell::list([], ";")), "[]");
     }

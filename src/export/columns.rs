@@ -12,7 +12,8 @@ use crate::evidence::Skipped;
 use crate::filter::{event_class, state_at};
 use crate::log::LogAccount;
 use crate::session::{
-    Clear, ClockChange, Conflict, Coverage, Gap, Holding, Interval, Mark, Part, RecordRef, Session,
+    AuditLoss, Clear, ClockChange, Conflict, Coverage, CoveredBoot, Gap, Holding, Interval,
+    OffsetMark, Part, RecordRef, Session,
 };
 use crate::sid::Sid;
 use crate::summary::{Reason, Summary};
@@ -148,6 +149,11 @@ impl Row for TimelineEvent {
     fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
         EVENTS.iter()
     }
+
+    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+        let others = self.sources.get(1..).unwrap_or_default();
+        map.serialize_entry("also_in", &objects(view, others, FILES))
+    }
 }
 
 impl Row for Coverage {
@@ -164,9 +170,10 @@ impl Row for Coverage {
         map.serialize_entry("clears", &objects(view, &self.clears, CLEARS))?;
         let changes = objects(view, &self.clock_changes, CLOCK_CHANGES);
         map.serialize_entry("clock_changes", &changes)?;
-        map.serialize_entry("boots", &objects(view, &self.boots, MARKS))?;
-        let losses = objects(view, &self.audit_losses, MARKS);
+        map.serialize_entry("boots", &objects(view, &self.boots, BOOTS))?;
+        let losses = objects(view, &self.audit_losses, AUDIT_LOSSES);
         map.serialize_entry("audit_losses", &losses)?;
+        map.serialize_entry("utc_offsets", &objects(view, &self.offsets, UTC_OFFSETS))?;
         map.serialize_entry("conflicts", &objects(view, &self.conflicts, CONFLICTS))
     }
 }
@@ -228,9 +235,9 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("end_reason", "Why it ended.", |_, s| s.end.reason.name().into()),
     column("end_source", "`recorded`, `inferred` or `unknown`.", |_, s| s.end.source.name().into()),
     column("duration_seconds", "End less start, corrected for changes of the clock; empty if either is not known.", |_, s| s.duration.map(Cell::Seconds).into()),
-    column("active_seconds", "Duration less disconnected and locked time; desktop kinds only.", |_, s| s.active.map(Cell::Seconds).into()),
-    column("disconnected_seconds", "Time without a client; desktop kinds only.", |_, s| s.disconnected.map(Cell::Seconds).into()),
-    column("locked_seconds", "Time locked; desktop kinds only.", |_, s| s.locked.map(Cell::Seconds).into()),
+    column("active_seconds", "Duration less the disconnected and locked time that is recorded: it was in use no longer than that. Desktop kinds only.", |_, s| s.active.map(Cell::Seconds).into()),
+    column("disconnected_seconds", "Time without a client, of the intervals whose beginning is recorded; desktop kinds only.", |_, s| s.disconnected.map(Cell::Seconds).into()),
+    column("locked_seconds", "Time locked, of the intervals whose beginning is recorded; desktop kinds only.", |_, s| s.locked.map(Cell::Seconds).into()),
     column("source_address", "The network address that it came from, as recorded.", |_, s| text(&s.source_address)),
     column("source_port", "The port that it came from.", |_, s| s.source_port.into()),
     column("workstation", "The workstation name that the caller gave.", |_, s| text(&s.workstation)),
@@ -255,6 +262,10 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
     column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
+    column("source_record", "The record that `source_address` and `source_port` are from, where that is not the start's: another channel tells them, and the logon does not.", |view, s| view.record(s, s.source_record)),
+    column("link", "How sure it is that what other channels tell belongs to this session, 1 at most: the lowest score among its records; empty if no record had to be joined.", |_, s| s.link().into()),
+    column("start_local", "`start` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.start_local.into()),
+    column("end_local", "`end` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.end_local.into()),
 ];
 
 /// Only where a time was asked about.
@@ -335,9 +346,15 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("standard_offset_minutes", "The same without daylight saving.", |_, e| e.event.details().standard_offset_minutes.into()),
     column("client_bias_hours", "Hours between UTC and the client's time, as recorded.", |_, e| e.event.details().client_bias_hours.into()),
     column("lost_event_id", "The event that could not be written.", |_, e| e.event.details().lost_event_id.into()),
-    column("object", "What it is about: a service, a task, a cleared log, a profile's folder.", |_, e| text(&e.event.details().object)),
+    column("object", "What it is about: a service, a task, a cleared log, a profile's folder, a time zone, the provider of a lost event.", |_, e| text(&e.event.details().object)),
     column("command", "What a new service runs.", |_, e| text(&e.event.details().command)),
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
+];
+
+/// The other logs that hold the record.
+#[rustfmt::skip]
+pub static FILES: &[Column<LogIndex>] = &[
+    column("file", "The log.", |view, log| view.file(*log).into()),
 ];
 
 /// States of a session other than in use, in order.
@@ -369,6 +386,8 @@ pub static RECORDS: &[Column<RecordRef>] = &[
     column("event_id", "Its event ID.", |_, r| r.event_id.into()),
     column("time", "Its time.", |_, r| r.time.into()),
     column("role", "What it proves about the session.", |_, r| r.role.name().into()),
+    column("rule", "What joins it to the session, where it does not name its Logon ID.", |_, r| r.link.map(|link| link.rule.name()).into()),
+    column("link", "How sure that is: 1 by an identifier that is given once, or by SID and session number; 0.9 by name or SID at the moment of a change that is audited too; 0.8 by a name that only one session fits; 0.4 where several fit and the nearest in time was taken.", |_, r| r.link.map(|link| link.score).into()),
 ];
 
 /// A row a channel of a machine.
@@ -389,16 +408,19 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("missing_records", "How many records those gaps hide.", |_, c| c.missing().into()),
     column("left_out_records", "Numbers that exported or forwarded logs leave out between their first and last records: a filter, no loss.", |_, c| c.left_out.into()),
     column("wrapped", "Whether the oldest records are not there (overwritten, as a rule): the numbers do not begin at 1 and no clear says why.", |_, c| c.wrapped.into()),
-    column("clear_count", "How often the log was cleared, as far as records say so.", |_, c| count(&c.clears)),
+    column("clear_count", "How often the log was cleared, as far as records of any channel say so.", |_, c| c.own_clears().into()),
     column("clock_change_count", "Changes of the clock that it records.", |_, c| count(&c.clock_changes)),
     column("clock_step_count", "Those by a second or more.", |_, c| (c.clock_steps().count() as u64).into()),
-    column("boot_count", "Boots that it records.", |_, c| count(&c.boots)),
+    column("boot_count", "Boots that it records.", |_, c| c.recorded_boots().into()),
     column("audit_loss_count", "Records in which Windows says that audit events were lost (1101, 1108).", |_, c| count(&c.audit_losses)),
-    column("conflict_count", "Records that two logs hold with different contents; the first log's was used.", |_, c| count(&c.conflicts)),
+    column("conflict_count", "Records that two logs hold with different contents, as far as those are read; the first log's was used.", |_, c| count(&c.conflicts)),
     column("records_damaged", "Records of its logs that could not be decoded, of whichever channel they were.", |view, c| of_logs(view, c, |l| l.account.damaged).into()),
     column("checksum_failures", "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
     column("logs_cut", "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
     column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
+    column("lost_boot_count", "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
+    column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
+    column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().map(|offset| offset.to_string()).into()),
     column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
 ];
 
@@ -450,7 +472,9 @@ pub static GAPS: &[Column<Gap>] = &[
 /// When a log was cleared, in order.
 #[rustfmt::skip]
 pub static CLEARS: &[Column<Clear>] = &[
+    column("cleared", "The channel that was cleared. Clears that System records of channels without a row stand with System, and are not in its `clear_count`.", |_, c| (&*c.cleared).into()),
     column("time", "When it was cleared.", |_, c| c.record.time.into()),
+    column("channel", "The channel of the record that says so.", |_, c| (&*c.channel).into()),
     column("event_id", "The event ID of the record that says so.", |_, c| c.record.event_id.into()),
     column("record_id", "Its EventRecordID.", |_, c| c.record.record_id.into()),
     column("by_name", "The account that did it.", |_, c| text(&c.by.name)),
@@ -471,17 +495,47 @@ pub static CLOCK_CHANGES: &[Column<ClockChange>] = &[
     column("by_domain", "Its domain.", |_, c| text(&c.by.domain)),
     column("by_sid", "Its security identifier.", |_, c| sid(&c.by.sid)),
     column("process_name", "The path of the process that did it.", |_, c| text(&c.process)),
+    column("reason", "Why, by Kernel-General 1: 1 somebody set it, 2 it was read anew from the hardware, as after sleep, 3 the time zone was set; null in 4616.", |_, c| c.reason.into()),
 ];
 
-/// Records that mark a boot or a loss, in order.
+/// Runs of Windows, in order.
 #[rustfmt::skip]
-pub static MARKS: &[Column<Mark>] = &[
-    column("time", "Its time.", |_, m| m.time.into()),
-    column("event_id", "Its event ID.", |_, m| m.event_id.into()),
-    column("record_id", "Its EventRecordID.", |_, m| m.record_id.into()),
+pub static BOOTS: &[Column<CoveredBoot>] = &[
+    column("start", "When it began, by whichever channel tells; null if none does.", |_, b| b.start.into()),
+    column("start_source", "`recorded`, `inferred` if only other records show it, or `before-log` if it ran already when the channel begins.", |_, b| b.start_source.name().into()),
+    column("time", "The time of the channel's record that says so; of an inferred one the first record that is of it.", |_, b| b.record.as_ref().map(|m| m.time).into()),
+    column("event_id", "Its event ID.", |_, b| b.record.as_ref().map(|m| m.event_id).into()),
+    column("record_id", "Its EventRecordID.", |_, b| b.record.as_ref().map(|m| m.record_id).into()),
+    column("untold_before", "How many boots just before it left no record, by Windows' own count (Kernel-Boot 20).", |_, b| b.untold_before.into()),
+    column("end_reason", "How it ended: `shutdown`, `crash`, `unclean`, `lost-boot`; `log-ends` if it had not.", |_, b| b.end_reason.name().into()),
+    column("end_channel", "The channel of the record that tells.", |_, b| b.end_record.as_ref().map(|(channel, _)| &**channel).into()),
+    column("end_time", "Its time: of a clean stop the end; else a later boot's.", |_, b| b.end_record.as_ref().map(|(_, m)| m.time).into()),
+    column("end_event_id", "Its event ID.", |_, b| b.end_record.as_ref().map(|(_, m)| m.event_id).into()),
+    column("end_record_id", "Its EventRecordID.", |_, b| b.end_record.as_ref().map(|(_, m)| m.record_id).into()),
 ];
 
-/// Records that two logs hold with different contents, in order.
+/// Where Windows says that it lost audit events, in order.
+#[rustfmt::skip]
+pub static AUDIT_LOSSES: &[Column<AuditLoss>] = &[
+    column("time", "The time of the record.", |_, l| l.record.time.into()),
+    column("event_id", "Its event ID: 1101 when Windows stopped, 1108 of one event.", |_, l| l.record.event_id.into()),
+    column("record_id", "Its EventRecordID.", |_, l| l.record.record_id.into()),
+    column("lost_event_id", "The audit event about logons that was lost; null if not named.", |_, l| l.event_id.into()),
+];
+
+/// The records that tell something new about the machine's local time, in order; System only.
+#[rustfmt::skip]
+pub static UTC_OFFSETS: &[Column<OffsetMark>] = &[
+    column("time", "The time of the record.", |_, o| o.record.time.into()),
+    column("event_id", "Its event ID: 24 of Kernel-General, 6013 of EventLog.", |_, o| o.record.event_id.into()),
+    column("record_id", "Its EventRecordID.", |_, o| o.record.record_id.into()),
+    column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.map(|offset| offset.to_string()).into()),
+    column("source", "`recorded`; `inferred` from the hour of a daily 6013, which is written at noon, or from the zone UTC, which has no daylight saving; `unknown`.", |_, o| o.source.name().into()),
+    column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.map(|offset| offset.to_string()).into()),
+    column("zone", "The zone's name, in the machine's language.", |_, o| text(&o.zone)),
+];
+
+/// Records that two logs hold with different contents, as far as those are read, in order.
 #[rustfmt::skip]
 pub static CONFLICTS: &[Column<Conflict>] = &[
     column("record_id", "Its EventRecordID.", |_, c| c.record_id.into()),
@@ -493,7 +547,7 @@ pub static CONFLICTS: &[Column<Conflict>] = &[
 /// A row a machine, account and kind of logon.
 #[rustfmt::skip]
 pub static SUMMARY: &[Column<Summary>] = &[
-    column("host", "The machine's latest name; machines of one name share their rows.", |_, s| (&*s.host).into()),
+    column("host", "The machine's latest name; machines of one name have rows of their own.", |_, s| (&*s.host).into()),
     column("account_name", "The account's latest name, exactly as recorded.", |_, s| text(&s.account.name)),
     column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
     column("account_sid", "The account's security identifier: what accounts are joined by; where no record tells it, by name and domain.", |_, s| sid(&s.account.sid)),

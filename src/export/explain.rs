@@ -5,18 +5,20 @@
 //! of the bounds.
 
 use super::columns::View;
-use super::messages::counted;
+use super::said::{meaning, said};
 use super::table::{account, spoken};
 use super::text::{visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Action, LogIndex, LogonType, Text};
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, Interval, Kind, Part, PartReason, RecordRef, Role,
-    Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, Interactivity, Interval, Kind, LinkRule, Part,
+    PartReason, RecordRef, Role, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Session, StartSource,
+    State,
 };
 use crate::sid::AccountClass;
-use crate::time::{TICKS_PER_SECOND, Time};
-use std::collections::HashMap;
+use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 
 /// Stories are never wrapped narrower.
@@ -50,10 +52,12 @@ pub fn explain<'a>(
     story.end().iter().for_each(|line| page.line(1, line));
     story.records(&mut page);
     story.parts(&mut page);
+    story.links(&mut page);
     story.intervals(&mut page);
     story.relatives(&mut page);
     story.flags(&mut page);
     page.list("What is not known", &story.unknown());
+    page.list("What the logs cover", &story.covered());
     out.write_all(page.text.as_bytes())
 }
 
@@ -143,8 +147,7 @@ impl<'v, 'a> Story<'v, 'a> {
             let key = (row.event.log, &*row.event.channel, row.event.record_id);
             wanted.contains_key(&key).then_some((key, row))
         });
-        let of_machine =
-            |c: &&Coverage| c.host == session.host && c.host_aliases == session.host_aliases;
+        let of_machine = |coverage: &&Coverage| coverage.machine == session.machine;
         Story {
             view,
             session,
@@ -216,6 +219,8 @@ impl<'v, 'a> Story<'v, 'a> {
             s.workstation
                 .as_deref()
                 .map(|name| format!("workstation {name}")),
+            self.record(s.source_record)
+                .map(|record| format!("as {} tells", named(record))),
         ];
         line_of(page, "From", from);
         let process = s
@@ -259,6 +264,7 @@ impl<'v, 'a> Story<'v, 'a> {
         }
         let Some(logon_type) = s.logon_type else {
             return match s.kind {
+                Kind::Unknown if s.interactivity == Interactivity::Interactive => "the logon itself is not in the evidence; a later record tells that somebody was at its desktop, but not where".to_owned(),
                 Kind::Unknown => "the logon itself is not in the evidence, and nothing else tells".to_owned(),
                 _ => "the logon itself is not in the evidence; what came later tells: the SID, the type in its logoff, or that it had a desktop".to_owned(),
             };
@@ -303,18 +309,19 @@ impl<'v, 'a> Story<'v, 'a> {
     fn start(&self) -> String {
         let s = self.session;
         let record = self.record(s.start_record).map(named);
+        let local = by_local_time(s.start_local);
         match (s.start.time, s.start.source) {
             (Some(time), StartSource::Recorded) => {
-                format!("{time}, recorded: {}.", record.unwrap_or_default())
+                format!("{time}{local}, recorded: {}.", record.unwrap_or_default())
             }
             (Some(time), _) if s.is_standing() => format!(
-                "{time}, inferred: it exists from the beginning of its boot; this is {}.",
+                "{time}{local}, inferred: it exists from the beginning of its boot; this is {}.",
                 record.map_or_else(
                     || "when that began".to_owned(),
                     |record| format!("the first logon that shows it, {record}")
                 )
             ),
-            (Some(time), _) => format!("{time}, inferred{}.", self.seen_at(time)),
+            (Some(time), _) => format!("{time}{local}, inferred{}.", self.seen_at(time)),
             (None, _) => {
                 let max = s.start.max.map_or_else(String::new, |max| {
                     format!(
@@ -357,21 +364,17 @@ impl<'v, 'a> Story<'v, 'a> {
         lines.push(match (end.time(), end.min, end.max) {
             (Some(time), ..) => {
                 let record = record.map(|record| format!(": {}", named(record)));
-                format!("{time}, {how}{}.", record.unwrap_or_default())
+                let local = by_local_time(s.end_local);
+                format!("{time}{local}, {how}{}.", record.unwrap_or_default())
             }
-            (None, Some(min), Some(max)) => format!(
-                "Between {min}{} and {max}{}, {how}.",
-                self.bound(min, self.last_sign()),
-                self.bound(max, "what came after it")
-            ),
-            (None, Some(min), None) => format!("Not before {min}{}; {how}.", self.bound(min, self.last_sign())),
-            (None, None, Some(max)) => format!(
-                "Not after {max}{}; nothing bounds it from below, since the clock was set back in between; {how}.",
-                self.bound(max, "what came after it")
-            ),
-            (None, None, None) => "Not known.".to_owned(),
+            (None, Some(min), Some(max)) => format!("Between {min} and {max}, {how}."),
+            (None, None, Some(max)) => format!("By {max}, {how}."),
+            (None, _, None) => "Not known.".to_owned(),
         });
         lines.push(format!("Why: {}: {}", end.reason, self.why_end()));
+        if end.time().is_none() {
+            lines.extend([self.why_not_before(), self.why_not_after()]);
+        }
         if let Some(closed) = s.token_closed {
             lines.push(format!(
                 "The last token closed at {closed}{}: the session was left before that.",
@@ -381,8 +384,13 @@ impl<'v, 'a> Story<'v, 'a> {
             lines.push("No record tells when its last token closed.".to_owned());
         }
         if let Some(duration) = s.duration {
+            let at_most = match s.intervals.iter().any(|interval| interval.from.is_none()) {
+                true => "at most ",
+                false => "",
+            };
             let parts = [
-                s.active.map(|ticks| format!("in use {}", spoken(ticks))),
+                s.active
+                    .map(|ticks| format!("in use {at_most}{}", spoken(ticks))),
                 s.disconnected
                     .filter(|&ticks| ticks > 0)
                     .map(|ticks| format!("disconnected {}", spoken(ticks))),
@@ -404,23 +412,50 @@ impl<'v, 'a> Story<'v, 'a> {
         lines
     }
 
-    /// What the earliest end is where it is no record of the session's own.
-    fn last_sign(&self) -> &'static str {
-        match self.session.end.reason {
+    /// What proves that it did not end earlier.
+    fn why_not_before(&self) -> String {
+        let s = self.session;
+        let Some(min) = s.end.min else {
+            return "Nothing bounds it from below: the clock was set back in between.".to_owned();
+        };
+        let own = self.seen_at(min);
+        let why = match s.end.reason {
+            _ if !own.is_empty() => format!("its last sign of life{own}"),
+            EndReason::LogEnds => "the last record of its machine".to_owned(),
             EndReason::Crash | EndReason::Unclean | EndReason::LostBoot => {
-                "the last record of its boot"
+                "the last that is known of its boot: a record of any channel, or the time that Windows noted (6008)".to_owned()
             }
-            EndReason::LogEnds => "the last record of its machine",
-            _ => "the last sign of it",
-        }
+            _ => "the last that is known of it".to_owned(),
+        };
+        let lost = match s.flags.contains(&Flag::SpansGap) && !own.is_empty() {
+            true => "; records after that are missing, and its end may be among them",
+            false => "",
+        };
+        format!("Not before {min}: {why}{lost}.")
     }
 
-    /// What a bound of the end is: a record of the session, else `otherwise`.
-    fn bound(&self, time: Time, otherwise: &str) -> String {
-        match self.seen_at(time) {
-            none if none.is_empty() => format!(" ({otherwise})"),
-            record => record,
-        }
+    /// What proves that it did not end later.
+    fn why_not_after(&self) -> String {
+        let s = self.session;
+        let Some(max) = s.end.max else {
+            let last = self.coverage.iter().max_by_key(|coverage| coverage.last.1);
+            let last = last.map(|coverage| {
+                let (record, time) = coverage.last;
+                format!(
+                    ": the evidence of its machine ends with record {record} of {}, {time}",
+                    coverage.channel
+                )
+            });
+            return format!("Nothing tells that it ended{}.", last.unwrap_or_default());
+        };
+        let why = match s.end.reason {
+            EndReason::Shutdown => "by then Windows had stopped",
+            EndReason::LostBoot => "by then the records are those of another boot",
+            _ => {
+                "by then Windows had started again, by the earliest of its first records or its own account"
+            }
+        };
+        format!("Not after {max}: {why}{}.", self.seen_at(max))
     }
 
     fn why_end(&self) -> String {
@@ -436,7 +471,12 @@ impl<'v, 'a> Story<'v, 'a> {
             .unwrap_or_default();
         match s.end.reason {
             EndReason::UserLogoff if is_inferred => {
-                "the person at the desktop that it belongs to logged off, and what was asked for there does not outlive that.".to_owned()
+                let ended = self.record(s.end_record).map(|record| record.event_id);
+                match ended {
+                    Some(1108) => "a logoff that somebody asked for happened then and could not be written; this was the only desktop session open.",
+                    _ if s.flags.contains(&Flag::Twin) => "the person logged off from what is probably the other half of this logon.",
+                    _ => "the person at the desktop that it belongs to logged off, and what was asked for there does not outlive that.",
+                }.to_owned()
             }
             EndReason::UserLogoff => "the person asked to log off.".to_owned(),
             EndReason::Logoff => "the last token closed; no record tells that a person asked for it.".to_owned(),
@@ -462,80 +502,193 @@ impl<'v, 'a> Story<'v, 'a> {
     fn records(&self, page: &mut Page) {
         let s = self.session;
         page.heading(&format!("The records it rests on: {}", s.records.len()));
-        let mut place = None;
-        for (index, record) in s.records.iter().enumerate() {
-            if place != Some((record.log, &record.channel)) {
-                let file = self.view.file(record.log).unwrap_or_default();
-                page.line(1, &format!("{}, channel {}:", file, record.channel));
-                place = Some((record.log, &record.channel));
-            }
+        let common = self.sources();
+        for index in self.in_time() {
+            let Some(record) = s.records.get(index) else {
+                continue;
+            };
             let event = self.event(record);
             page.line(
-                2,
+                1,
                 &format!(
-                    "{}  event {}  record {}  {}",
+                    "{}  {} {}  record {}  {}",
                     record.time,
+                    short(&record.channel),
                     record.event_id,
                     record.record_id,
                     self.what(index, record, event)
                 ),
             );
-            let copies = event.map_or(0, |event| event.sources.len().saturating_sub(1));
-            if copies > 0 {
-                page.line(
-                    3,
-                    &format!("also in {}", counted(copies as u64, "other log")),
-                );
+            let copies = self.copies(record);
+            match copies.is_empty() {
+                _ if event.is_none() => {}
+                _ if common.contains(&(&record.channel, record.log, copies.clone())) => {}
+                true => page.line(2, "in no other log"),
+                false => page.line(2, &format!("also in {}", copies.join(", "))),
             }
         }
+        for (channel, log, copies) in common {
+            let file = self.view.file(log).unwrap_or_default();
+            let copies = match copies.is_empty() {
+                true => String::new(),
+                false => format!("; its records are also in {}", copies.join(", ")),
+            };
+            page.line(
+                1,
+                &format!("{} is read from {file}{copies}", short(channel)),
+            );
+        }
+    }
+
+    /// The channels and logs of the records, each with the other logs that hold its first record.
+    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> {
+        let mut sources: Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> = Vec::new();
+        for record in &self.session.records {
+            let known = |source: &(&Text, LogIndex, Vec<Cow<'_, str>>)| {
+                *source.0 == record.channel && source.1 == record.log
+            };
+            if !sources.iter().any(known) {
+                sources.push((&record.channel, record.log, self.copies(record)));
+            }
+        }
+        sources
+    }
+
+    /// The other logs that hold a record.
+    fn copies(&self, record: &RecordRef) -> Vec<Cow<'a, str>> {
+        let sources = self.event(record).map(|event| event.sources.iter());
+        let others = sources
+            .into_iter()
+            .flatten()
+            .filter(|log| **log != record.log);
+        others.filter_map(|log| self.view.file(*log)).collect()
+    }
+
+    /// The records in order of time; those of one channel in their own order, whatever the clock says.
+    fn in_time(&self) -> Vec<usize> {
+        let records = &self.session.records;
+        let mut channels: Vec<VecDeque<usize>> = Vec::new();
+        for (index, record) in records.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|before| records.get(before));
+            match channels.last_mut() {
+                Some(channel) if before.is_some_and(|b| b.channel == record.channel) => {
+                    channel.push_back(index)
+                }
+                _ => channels.push([index].into()),
+            }
+        }
+        let mut ordered = Vec::with_capacity(records.len());
+        let next = |channel: &VecDeque<usize>| {
+            let index = channel.front()?;
+            Some((records.get(*index)?.time, *index))
+        };
+        while let Some(first) = channels
+            .iter_mut()
+            .filter(|channel| !channel.is_empty())
+            .min_by_key(|channel| next(channel))
+        {
+            ordered.extend(first.pop_front());
+        }
+        ordered
     }
 
     /// What a record says and what that changed.
     fn what(&self, index: usize, record: &RecordRef, event: Option<&TimelineEvent>) -> String {
         let s = self.session;
         // What is written while Windows starts is not on the timeline.
-        let is_starting = STARTING_UP.contains(&record.event_id);
-        let starting = Some(Action::StartingUp).filter(|_| is_starting);
-        let said = event
-            .map(|row| row.event.action)
-            .or(starting)
-            .map(|action| {
-                let meaning = action.meaning();
-                let meaning = meaning.split_once(": ").map_or(meaning, |(_, said)| said);
-                format!("{} ", sentence(&capital(meaning)))
-            });
-        let said = said.unwrap_or_default();
+        let is_starting = record.role == Role::Boot && STARTING_UP.contains(&record.event_id);
+        let told = match event {
+            Some(row) => said(row),
+            None if is_starting => format!("{}.", meaning(Action::StartingUp)),
+            None => String::new(),
+        };
         let id = event.and_then(|row| row.event.logon_id);
         let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
-        let id = id.map(|id| format!(" {id}")).unwrap_or_default();
+        let named = id.map(|id| format!("Logon ID {id}"));
+        let named = named.as_deref();
         let changed = match record.role {
-            Role::Start => format!("This starts the session, Logon ID{id}."),
-            Role::Part => match part.map(|part| part.reason) {
-                Some(reason) => format!("Logon ID{id} is a part of the session: {reason}."),
-                None => format!("Logon ID{id} is a part of the session."),
+            Role::Start if s.start_record == Some(index) => match named {
+                Some(id) => format!("This starts the session, {id}."),
+                None => "This starts the session.".to_owned(),
             },
-            Role::End if s.end_record == Some(index) => "This ends the session.".to_owned(),
-            Role::End => match part.map(|part| part.reason) {
-                Some(PartReason::Logon) | None => format!("Logon ID{id} closes."),
-                Some(reason) => format!("The part with Logon ID{id} ({reason}) closes."),
+            Role::Start => format!("The same start{}.", self.apart(s.start_record, record)),
+            Role::Part => {
+                let reason = part.map(|part| format!(": {}", part.reason));
+                let id = named.unwrap_or("Another Logon ID");
+                format!(
+                    "{id} is a part of the session{}.",
+                    reason.unwrap_or_default()
+                )
+            }
+            Role::End | Role::Boot if s.end_record == Some(index) => {
+                "This ends the session.".to_owned()
+            }
+            Role::End => match (part.map(|part| part.reason), named) {
+                (Some(PartReason::Logon) | None, Some(id)) => format!("{id} closes."),
+                (Some(reason), Some(id)) => format!("The part with {id} ({reason}) closes."),
+                (_, None) => match self.apart(s.end_record, record) {
+                    apart if apart.is_empty() => "A part of it closes.".to_owned(),
+                    apart => format!("The same end{apart}."),
+                },
             },
             Role::State => self.state_changed(record.time),
-            Role::Privileges => format!("It tells what Logon ID{id} may do."),
+            Role::Privileges => {
+                format!("It tells what {} may do.", named.unwrap_or("the session"))
+            }
             Role::Use => "It shows the session in use.".to_owned(),
             Role::Credentials => "The credentials of this session were given here.".to_owned(),
-            Role::Failure => {
-                "A logon of the account was refused here: the first or the last of those before it."
-                    .to_owned()
+            Role::Connection => {
+                "It is of the connection by which the session was reached.".to_owned()
             }
-            Role::Boot if s.end_record == Some(index) => "This ends the session.".to_owned(),
+            Role::Failure => self.refused(index),
             Role::Boot => "It tells how the boot that the session belongs to ended.".to_owned(),
         };
-        let from = event.and_then(|row| row.event.source_address.as_deref());
-        let from = from.filter(|_| matches!(record.role, Role::Part | Role::State));
-        let from = from
-            .map(|address| format!(" From {address}."))
+        let touches = part.is_none_or(|part| part.reason != PartReason::UacTwin);
+        let event = event.map(|row| &row.event);
+        let event = event.filter(|_| record.role == Role::Part && touches);
+        let from = event
+            .and_then(|event| Some((event.source_address.as_deref()?, event.source_port)))
+            .map(|(address, port)| match port.filter(|&port| port > 0) {
+                Some(port) => format!(" From {address}, port {port}."),
+                None => format!(" From {address}."),
+            })
             .unwrap_or_default();
-        format!("{said}{changed}{from}")
+        let joined = record
+            .link
+            .map(|link| format!(" Joined by {}, {}.", link.rule, link.score))
+            .unwrap_or_default();
+        format!("{told} {changed}{from}{joined}")
+            .trim_start()
+            .to_owned()
+    }
+
+    /// How long before or after one of the session's records another channel told the same.
+    fn apart(&self, own: Option<usize>, record: &RecordRef) -> String {
+        let own = self.record(own).filter(|own| own.channel != record.channel);
+        let Some(apart) = own.map(|own| record.time.since(own.time)) else {
+            return String::new();
+        };
+        let order = if apart < 0 { "before" } else { "after" };
+        format!(
+            ", told by another channel {} {order} it",
+            seconds(apart.saturating_abs())
+        )
+    }
+
+    /// Which of the refused logons before it a record is.
+    fn refused(&self, index: usize) -> String {
+        let count = self.session.failures_before.unwrap_or(1);
+        let mut refused = self.session.records.iter();
+        let is_first = refused.position(|record| record.role == Role::Failure) == Some(index);
+        match (count, is_first) {
+            (1, _) => "The only refused logon of the account just before it.".to_owned(),
+            (_, true) => {
+                format!("The first of {count} refused logons of the account just before it.")
+            }
+            (_, false) => {
+                format!("The last of {count} refused logons of the account just before it.")
+            }
+        }
     }
 
     /// What state begins or ends at a moment.
@@ -558,7 +711,7 @@ impl<'v, 'a> Story<'v, 'a> {
             }
         }
         match told.is_empty() {
-            true => "It concerns the session's state and changes nothing.".to_owned(),
+            true => "Another record tells of the same change.".to_owned(),
             false => told.join(" "),
         }
     }
@@ -630,6 +783,24 @@ impl<'v, 'a> Story<'v, 'a> {
         }
     }
 
+    /// The rules by which records that name no Logon ID were joined.
+    fn links(&self, page: &mut Page) {
+        let links = self.session.records.iter().filter_map(|record| record.link);
+        let mut rules: Vec<LinkRule> = links.map(|link| link.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let mut lines: Vec<String> = rules
+            .into_iter()
+            .map(|rule| format!("{rule}: {}", sentence(rule.meaning())))
+            .collect();
+        if let Some(score) = self.session.link() {
+            lines.push(format!(
+                "The least sure of them scores {score}; 1 is an identifier that is given once, 0.4 the nearest of several."
+            ));
+        }
+        page.list("How records of other channels were joined", &lines);
+    }
+
     fn intervals(&self, page: &mut Page) {
         let lines: Vec<String> = self.session.intervals.iter().map(interval).collect();
         page.list("When it was not in use", &lines);
@@ -644,8 +815,12 @@ impl<'v, 'a> Story<'v, 'a> {
                 (None, Some(max)) => format!("there by {max}"),
                 (None, None) => "from an unknown time".to_owned(),
             };
+            let nla = match session.flags.contains(&Flag::Nla) {
+                true => ", the pre-authentication of a Remote Desktop logon",
+                false => "",
+            };
             format!(
-                "{} {} {}, {start}",
+                "{} {} {}, {start}{nla}",
                 session.id,
                 session.kind,
                 account(&session.account)
@@ -672,103 +847,230 @@ impl<'v, 'a> Story<'v, 'a> {
                 Flag::ClockChanged => self.clock_changes(&mut lines),
                 Flag::SpansClear => self.clears(&mut lines),
                 Flag::SpansGap => self.gaps(&mut lines),
+                Flag::Conflict => self.conflicts(&mut lines),
+                Flag::AtShutdown => self.stop_requests(&mut lines),
                 _ => {}
             }
         }
         page.list("What an examiner should know", &lines);
     }
 
-    /// The record numbers of a channel that the session reaches over.
-    fn reach(&self, channel: &Text) -> Option<(u64, u64)> {
-        let own = || {
-            self.session
-                .records
-                .iter()
-                .filter(|record| record.channel == *channel)
+    /// Whether a record of a channel lies inside the session, by its number where records of the session bound that, else by
+    /// its time; so one without a number of its own.
+    fn is_inside(&self, channel: &Text, record: Option<u64>, time: Time) -> bool {
+        let s = self.session;
+        let own = |index: Option<usize>| self.record(index).filter(|own| own.channel == *channel);
+        // Before the first record that shows it, everything can touch it.
+        let begins = match (own(s.start_record).zip(record), s.start.time) {
+            (Some((start, record)), _) => start.record_id <= record,
+            (None, Some(start)) => start <= time,
+            (None, None) => true,
         };
-        let first = own().map(|record| record.record_id).min()?;
-        let last = own().map(|record| record.record_id).max()?;
-        // Before the first record that shows it, and after the last, everything can touch it.
-        let begins = if self.session.start.time.is_some() {
-            first
-        } else {
-            0
+        let boot = s
+            .records
+            .iter()
+            .find(|r| r.role == Role::Boot && r.channel == *channel);
+        let ends = match (own(s.end_record).or(boot).zip(record), s.end.max) {
+            (Some((end, record)), _) => record <= end.record_id,
+            (None, Some(end)) => time <= end,
+            (None, None) => true,
         };
-        let is_bounded = self.session.end_record.is_some()
+        begins && ends
+    }
+
+    /// Whether what happened to a channel concerns the session.
+    fn rests_on(&self, channel: &str) -> bool {
+        let is_desktop = self.session.kind.is_desktop() && short(channel) == LOCAL_SESSION_MANAGER;
+        is_desktop
             || self
                 .session
                 .records
                 .iter()
-                .any(|record| record.role == Role::Boot);
-        Some((begins, if is_bounded { last } else { u64::MAX }))
+                .any(|record| *record.channel == *channel)
     }
 
+    /// Tells what happened inside the session to the channels that it rests on.
     fn within<T>(
         &self,
         lines: &mut Vec<String>,
-        list: impl Fn(&'a Coverage) -> Vec<(u64, T)>,
+        list: impl Fn(&'a Coverage) -> Vec<(Option<u64>, Time, T)>,
         told: impl Fn(&T) -> String,
     ) {
-        for coverage in &self.coverage {
-            let Some((first, last)) = self.reach(&coverage.channel) else {
-                continue;
-            };
+        for coverage in self.coverage.iter().filter(|c| self.rests_on(&c.channel)) {
             let listed = list(coverage).into_iter();
-            let mut inside = listed.filter(|(record, _)| (first..=last).contains(record));
-            lines.extend(
-                inside
-                    .by_ref()
-                    .take(TOLD)
-                    .map(|(_, one)| format!("  {}", told(&one))),
-            );
+            let mut inside = listed
+                .filter(|(record, time, _)| self.is_inside(&coverage.channel, *record, *time));
+            let first = inside.by_ref().take(TOLD);
+            let channel = short(&coverage.channel);
+            lines.extend(first.map(|(.., one)| format!("  {channel}: {}", told(&one))));
             more(lines, inside.count());
         }
     }
 
     fn clock_changes(&self, lines: &mut Vec<String>) {
-        let list = |c: &'a Coverage| {
-            c.clock_steps()
-                .map(|step| (step.record.record_id, step))
-                .collect()
-        };
-        self.within(lines, list, |change| {
-            let step = match change.step() {
-                Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
-                Some(step) => format!("forward by {}", spoken(step)),
-                None => "by an unknown amount".to_owned(),
-            };
-            format!(
-                "set {step} at record {}, {}",
-                change.record.record_id, change.record.time
-            )
-        });
+        // Security and System tell of the same changes: one is enough.
+        for channel in ["Security", "System"] {
+            let rows = self.coverage.iter().filter(|c| *c.channel == *channel);
+            let mut steps = rows.flat_map(|c| c.clock_steps()).filter(|step| {
+                let mark = &step.record;
+                self.is_inside(&channel.into(), Some(mark.record_id), mark.time)
+            });
+            let told = steps.by_ref().take(TOLD).map(|change| {
+                let step = match change.step() {
+                    Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
+                    Some(step) => format!("forward by {}", spoken(step)),
+                    None => "by an unknown amount".to_owned(),
+                };
+                let mark = &change.record;
+                format!(
+                    "  {channel}: set {step} at record {}, {}",
+                    mark.record_id, mark.time
+                )
+            });
+            let told: Vec<String> = told.collect();
+            if !told.is_empty() {
+                lines.extend(told);
+                more(lines, steps.count());
+                return;
+            }
+        }
     }
 
     fn clears(&self, lines: &mut Vec<String>) {
         let list = |c: &'a Coverage| {
-            c.clears
-                .iter()
-                .map(|clear| (clear.record.record_id, clear))
-                .collect()
+            let own = c.clears.iter().filter(|clear| clear.cleared == c.channel);
+            let told = own.map(|clear| {
+                let number = Some(clear.record.record_id).filter(|_| clear.channel == c.channel);
+                (number, clear.record.time, clear)
+            });
+            told.collect()
         };
         self.within(lines, list, |clear| {
             let by = Some(account(&clear.by)).filter(|by| !by.is_empty());
             let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
             format!(
-                "cleared{by} at record {}, {}",
-                clear.record.record_id, clear.record.time
+                "cleared{by} at record {} of {}, {}",
+                clear.record.record_id,
+                short(&clear.channel),
+                clear.record.time
             )
         });
     }
 
     fn gaps(&self, lines: &mut Vec<String>) {
-        let list = |c: &'a Coverage| c.gaps.iter().map(|gap| (gap.first, gap)).collect();
+        let list = |c: &'a Coverage| {
+            let gaps = c.gaps.iter().map(|gap| (Some(gap.first), gap.before, gap));
+            gaps.collect()
+        };
         self.within(lines, list, |gap| {
             format!(
                 "records {} to {} are missing, {} to {}",
                 gap.first, gap.last, gap.before, gap.after
             )
         });
+        let list = |c: &'a Coverage| {
+            let lost = c
+                .audit_losses
+                .iter()
+                .filter(|loss| loss.record.event_id == 1108);
+            lost.map(|loss| (Some(loss.record.record_id), loss.record.time, loss))
+                .collect()
+        };
+        self.within(lines, list, |loss| {
+            let what = loss.event_id.map_or_else(
+                || "an audit event".to_owned(),
+                |lost| format!("an event {lost}"),
+            );
+            format!(
+                "{what} could not be written: record {}, {}",
+                loss.record.record_id, loss.record.time
+            )
+        });
+    }
+
+    /// The records it rests on that another log holds with other contents.
+    fn conflicts(&self, lines: &mut Vec<String>) {
+        for coverage in &self.coverage {
+            let own = |record_id| {
+                let mut records = self.session.records.iter();
+                records.any(|r| r.channel == coverage.channel && r.record_id == record_id)
+            };
+            let conflicts = coverage
+                .conflicts
+                .iter()
+                .filter(|conflict| own(conflict.record_id));
+            lines.extend(conflicts.map(|conflict| {
+                format!(
+                    "  record {} of {}: {} says what is told here, {} something else",
+                    conflict.record_id,
+                    coverage.channel,
+                    self.view.file(conflict.used).unwrap_or_default(),
+                    self.view.file(conflict.other).unwrap_or_default()
+                )
+            }));
+        }
+    }
+
+    /// Who asked Windows to stop about the time that the person left.
+    fn stop_requests(&self, lines: &mut Vec<String>) {
+        let Some(left) = self.session.end.time() else {
+            return;
+        };
+        let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
+        let asked = self.view.analysis().events.iter().filter(|row| {
+            let is_request = matches!(row.event.action, Action::StopRequest | Action::TsStop);
+            is_request && row.machine == self.session.machine && near.contains(&row.event.time)
+        });
+        lines.extend(asked.take(TOLD).map(|row| {
+            let event = &row.event;
+            let channel = short(&event.channel);
+            format!(
+                "  {}  {channel} {}  record {}  {}",
+                event.time,
+                event.event_id,
+                event.record_id,
+                said(row)
+            )
+        }));
+    }
+
+    /// Why its start has no local time.
+    fn unknown_local_time(&self) -> String {
+        let offsets = self.coverage.iter().flat_map(|coverage| &coverage.offsets);
+        let zone = offsets.clone().rev().find(|mark| mark.offset.is_none());
+        let why = match zone {
+            _ if offsets.clone().any(|mark| mark.offset.is_some()) => {
+                "the records that tell its offset from UTC do not cover that moment".to_owned()
+            }
+            Some(mark) => format!(
+                "its zone is {}, UTC{} without daylight saving, but no record tells whether that was on",
+                mark.zone.as_deref().unwrap_or("not named"),
+                mark.standard
+                    .map(|offset| offset.to_string())
+                    .unwrap_or_default()
+            ),
+            None => "no record of it tells its offset from UTC".to_owned(),
+        };
+        format!("The local time of the machine: {why}.")
+    }
+
+    /// What is in the logs of the machine that tell of sessions.
+    fn covered(&self) -> Vec<String> {
+        let told = |coverage: &&&Coverage| {
+            TELLING.contains(&short(&coverage.channel)) || self.rests_on(&coverage.channel)
+        };
+        let rows = self.coverage.iter().filter(told);
+        let mut lines: Vec<String> = rows.map(|coverage| cover(coverage)).collect();
+        for channel in TELLING {
+            if !self
+                .coverage
+                .iter()
+                .any(|coverage| short(&coverage.channel) == *channel)
+            {
+                lines.push(format!("{channel}: not in the evidence"));
+            }
+        }
+        lines
     }
 
     /// What the evidence does not tell, and why.
@@ -778,6 +1080,9 @@ impl<'v, 'a> Story<'v, 'a> {
         let mut tell = |text: &str| lines.push(text.to_owned());
         if s.start.time.is_none() {
             tell("When it began, how and from where: its logon is not in the evidence.");
+        }
+        if s.start.time.is_some() && s.start_local.is_none() {
+            tell(&self.unknown_local_time());
         }
         if s.end.time().is_none() {
             tell(match s.end.reason {
@@ -806,7 +1111,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 .analysis()
                 .events
                 .iter()
-                .filter(|row| row.host == s.host);
+                .filter(|row| row.machine == s.machine);
             let writes = |wanted: &'static [u16]| {
                 move |row: &TimelineEvent| wanted.contains(&row.event.event_id)
             };
@@ -824,7 +1129,7 @@ impl<'v, 'a> Story<'v, 'a> {
         }
         if s.intervals.iter().any(|interval| interval.from.is_none()) {
             tell(
-                "When a state began of which only the end is recorded; it is not taken off the time in use.",
+                "When a state began of which only the end is recorded: it is not taken off the time in use, which was no more than told.",
             );
         }
         if s.class == AccountClass::Unknown {
@@ -845,6 +1150,70 @@ impl<'v, 'a> Story<'v, 'a> {
         }
         lines
     }
+}
+
+/// Channels that tell of sessions, by their short names.
+const TELLING: &[&str] = &["Security", "System", LOCAL_SESSION_MANAGER];
+
+const LOCAL_SESSION_MANAGER: &str = "TerminalServices-LocalSessionManager";
+
+/// A channel's name without what most begin and end with.
+fn short(channel: &str) -> &str {
+    let name = channel
+        .strip_prefix("Microsoft-Windows-")
+        .unwrap_or(channel);
+    name.strip_suffix("/Operational").unwrap_or(name)
+}
+
+/// What a channel's logs hold, in a line.
+fn cover(coverage: &Coverage) -> String {
+    let (first, last) = (coverage.first, coverage.last);
+    let mut line = format!(
+        "{}: records {} to {}, {} to {}",
+        short(&coverage.channel),
+        first.0,
+        last.0,
+        first.1,
+        last.1
+    );
+    let missing = Some(coverage.missing()).filter(|&count| count > 0);
+    let left_out = Some(coverage.left_out).filter(|&count| count > 0);
+    let clears = Some(coverage.own_clears()).filter(|&count| count > 0);
+    let steps = Some(coverage.clock_steps().count()).filter(|&count| count > 0);
+    let facts = [
+        coverage
+            .wrapped
+            .then(|| "older ones are not there".to_owned()),
+        missing.map(|count| format!("{count} missing")),
+        left_out.map(|count| format!("{count} left out by an export")),
+        clears.map(|count| format!("cleared {}", times(count))),
+        steps.map(|count| format!("the clock set {}", times(count as u64))),
+    ];
+    for fact in facts.into_iter().flatten() {
+        line.push_str(&format!("; {fact}"));
+    }
+    line
+}
+
+/// `once`, `3 times`
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// ` (local time 2020-09-18T20:21:46-07:00)`, or nothing.
+fn by_local_time(local: Option<LocalTime>) -> String {
+    local
+        .map(|local| format!(" (local time {local})"))
+        .unwrap_or_default()
+}
+
+/// `0.05 s`
+fn seconds(ticks: Ticks) -> String {
+    let hundredths = ticks / (TICKS_PER_SECOND / 100);
+    format!("{}.{:02} s", hundredths / 100, hundredths % 100)
 }
 
 /// `event 4624, record 90 of Security`
@@ -916,13 +1285,4 @@ fn more(lines: &mut Vec<String>, count: usize) {
 /// `text` with one full stop at its end.
 fn sentence(text: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
-}
-
-/// `text` with a capital letter first.
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string());
-    format!("{}{}", first.unwrap_or_default(), characters.as_str())
 }

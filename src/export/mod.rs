@@ -10,6 +10,7 @@ mod csv;
 mod explain;
 mod json;
 pub mod messages;
+mod said;
 mod table;
 mod text;
 

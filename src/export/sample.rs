@@ -7,7 +7,7 @@ use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use crate::session::*;
 use crate::sid::{AccountClass, Sid};
-use crate::time::Time;
+use crate::time::{LocalTime, Time, UtcOffset};
 
 pub fn time(text: &str) -> Time {
     text.parse().unwrap()
@@ -31,9 +31,11 @@ pub fn session(start: &str, end: &str) -> Session {
         event_id,
         time: time(at),
         role,
+        link: None,
     };
     Session {
         id: "0123456789abcdef".into(),
+        machine: 1,
         host: "WS01".into(),
         host_aliases: [].into(),
         account: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
@@ -56,6 +58,8 @@ pub fn session(start: &str, end: &str) -> Session {
             source: EndSource::Recorded,
         },
         token_closed: None,
+        start_local: None,
+        end_local: None,
         duration: Some(time(end).since(time(start))),
         active: Some(time(end).since(time(start))),
         disconnected: Some(0),
@@ -92,6 +96,7 @@ pub fn session(start: &str, end: &str) -> Session {
         ],
         start_record: Some(0),
         end_record: Some(1),
+        source_record: None,
     }
 }
 
@@ -139,6 +144,7 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
             new_time: None,
             more: None,
         },
+        machine: 1,
         host: "WS01".into(),
         kind: None,
         session: None,
@@ -197,6 +203,19 @@ pub fn analysis() -> Analysis {
         flags: vec![Flag::SpansClear, Flag::ClockChanged],
         ..session("2020-09-19T03:00:02", "2020-09-20T07:45")
     };
+    let plainest = session("2021-01-01", "2021-01-01T00:00:00.0150000");
+    let authentication = RecordRef {
+        channel: "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational".into(),
+        record_id: 7,
+        event_id: 1149,
+        time: time("2020-12-31T23:59:59"),
+        role: Role::Credentials,
+        link: Some(Link {
+            rule: LinkRule::Authentication,
+            score: Score::NAMED,
+        }),
+        ..plainest.records[0].clone()
+    };
     let hostile = Session {
         id: "aaaaaaaaaaaaaaaa".into(),
         host: "=cmd|'/c calc'!A0,\"x\"".into(),
@@ -219,7 +238,11 @@ pub fn analysis() -> Analysis {
             source: EndSource::Unknown,
             address: Some("10.0.0.7".into()),
         }],
-        ..session("2021-01-01", "2021-01-01T00:00:00.0150000")
+        records: [&[authentication][..], &plainest.records].concat(),
+        start_record: Some(1),
+        end_record: Some(2),
+        source_record: Some(0),
+        ..plainest
     };
     let before = Session {
         id: "bbbbbbbbbbbbbbbb".into(),
@@ -278,6 +301,10 @@ pub fn analysis() -> Analysis {
         outbound: account("svc", "CORP", ""),
         logon_guid: Some("{00000000-1111-2222-3333-444444444444}".into()),
         lm_package: Some("NTLM V2".into()),
+        start_local: UtcOffset::from_minutes(-420).map(|offset| LocalTime {
+            time: time("2020-09-19T04:00"),
+            offset,
+        }),
         end: End {
             min: None,
             max: Some(time("2020-09-20T07:45")),
@@ -394,6 +421,7 @@ fn coverage() -> Vec<Coverage> {
     let first = (100, time("2020-09-18T23:59"));
     let last = (900, time("2020-09-19T22:10"));
     let security = Coverage {
+        machine: 1,
         host: "WS01".into(),
         host_aliases: [].into(),
         channel: "Security".into(),
@@ -436,10 +464,20 @@ fn coverage() -> Vec<Coverage> {
                 cause: GapCause::Cleared,
             },
         ],
-        clears: vec![Clear {
-            record: mark(460, 1102, "2020-09-19T06:00"),
-            by: account("ev\nil", "WS01", "S-1-5-21-1-2-3-1002"),
-        }],
+        clears: vec![
+            Clear {
+                cleared: "Security".into(),
+                channel: "Security".into(),
+                record: mark(460, 1102, "2020-09-19T06:00"),
+                by: account("ev\nil", "WS01", "S-1-5-21-1-2-3-1002"),
+            },
+            Clear {
+                cleared: "Set\u{202e}up".into(),
+                channel: "System".into(),
+                record: mark(77, 104, "2020-09-19T06:01"),
+                by: account("", "", "S-1-5-18"),
+            },
+        ],
         clock_changes: vec![
             ClockChange {
                 record: mark(350, 4616, "2020-09-19T05:00"),
@@ -447,6 +485,7 @@ fn coverage() -> Vec<Coverage> {
                 new: Some(time("2020-09-19T05:00")),
                 by: account("ann", "WS01", "S-1-5-21-1-2-3-1001"),
                 process: Some(r"C:\Windows\System32\rundll32.exe".into()),
+                reason: None,
             },
             ClockChange {
                 record: mark(351, 4616, "2020-09-19T05:00:01"),
@@ -454,10 +493,55 @@ fn coverage() -> Vec<Coverage> {
                 new: Some(time("2020-09-19T05:00:01.05")),
                 by: account("LOCAL SERVICE", "NT AUTHORITY", "S-1-5-19"),
                 process: None,
+                reason: Some(2),
             },
         ],
-        boots: vec![mark(101, 4608, "2020-09-19T03:00:01.25")],
-        audit_losses: vec![mark(100, 1101, "2020-09-18T23:59")],
+        boots: vec![
+            CoveredBoot {
+                start: None,
+                start_source: StartSource::BeforeLog,
+                record: None,
+                untold_before: 0,
+                end_reason: EndReason::Crash,
+                end_record: Some(("System".into(), mark(70, 6008, "2020-09-19T03:00:03"))),
+            },
+            CoveredBoot {
+                start: Some(time("2020-09-19T03:00:00.5")),
+                start_source: StartSource::Recorded,
+                record: Some(mark(101, 4608, "2020-09-19T03:00:01.25")),
+                untold_before: 2,
+                end_reason: EndReason::LogEnds,
+                end_record: None,
+            },
+        ],
+        audit_losses: vec![
+            AuditLoss {
+                record: mark(100, 1101, "2020-09-18T23:59"),
+                event_id: None,
+                is_logoff: false,
+            },
+            AuditLoss {
+                record: mark(470, 1108, "2020-09-19T06:30"),
+                event_id: Some(4647),
+                is_logoff: true,
+            },
+        ],
+        offsets: vec![
+            OffsetMark {
+                record: mark(71, 6013, "2020-09-19T03:00:04"),
+                offset: None,
+                source: EndSource::Unknown,
+                standard: UtcOffset::from_minutes(-480),
+                zone: Some("Pacific \u{1b}Time".into()),
+            },
+            OffsetMark {
+                record: mark(72, 24, "2020-09-19T03:00:05"),
+                offset: UtcOffset::from_minutes(-420),
+                source: EndSource::Recorded,
+                standard: None,
+                zone: None,
+            },
+        ],
         conflicts: vec![Conflict {
             channel: "Security".into(),
             record_id: 205,
@@ -481,6 +565,7 @@ fn coverage() -> Vec<Coverage> {
         clock_changes: vec![],
         boots: vec![],
         audit_losses: vec![],
+        offsets: vec![],
         conflicts: vec![],
         ..security.clone()
     };

@@ -9,9 +9,12 @@ use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
-use crate::session::{Coverage, EndReason, EndSource, Flag, GapCause, Kind, Session, StartSource};
+use crate::session::{
+    ClockChange, Coverage, CoveredBoot, EndReason, EndSource, Flag, GapCause, Kind, Mark,
+    OffsetMark, Session, StartSource,
+};
 use crate::summary::Summary;
-use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -91,8 +94,8 @@ pub trait Tabular: Row {
     /// What the marks in it mean; a line under the table.
     const LEGEND: &'static str = "";
 
-    /// The machine that a row stands under, with its earlier names.
-    fn host(&self) -> (&Text, &[Text]);
+    /// The machine that a row stands under: its number, its name and its earlier names.
+    fn host(&self) -> (usize, &Text, &[Text]);
 
     /// What stands in lines of their own below a row; may hold anything, is made visible and cut later.
     fn details(&self, view: &View<'_>) -> Vec<String> {
@@ -123,10 +126,13 @@ impl Tabular for Session {
             s.logon_id.map(|id| id.to_string()).unwrap_or_default()
         }),
         column("SESSION", 5, [16, 16, 16], |_, s| s.id.to_string()),
+        column("START (LOCAL)", 6, [26, 26, 26], |_, s| {
+            s.start_local.map(local_time).unwrap_or_default()
+        }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &self.host_aliases)
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &self.host_aliases)
     }
 }
 
@@ -154,8 +160,8 @@ impl Tabular for TimelineEvent {
         }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &[])
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &[])
     }
 }
 
@@ -171,15 +177,15 @@ impl Tabular for Coverage {
         column("RECORDS", 0, [7, 7, 12], |_, c| c.records.to_string()),
         column("NUMBERS", 3, [9, 15, 24], |_, c| format!("{}-{}", c.first.0, c.last.0)),
         column("MISSING", 0, [7, 7, 12], |_, c| not_zero(c.missing())),
-        column("CLEARED", 0, [7, 7, 7], |_, c| not_zero(c.clears.len() as u64)),
+        column("CLEARED", 0, [7, 7, 7], |_, c| not_zero(c.own_clears())),
         column("CLOCK", 0, [5, 5, 8], |_, c| not_zero(c.clock_steps().count() as u64)),
-        column("BOOTS", 0, [5, 5, 8], |_, c| not_zero(c.boots.len() as u64)),
+        column("BOOTS", 0, [5, 5, 8], |_, c| not_zero(c.recorded_boots() + c.lost_boots())),
         column("COPIES", 1, [6, 6, 12], |_, c| not_zero(c.duplicates)),
         column("ORIGIN", 2, [8, 8, 8], |_, c| c.origin.to_string()),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &self.host_aliases)
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &self.host_aliases)
     }
 
     fn details(&self, view: &View<'_>) -> Vec<String> {
@@ -206,7 +212,15 @@ impl Tabular for Coverage {
         few(&mut lines, gaps, "gaps");
         let clears = self.clears.iter().map(|clear| {
             let time = day_and_time(clear.record.time);
-            format!("cleared {time}{}", by(&clear.by))
+            let what = match clear.cleared == self.channel {
+                true => String::new(),
+                false => format!("{}, which is not in the evidence, ", clear.cleared),
+            };
+            let told = match clear.channel == self.channel {
+                true => String::new(),
+                false => format!(" ({} tells)", clear.channel),
+            };
+            format!("{what}cleared {time}{}{told}", by(&clear.by))
         });
         few(&mut lines, clears, "clears");
         let steps = self.clock_steps().map(|change| {
@@ -216,14 +230,40 @@ impl Tabular for Coverage {
                 Some(step) => format!("forward by {}", spoken(step)),
                 None => "by an unknown amount".to_owned(),
             };
-            format!("clock set {step} at {time}{}", by(&change.by))
+            let why = match change.reason {
+                Some(ClockChange::FROM_HARDWARE) => ", read from the hardware",
+                _ => "",
+            };
+            format!("clock set {step} at {time}{}{why}", by(&change.by))
         });
         few(&mut lines, steps, "changes of the clock");
+        let boots = self.boots.iter().flat_map(|boot| {
+            let untold = Some(boot.untold_before).filter(|&count| count > 0);
+            let untold = untold.map(|count| {
+                let before = boot.start.map(day_and_time).unwrap_or_default();
+                format!(
+                    "{} without a record before {before}",
+                    counted(count.into(), "boot")
+                )
+            });
+            [untold, broken_boot(boot)].into_iter().flatten()
+        });
+        few(&mut lines, boots, "boots that ended without a clean stop");
         let losses = self.audit_losses.iter().map(|loss| {
-            let time = day_and_time(loss.time);
-            format!("audit events were lost: {} at {time}", loss.event_id)
+            let time = day_and_time(loss.record.time);
+            let what = match (loss.event_id, loss.record.event_id) {
+                (Some(lost), _) => format!("an event {lost} could not be written"),
+                (None, 1108) => "an audit event could not be written".to_owned(),
+                (None, _) => "audit events were lost".to_owned(),
+            };
+            format!("{what}: {} at {time}", loss.record.event_id)
         });
         few(&mut lines, losses, "losses of audit events");
+        few(
+            &mut lines,
+            self.offsets.iter().map(offset),
+            "records about local time",
+        );
         if self.left_out > 0 {
             let left_out = counted(self.left_out, "number");
             lines.push(format!("{left_out} left out by an export or a collector"));
@@ -279,8 +319,8 @@ impl Tabular for Summary {
         }),
     ];
 
-    fn host(&self) -> (&Text, &[Text]) {
-        (&self.host, &[])
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.machine, &self.host, &[])
     }
 }
 
@@ -303,6 +343,44 @@ fn few(lines: &mut Vec<String>, some: impl Iterator<Item = String>, what: &str) 
     }
 }
 
+/// How a boot ended that did not stop cleanly; nothing for one that did.
+fn broken_boot(boot: &CoveredBoot) -> Option<String> {
+    let how = match boot.end_reason {
+        EndReason::Crash => "crashed",
+        EndReason::Unclean => "ended without a clean stop that is recorded",
+        EndReason::LostBoot => "ended by a boot that no record shows",
+        _ => return None,
+    };
+    let which = match (boot.start, boot.start_source) {
+        (Some(start), _) => format!("the boot of {}", day_and_time(start)),
+        (None, StartSource::Inferred) => "a boot that no record shows".to_owned(),
+        (None, _) => "the boot that ran when the log begins".to_owned(),
+    };
+    let told = boot
+        .end_record
+        .as_ref()
+        .map(|(_, mark)| format!(": {} at {}", mark.event_id, day_and_time(mark.time)));
+    Some(format!("{which} {how}{}", told.unwrap_or_default()))
+}
+
+/// What a record tells of local time.
+fn offset(mark: &OffsetMark) -> String {
+    let zone = mark.zone.as_deref();
+    let zone = zone.map(|zone| format!(" ({zone})")).unwrap_or_default();
+    let what = match (mark.offset, mark.standard) {
+        (Some(offset), _) if mark.source == EndSource::Inferred => {
+            format!("local time is UTC{offset}{zone}, inferred")
+        }
+        (Some(offset), _) => format!("local time is UTC{offset}{zone}"),
+        (None, Some(standard)) => {
+            format!("standard time is UTC{standard}{zone}, daylight saving not told")
+        }
+        (None, None) => "local time is not told".to_owned(),
+    };
+    let Mark { event_id, time, .. } = mark.record;
+    format!("{what}: {event_id} at {}", day_and_time(time))
+}
+
 /// ` by DOMAIN\name`, or nothing.
 fn by(who: &Account) -> String {
     match account(who) {
@@ -323,6 +401,12 @@ fn not_zero(count: u64) -> String {
 fn minute(time: Time) -> String {
     let text = day_and_time(time);
     text.get(..16).map(str::to_owned).unwrap_or(text)
+}
+
+/// `2020-09-18 20:21:46 -07:00`
+fn local_time(local: LocalTime) -> String {
+    let shown = day_and_time(local.time.plus(local.offset.ticks()));
+    format!("{shown} {}", local.offset)
 }
 
 /// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
@@ -460,7 +544,7 @@ fn shown<'a, R>(column: &TableColumn<R>, view: &View<'a>, row: &'a R) -> String 
 }
 
 /// `WS01 (formerly WIN-03DLIIOFRRA)`
-fn heading((host, aliases): (&Text, &[Text])) -> String {
+fn heading((_, host, aliases): (usize, &Text, &[Text])) -> String {
     let host = visible(host);
     if aliases.is_empty() {
         return host.into_owned();

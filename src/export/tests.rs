@@ -3,8 +3,8 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, Origin, PartReason, Role,
-    Session, StartSource, State,
+    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, LinkRule, Origin,
+    PartReason, Role, Session, StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::summary::{Summary, summarize};
@@ -96,7 +96,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         disconnected_seconds locked_seconds source_address source_port workstation logon_process \
         authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
         parent_session_id subject_name subject_domain subject_sid subject_logon_id boot privileges logons \
-        failures_before flags start_record end_record token_closed";
+        failures_before flags start_record end_record token_closed source_record link start_local end_local";
     const EVENTS: &str = "time host computer channel event_id record_id event kind account_name account_domain \
         account_sid account_class subject_name subject_domain subject_sid subject_logon_id source_address \
         source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
@@ -108,7 +108,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
     const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
         duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
         clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
-        trailing_bytes records_by_evtx";
+        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx";
     const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
         standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
         active_seconds";
@@ -330,6 +330,8 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "parts", nested, columns::PARTS);
     section(&mut page, "records", nested, columns::RECORDS);
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
+    let nested = "in each event of JSON";
+    section(&mut page, "also_in", nested, columns::FILES);
     section(&mut page, "summary", Summary::SCHEMA, columns::SUMMARY);
     section(
         &mut page,
@@ -343,7 +345,9 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "gaps", nested, columns::GAPS);
     section(&mut page, "clears", nested, columns::CLEARS);
     section(&mut page, "clock_changes", nested, columns::CLOCK_CHANGES);
-    section(&mut page, "boots, audit_losses", nested, columns::MARKS);
+    section(&mut page, "boots", nested, columns::BOOTS);
+    section(&mut page, "audit_losses", nested, columns::AUDIT_LOSSES);
+    section(&mut page, "utc_offsets", nested, columns::UTC_OFFSETS);
     section(&mut page, "conflicts", nested, columns::CONFLICTS);
     section(&mut page, "logs", "in `evidence` of JSON", columns::LOGS);
     section(&mut page, "damage", "in each log of JSON", columns::DAMAGE);
@@ -376,6 +380,7 @@ fn the_documentation_lists_every_column() {
     words!("state, in intervals", State);
     words!("reason, in parts", PartReason);
     words!("role, in records", Role);
+    words!("rule, in records", LinkRule);
     words!("event", Action);
     words!("origin, in coverage", Origin);
     words!("cause, in gaps", GapCause);
@@ -386,8 +391,8 @@ fn the_documentation_lists_every_column() {
 const COLUMNS_PAGE: &str = "\
 # Columns
 
-The names are the same in every format. Absent is empty in CSV and `null` in JSON. Times are UTC, ISO 8601, with
-the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
+The names are the same in every format. Absent is empty in CSV and `null` in JSON. Times are UTC (`start_local` and
+`end_local` excepted, which carry their offset), ISO 8601, with the seven fractional digits of a FILETIME; spans are decimal seconds. Names are exactly as recorded. Lists of
 words can grow: readers must expect new ones. A schema's number changes when a column changes its meaning or
 goes; new columns may come under the same number, so read columns by name.
 

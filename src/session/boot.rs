@@ -1,6 +1,7 @@
 //! Splits the audit records of a machine into boots, in record order, and tells how each began and ended.
 
 use super::EndReason;
+use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use super::system::{self, SystemBoot};
 use crate::event::{Action, Event, LogonId, Span};
@@ -17,6 +18,13 @@ const HELD_RECORDS: u64 = 10;
 
 /// How long before its 4624 a Logon ID can be named, unless within [`HELD_RECORDS`].
 pub(super) const HELD_TIME: Ticks = TICKS_PER_SECOND;
+
+/// How many records after its 4608 the type 0 logon of a boot lies at most: it is the next, unless something else is
+/// written at that moment.
+const SYSTEM_LOGON_RECORDS: u64 = 10;
+
+/// How long the first records of a boot take at most, up to its type 0 logon: seconds in real logs.
+const OPENING: Ticks = 120 * TICKS_PER_SECOND;
 
 /// How long after the event log service stopped the stragglers of that stop may still be written.
 const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
@@ -36,6 +44,15 @@ pub(super) struct Boot {
     pub end: BootEnd,
     /// Where it went into a Fast Startup's power-off: desktop sessions end there, the boot goes on.
     pub fast_stops: Vec<usize>,
+    /// The first records after each gap that nothing bridges: a boot that left no other trace may lie in it.
+    pub breaks: Vec<usize>,
+}
+
+impl Boot {
+    /// The first gap that nothing bridges in the boot up to a position.
+    pub(super) fn first_break(&self, upto: usize) -> Option<usize> {
+        self.breaks.first().copied().filter(|&first| first <= upto)
+    }
 }
 
 /// How a boot ended.
@@ -61,11 +78,12 @@ pub(super) enum BootEnd {
 
 /// Splits the audit records of a machine into boots, each record to exactly one, and asks the System channel when they
 /// began and how they ended.
-pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
+pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
     let range = machine.channel(SECURITY);
     let events = &machine.events;
-    let audited = split(events, range, &machine.spans);
     let system = system::boots(machine);
+    let witness = system::Witness::of(machine, gaps, &system);
+    let audited = split(events, range, &machine.spans, gaps, &witness);
     let first_time = |boot: &Audited| events.get(boot.events.start).map(|event| event.time);
     let starts: Vec<_> = audited
         .iter()
@@ -73,6 +91,15 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
         .collect();
     let aligned = system::align(&starts, &system);
     let of = |at: usize| aligned.get(at).copied().flatten();
+    // What tells of the boot before the next one then tells of another.
+    let may_hide_boot = |boot: &Audited, next: &Audited| {
+        let last = boot.events.end.checked_sub(1);
+        let last = last.and_then(|last| events.get(last));
+        let first = events.get(next.events.start);
+        last.zip(first).is_some_and(|(last, first)| {
+            gaps.may_hide_boot(last, first) && witness.may_hide_boot(last.time, first.time)
+        })
+    };
     let mut boots = Vec::new();
     let mut latest = None;
     for (at, boot) in audited.iter().enumerate() {
@@ -82,6 +109,10 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
         let is_followed_by_lost = next.is_some() && of(at + 1).is_none();
         let number = latest.filter(|_| of(at).is_some() || boot.is_lost);
         let begun = of(at).and_then(|number| system.get(number));
+        let is_later = |stop: &usize| {
+            let stop = events.get(*stop).map(|event| event.time);
+            of(at).is_some() || first_time(boot) <= stop
+        };
         let own = number
             .filter(|_| !is_followed_by_lost)
             .and_then(|number| system.get(number));
@@ -95,10 +126,17 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
             (None, number) => number.and_then(|number| system.get(number)),
         };
         let only_system = next_number.is_some() && (next.is_none() || next_number != of(at + 1));
-        let end = match (boot.stop, own.and_then(|own| own.stop), next) {
+        let stopped = own.and_then(|own| own.stop).filter(is_later);
+        let end = match (boot.stop, stopped, next) {
             (Some(stop), ..) => BootEnd::Stopped(stop),
             (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
+            (None, None, Some(next)) if may_hide_boot(boot, next) => BootEnd::Broken {
+                reason: EndReason::Unclean,
+                min: boot.last_known(next),
+                max: next.earliest,
+                witness: next.events.start,
+            },
             (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
         };
         boots.push(Boot {
@@ -107,6 +145,7 @@ pub(super) fn boots(machine: &Machine) -> Vec<Boot> {
             begins_here: boot.start.is_some(),
             end,
             fast_stops: own.map(|own| own.fast_stops.clone()).unwrap_or_default(),
+            breaks: boot.breaks.clone(),
         });
     }
     boots
@@ -134,11 +173,10 @@ fn broken(
         (false, true) => EndReason::LostBoot,
         (false, false) => EndReason::Unclean,
     };
-    // Where no record says that a boot began, the records just before may be that boot's.
-    let last = if is_lost { boot.last_event } else { boot.last };
+    let last = next.map_or(boot.last, |next| boot.last_known(next));
     let alive = next_system.and_then(|next| next.alive_before);
     let bounds = [
-        next_system.and_then(|next| next.start),
+        next_system.and_then(|next| next.seen),
         next.and_then(|next| next.earliest),
     ];
     BootEnd::Broken {
@@ -167,73 +205,54 @@ struct Audited {
     last_event: Option<Time>,
     /// The time of its last audit record of any kind.
     last: Option<Time>,
+    /// The first records after each gap that nothing bridges.
+    breaks: Vec<usize>,
+}
+
+impl Audited {
+    /// When it was last known to run. Where no record says that the next boot began, the records just before may be that
+    /// boot's.
+    fn last_known(&self, next: &Audited) -> Option<Time> {
+        match next.is_lost {
+            true => self.last_event,
+            false => self.last,
+        }
+    }
 }
 
 /// Splits the audit records at `range`, which are in record order, into boots.
-fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> {
-    if range.is_empty() {
-        return Vec::new();
-    }
-    let mut boots = Vec::new();
-    let mut current = Opening {
-        first: range.start,
-        boot_record: None,
-        system_logon: None,
-        is_lost: false,
-    };
-    let mut seen = Seen::default();
-    let mut run = None;
-    for (index, event) in range
-        .clone()
-        .filter_map(|index| Some((index, events.get(index)?)))
-    {
-        let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
-            run.get_or_insert(index);
-            continue;
-        } else if event.action == Action::Used {
-            seen.add(event);
-            continue;
-        } else if event.action == Action::Boot {
-            Some(Opening {
-                first: run.unwrap_or(index),
-                boot_record: Some(index),
-                system_logon: None,
-                is_lost: false,
-            })
-        } else if is_system_logon(event) {
-            if current.boot_record.is_some() && current.system_logon.is_none() {
-                // The record after 4608.
-                current.system_logon = Some(index);
-                None
-            } else {
-                Some(Opening {
-                    first: run.unwrap_or(index),
-                    boot_record: None,
-                    system_logon: Some(index),
-                    is_lost: false,
-                })
-            }
-        } else if seen.is_of_another_boot(event) {
-            Some(Opening {
-                first: run.unwrap_or(index),
-                boot_record: None,
-                system_logon: None,
-                is_lost: true,
-            })
-        } else {
-            None
-        };
-        run = None;
-        if let Some(next) = next {
-            seen = Seen::default();
-            if next.first > range.start {
-                boots.push(current.close(next.first, events));
-            }
-            current = next;
+fn split(
+    events: &[Event],
+    range: Range<usize>,
+    spans: &[Span],
+    gaps: &Gaps,
+    witness: &system::Witness,
+) -> Vec<Audited> {
+    let mut boots: Vec<Audited> = Vec::new();
+    let mut openings = openings(events, range.clone(), gaps).into_iter().peekable();
+    while let Some(mut opening) = openings.next() {
+        let limit = |next: Option<&Opening>| next.map_or(range.end, |next| next.first);
+        let mut end = limit(openings.peek());
+        let mut found = breaks(events, opening.first..end, gaps, witness);
+        // The System channel shows what the records after the gap contradict.
+        if found.iter().any(|(_, is_boot)| *is_boot)
+            && openings.next_if(|next| next.is_lost).is_some()
+        {
+            end = limit(openings.peek());
+            found = breaks(events, opening.first..end, gaps, witness);
         }
-        seen.add(event);
+        let mut open = Vec::new();
+        for (at, is_boot) in found {
+            if is_boot {
+                // A boot that the System channel shows there has lost its beginning.
+                boots.push(opening.close(at, events, std::mem::take(&mut open)));
+                opening = Opening::at(at);
+            } else {
+                open.push(at);
+            }
+        }
+        boots.push(opening.close(end, events, open));
     }
-    boots.push(current.close(range.end, events));
     let firsts: Vec<_> = boots
         .iter()
         .skip(1)
@@ -245,6 +264,125 @@ fn split(events: &[Event], range: Range<usize>, spans: &[Span]) -> Vec<Audited> 
     boots
 }
 
+/// The first events after each gap in a boot that may hide another one, and whether the System channel shows one there. A
+/// Logon ID that is named on both sides bridges a gap, and so does the System channel where it tells of no start.
+fn breaks(
+    events: &[Event],
+    boot: Range<usize>,
+    gaps: &Gaps,
+    witness: &system::Witness,
+) -> Vec<(usize, bool)> {
+    let own = || {
+        boot.clone()
+            .filter_map(|index| Some((index, events.get(index)?)))
+    };
+    let named = |event: &Event| {
+        let ids = [event.logon_id, event.subject_logon_id];
+        ids.into_iter()
+            .flatten()
+            .filter(|&id| super::kind::standing(id).is_none())
+    };
+    let mut after_gaps = own()
+        .zip(own().skip(1))
+        .filter(|((_, before), (_, after))| gaps.may_hide_boot(before, after))
+        .peekable();
+    if after_gaps.peek().is_none() {
+        return Vec::new();
+    }
+    let mut last_named: HashMap<LogonId, usize> = HashMap::new();
+    for (index, event) in own() {
+        last_named.extend(named(event).map(|id| (id, index)));
+    }
+    let began = events.get(boot.start).map(|event| event.time);
+    let (mut bridged, mut rest) = (boot.start, own().peekable());
+    let mut breaks = Vec::new();
+    for ((_, before), (index, after)) in after_gaps {
+        while let Some((_, event)) = rest.next_if(|(at, _)| *at < index) {
+            let reach = named(event).filter_map(|id| last_named.get(&id)).max();
+            bridged = bridged.max(reach.copied().unwrap_or(bridged));
+        }
+        let is_bridged = bridged >= index;
+        match witness.shows_boot(began, before.time, after.time) {
+            Some(false) => {}
+            shown if !is_bridged => breaks.push((index, shown.is_some())),
+            _ => {}
+        }
+    }
+    breaks
+}
+
+/// Where boots begin, in order; the first is what was running when the records begin.
+fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> {
+    if range.is_empty() {
+        return Vec::new();
+    }
+    let mut openings: Vec<Opening> = Vec::new();
+    let mut current = Opening::at(range.start);
+    let mut seen = Seen::default();
+    let mut run: Option<usize> = None;
+    for (index, event) in range
+        .clone()
+        .filter_map(|index| Some((index, events.get(index)?)))
+    {
+        // The first records of a start whose 4608 is missing.
+        let started = run.filter(|&run| {
+            events.get(run).is_some_and(|first| {
+                gaps.between_events(first, Some(event)) && !event.time.within(first.time, OPENING)
+            })
+        });
+        if let Some(started) = started {
+            run = None;
+            seen = Seen::default();
+            if started > range.start {
+                openings.push(std::mem::replace(&mut current, Opening::at(started)));
+            }
+        }
+        let next = if matches!(event.action, Action::StartingUp | Action::AuditDropped) {
+            run.get_or_insert(index);
+            continue;
+        } else if event.action == Action::Used {
+            seen.add(event);
+            continue;
+        } else if event.action == Action::Boot {
+            Some(Opening {
+                boot_record: Some(index),
+                ..Opening::at(run.unwrap_or(index))
+            })
+        } else if is_system_logon(event) {
+            let started = current.boot_record.and_then(|record| events.get(record));
+            let is_next = |started: &Event| {
+                event.record_id.saturating_sub(started.record_id) <= SYSTEM_LOGON_RECORDS
+            };
+            if started.is_some_and(is_next) && current.system_logon.is_none() {
+                current.system_logon = Some(index);
+                None
+            } else {
+                Some(Opening {
+                    system_logon: Some(index),
+                    ..Opening::at(run.unwrap_or(index))
+                })
+            }
+        } else if seen.is_of_another_boot(event) {
+            Some(Opening::lost(run.unwrap_or(index)))
+        } else {
+            None
+        };
+        run = None;
+        if let Some(next) = next {
+            seen = Seen::default();
+            if next.first > range.start {
+                openings.push(current);
+            }
+            current = next;
+        }
+        seen.add(event);
+    }
+    openings.push(current);
+    // The records end before the 4608 of a start.
+    openings.extend(run.filter(|&run| run > range.start).map(Opening::at));
+    openings
+}
+
 fn is_system_logon(event: &Event) -> bool {
     event.action == Action::Logon && event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
@@ -254,18 +392,38 @@ struct Opening {
     first: usize,
     boot_record: Option<usize>,
     system_logon: Option<usize>,
+    /// Only Logon IDs or lsass's process ID show it.
     is_lost: bool,
 }
 
 impl Opening {
-    fn close(self, end: usize, events: &[Event]) -> Audited {
+    fn at(first: usize) -> Self {
+        Opening {
+            first,
+            boot_record: None,
+            system_logon: None,
+            is_lost: false,
+        }
+    }
+
+    fn lost(first: usize) -> Self {
+        Opening {
+            is_lost: true,
+            ..Opening::at(first)
+        }
+    }
+
+    fn close(self, end: usize, events: &[Event], breaks: Vec<usize>) -> Audited {
         let range = self.first..end;
         let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
         let opening = events
             .get(self.first..=marked.unwrap_or(self.first))
             .unwrap_or_default();
-        let begins_here = marked.is_some() || self.is_lost;
+        let is_start = opening
+            .first()
+            .is_some_and(|event| matches!(event.action, Action::StartingUp | Action::AuditDropped));
+        let begins_here = marked.is_some() || self.is_lost || is_start;
         let last = own.last().map(|event| event.time);
         let stop = own
             .iter()
@@ -292,6 +450,7 @@ impl Opening {
             stop: stop.map(|stop| stop + self.first),
             last_event: last,
             last,
+            breaks,
             events: range,
         }
     }

@@ -1,11 +1,13 @@
 //! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
 
 use super::boot::Boot;
+use super::connection::Clients;
 use super::draft::{Draft, DraftPart};
+use super::gaps::Gaps;
 use super::kind;
-use super::starts::StartMarks;
+use super::marks::Marks;
 use super::{Flag, Kind, PartReason, Role, State};
-use crate::event::{Account, Action, Event, LogonId, Text};
+use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// 119 of 119 pairs with a link were that near.
 const TWIN_RECORDS: u64 = 2;
 /// The same in time.
-const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
+pub(super) const TWIN_TIME: Ticks = TICKS_PER_SECOND / 1000;
 /// The first 4624 version that links the two.
 const FIRST_VERSION_WITH_LINK: u8 = 2;
 /// How long after a logon LSA validates it anew.
@@ -30,11 +32,18 @@ const CREDENTIALS_RECORDS: u64 = 2;
 /// The same in time.
 const CREDENTIALS_TIME: Ticks = TICKS_PER_SECOND / 50;
 
+/// How long an unlock's or a return's own Logon ID lives at most: seconds in real logs.
+const PART_LIFE: Ticks = 60 * TICKS_PER_SECOND;
+/// The event ID of the record that somebody left.
+const USER_LOGOFF: u16 = 4647;
+
 /// The sessions of one boot in the making.
 pub(super) struct Builder<'a> {
     events: &'a [Event],
     boot: &'a Boot,
-    starts: &'a mut StartMarks,
+    gaps: &'a Gaps,
+    marks: &'a mut Marks,
+    clients: &'a Clients,
     /// The drafts of all boots so far; those of this boot start at `first_draft`.
     pub drafts: &'a mut Vec<Draft>,
     first_draft: usize,
@@ -56,6 +65,12 @@ pub(super) struct Builder<'a> {
     unlogged_of: HashMap<Sid, Vec<LogonId>>,
     /// The Logon IDs that a 4647 names.
     left: HashSet<LogonId>,
+    /// The last 4647 of each account so far.
+    left_by: HashMap<Sid, usize>,
+    /// The last event that names each Logon ID, other than the closing of its token.
+    last_alive: HashMap<LogonId, usize>,
+    /// Where its token closed last.
+    closed: HashMap<LogonId, usize>,
     /// The draft and the Logon ID of the first half of a split logon, by the Logon ID of the second.
     awaited: HashMap<LogonId, (usize, LogonId)>,
     /// Records that name a Logon ID before its 4624 does.
@@ -69,21 +84,45 @@ struct Unlogged {
     /// It logged off by itself, was locked, unlocked, connected or disconnected.
     had_desktop: bool,
     /// The type that its 4634 names.
-    logoff_type: Option<crate::event::LogonType>,
+    logoff_type: Option<LogonType>,
+    /// The first event that names it.
+    first: Option<usize>,
+}
+
+/// What a logon at the logon screen is.
+enum Visit {
+    /// A new session.
+    New,
+    /// A return to a session, or its unlock.
+    To(usize, PartReason),
+    /// One of both: records are missing that would tell.
+    Unclear,
+}
+
+/// Whether an account has an open desktop session.
+enum Open {
+    Surely(usize),
+    /// One was, and records are missing since.
+    Perhaps,
+    No,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(
         events: &'a [Event],
         boot: &'a Boot,
-        starts: &'a mut StartMarks,
+        gaps: &'a Gaps,
+        marks: &'a mut Marks,
+        clients: &'a Clients,
         drafts: &'a mut Vec<Draft>,
         places: &'a mut [Option<usize>],
     ) -> Self {
         let mut builder = Builder {
             events,
             boot,
-            starts,
+            gaps,
+            marks,
+            clients,
             first_draft: drafts.len(),
             drafts,
             places,
@@ -95,6 +134,9 @@ impl<'a> Builder<'a> {
             unlogged: HashMap::new(),
             unlogged_of: HashMap::new(),
             left: HashSet::new(),
+            left_by: HashMap::new(),
+            last_alive: HashMap::new(),
+            closed: HashMap::new(),
             awaited: HashMap::new(),
             held: HashMap::new(),
         };
@@ -148,9 +190,10 @@ impl<'a> Builder<'a> {
             }
         }
         let mut unlogged: HashMap<LogonId, Unlogged> = HashMap::new();
-        for (_, event) in own().filter(|(_, event)| event.action != Action::Logon) {
+        for (index, event) in own().filter(|(_, event)| event.action != Action::Logon) {
             if let Some(id) = event.logon_id.filter(|id| !self.logons.contains_key(id)) {
                 let known = unlogged.entry(id).or_default();
+                known.first = known.first.or(Some(index));
                 known.had_desktop |= is_of_a_desktop(event.action);
                 known.account.fill_from(&event.account);
                 if event.action == Action::Logoff {
@@ -158,17 +201,28 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        for (_, event) in own() {
+        for (index, event) in own() {
             if let Some(id) = event
                 .subject_logon_id
                 .filter(|id| !self.logons.contains_key(id))
             {
-                unlogged
-                    .entry(id)
-                    .or_default()
-                    .account
-                    .fill_from(&event.subject);
+                let known = unlogged.entry(id).or_default();
+                known.account.fill_from(&event.subject);
+                known.first = known
+                    .first
+                    .map_or(Some(index), |first| Some(first.min(index)));
             }
+        }
+        let (mut last_alive, mut closed) = (HashMap::new(), HashMap::new());
+        for (index, event) in own() {
+            let is_closed = event.action == Action::Logoff;
+            let own = if is_closed {
+                &mut closed
+            } else {
+                &mut last_alive
+            };
+            own.extend(event.logon_id.map(|id| (id, index)));
+            last_alive.extend(event.subject_logon_id.map(|id| (id, index)));
         }
         for (&id, known) in &unlogged {
             let may_be_desktop = known.had_desktop
@@ -192,6 +246,8 @@ impl<'a> Builder<'a> {
             .filter_map(|(_, event)| event.logon_id)
             .collect();
         self.unlogged = unlogged;
+        self.last_alive = last_alive;
+        self.closed = closed;
     }
 
     fn take(&mut self, index: usize, event: &Event) {
@@ -205,6 +261,9 @@ impl<'a> Builder<'a> {
             Action::Logon => self.logon(index, event),
             Action::Logoff => self.logoff(index, event),
             Action::UserLogoff => self.user_logoff(index, event),
+            Action::AuditLost if event.lost_audit_event() == Some(USER_LOGOFF) => {
+                self.lost_logoff(index)
+            }
             Action::SpecialPrivileges | Action::SpecialGroups => self.privileges(index, event),
             Action::Reconnect => self.change(index, event, State::Disconnected, false),
             Action::Disconnect => self.change(index, event, State::Disconnected, true),
@@ -223,30 +282,54 @@ impl<'a> Builder<'a> {
     /// The session of a Logon ID that the event at `index` uses. A Logon ID that was never given in this boot is a
     /// session of unknown start; one that is given later in it is held for its 4624.
     fn used_by(&mut self, id: LogonId, index: usize) -> Option<usize> {
+        let event = self.events.get(index)?;
         if let Some(&draft) = self.by_id.get(&id) {
-            self.drafts.get_mut(draft)?.used(index);
+            self.drafts.get_mut(draft)?.used(index, event);
             return Some(draft);
         }
         if kind::standing(id).is_none() && self.logons.contains_key(&id) {
             self.held.entry(id).or_default().push(index);
             return None;
         }
-        if let Some(&(number, first)) = self.awaited.get(&id) {
+        let awaited = self.awaited.get(&id).copied();
+        if let Some((number, first)) = awaited.or_else(|| self.lost_half(id)) {
             // The other half of a split logon, whose own 4624 is missing.
             let draft = self.drafts.get_mut(number)?;
-            let reason = match draft.part(first).map(|part| part.reason) {
-                Some(PartReason::Logon) | None => PartReason::UacTwin,
-                Some(attached) => attached,
+            let half = draft.part_mut(first)?;
+            half.is_paired = true;
+            let reason = match half.reason {
+                PartReason::Logon => PartReason::UacTwin,
+                attached => attached,
             };
             draft.add_part(DraftPart {
                 is_paired: true,
                 ..DraftPart::new(id, None, reason)
             });
-            draft.used(index);
+            draft.used(index, event);
             self.by_id.insert(id, number);
             return Some(number);
         }
         Some(self.unlogged_session(Some(id), index))
+    }
+
+    /// The session whose other half, in a version that does not link the two, a Logon ID without a 4624 is: the records just
+    /// after the first half's are missing, and the account's next Logon ID but few is this.
+    fn lost_half(&self, id: LogonId) -> Option<(usize, LogonId)> {
+        let sid = self.unlogged.get(&id)?.account.sid.as_ref()?;
+        let own = self.desktops_of.get(sid)?.iter().rev().copied();
+        own.take(NEAR_EVENTS).find_map(|number| {
+            let draft = self.drafts.get(number)?;
+            let logon = self.events.get(draft.logon?)?;
+            let first = logon.logon_id?;
+            let last_half = logon.record_id.saturating_add(TWIN_RECORDS);
+            let is_lost = draft.part(first).is_some_and(|part| !part.is_paired)
+                && logon.version < FIRST_VERSION_WITH_LINK
+                && (1..TWIN_DISTANCE).contains(&id.0.saturating_sub(first.0))
+                && self
+                    .gaps
+                    .between(&logon.channel, logon.record_id, last_half);
+            is_lost.then_some((number, first))
+        })
     }
 
     /// A session whose logon is not in the evidence, first seen at `index`.
@@ -267,6 +350,9 @@ impl<'a> Builder<'a> {
                 let sid = draft.account.sid.as_ref();
                 draft.kind = kind::without_logon(sid, known.logoff_type, known.had_desktop);
                 draft.is_desktop = known.had_desktop;
+                draft.logon_type = known.logoff_type;
+                draft.is_part =
+                    !known.had_desktop && known.logoff_type.is_some_and(kind::may_return);
             }
         }
         draft.prove(index, Role::Use);
@@ -305,19 +391,21 @@ impl<'a> Builder<'a> {
             // A logon that LSA validated anew before it was written.
             return Some(draft);
         }
-        let kind = kind::of_logon(event);
         if let Some((draft, first)) = self.other_half(index, event) {
             return self.join_half(draft, first, index, event);
         }
+        let kind = kind::of_logon(event);
         if kind == Kind::LsaRefresh
             && let Some(draft) = self.refreshed(index, event)
         {
             return self.attach(draft, index, event, PartReason::LsaRefresh);
         }
-        if kind::is_at_logon_screen(event)
-            && let Some((draft, reason)) = self.returned_to(index, event)
-        {
-            return self.attach(draft, index, event, reason);
+        if kind::is_at_logon_screen(event) {
+            match self.returned_to(index, event) {
+                Visit::New => {}
+                Visit::To(draft, reason) => return self.attach(draft, index, event, reason),
+                Visit::Unclear => return Some(self.unclear_session(index, event)),
+            }
         }
         let mut draft = Draft::new(index, id);
         draft.logon = Some(index);
@@ -330,7 +418,7 @@ impl<'a> Builder<'a> {
             .filter(|&subject| kind::standing(subject).is_none());
         draft.parent = subject.and_then(|subject| self.by_id.get(&subject).copied());
         if kind == Kind::Elevation {
-            draft.parent = self.only_open_desktop();
+            draft.parent = self.only_open_desktop(event);
         }
         draft.elevated = event.elevated;
         if let Some(part) = id.and_then(|id| draft.part_mut(id)) {
@@ -365,7 +453,7 @@ impl<'a> Builder<'a> {
             }
         }
         if let Some(draft) = self.drafts.get_mut(number) {
-            draft.used(index);
+            draft.used(index, event);
         }
     }
 
@@ -383,7 +471,7 @@ impl<'a> Builder<'a> {
         }
         draft.account.fill_from(&event.account);
         draft.logons += 1;
-        draft.used(index);
+        draft.used(index, event);
         Some(number)
     }
 
@@ -556,48 +644,97 @@ impl<'a> Builder<'a> {
     }
 
     /// For a logon at the logon screen: the open session that it returns to, if it is not a new one.
-    fn returned_to(&mut self, index: usize, event: &Event) -> Option<(usize, PartReason)> {
+    fn returned_to(&mut self, index: usize, event: &Event) -> Visit {
         let reconnected = self.events_after(index).find(|after| {
             after.action == Action::Reconnect && after.account.same_name(&event.account)
         });
         let reconnected_id = reconnected.and_then(|after| after.logon_id);
-        let logon_type = event.logon_type.map(|logon_type| logon_type.0);
-        let is_new = event
+        let comes_back =
+            reconnected.is_some() || self.clients.return_soon(&event.account, event.time);
+        let is_new = self.marks.serve(&event.account, event.time);
+        if is_new || self.is_left_by_somebody(index, event) {
+            return Visit::New;
+        }
+        let sid = event.account.sid.as_ref();
+        let returns = event
+            .logon_type
+            .is_some_and(|logon_type| matches!(logon_type.0, 7 | 13))
+            || comes_back;
+        let open = self.open_desktop_of(index, event, reconnected_id);
+        let number = match open {
+            Open::Surely(number) => number,
+            _ if returns => {
+                let id = reconnected_id.or_else(|| self.desktop_before_log(index, event, sid));
+                match id.and_then(|id| self.by_id.get(&id)) {
+                    Some(&number) => number,
+                    None => {
+                        let number = self.unlogged_session(id, index);
+                        self.is_at_desktop(number, &event.account);
+                        number
+                    }
+                }
+            }
+            Open::No if self.is_known_to_have_left(event) => return Visit::New,
+            _ if self.lives_on(index, event) => return Visit::New,
+            _ => return Visit::Unclear,
+        };
+        let remote = event
+            .logon_type
+            .is_some_and(|logon_type| matches!(logon_type.0, 10 | 12))
+            || comes_back
+            || self.clients.were_accepted(&event.account, event.time)
+            || !self.pre_authentications(event).is_empty();
+        let reason = match remote {
+            true => PartReason::RdpReconnect,
+            false => PartReason::Unlock,
+        };
+        Visit::To(number, reason)
+    }
+
+    /// Whether an account has no desktop session of which the records do not tell: none is missing since it last left one, or
+    /// since the boot began.
+    fn is_known_to_have_left(&self, event: &Event) -> bool {
+        let left = event
             .account
             .sid
             .as_ref()
-            .is_some_and(|sid| self.starts.serve(sid, event.time));
-        if is_new || self.is_left_by_somebody(index, event) {
-            return None;
+            .and_then(|sid| self.left_by.get(sid));
+        let left = left.and_then(|&left| self.events.get(left));
+        match left {
+            Some(left) => !self.gaps.between_events(left, Some(event)),
+            None => !self.is_gap_before(event),
         }
-        let number = self
-            .open_desktop_of(event.account.sid.as_ref(), reconnected_id)
-            .or_else(|| {
-                let returns = matches!(logon_type, Some(7 | 13)) || reconnected_id.is_some();
-                returns.then(|| {
-                    let id = reconnected_id
-                        .or_else(|| self.desktop_before_log(event.account.sid.as_ref()));
-                    match id.and_then(|id| self.by_id.get(&id)) {
-                        Some(&number) => number,
-                        None => {
-                            let number = self.unlogged_session(id, index);
-                            self.is_at_desktop(number, &event.account);
-                            number
-                        }
-                    }
-                })
-            })?;
-        let remote = matches!(logon_type, Some(10 | 12))
-            || reconnected_id.is_some()
-            || !self.pre_authentications(event).is_empty();
-        Some((
-            number,
-            if remote {
-                PartReason::RdpReconnect
-            } else {
-                PartReason::Unlock
-            },
-        ))
+    }
+
+    /// Whether records are missing between the beginning of the boot and an event.
+    fn is_gap_before(&self, event: &Event) -> bool {
+        let first = self.events.get(self.boot.events.start);
+        first.is_some_and(|first| self.gaps.between_events(first, Some(event)))
+    }
+
+    /// Whether the Logon ID of a logon is seen alive for longer than that of an unlock or a return is.
+    fn lives_on(&self, index: usize, event: &Event) -> bool {
+        let named = [&self.last_alive, &self.closed];
+        named
+            .into_iter()
+            .filter_map(|last| last.get(&event.logon_id?).copied())
+            .filter(|&last| last > index)
+            .filter_map(|last| self.events.get(last))
+            .any(|last| !last.time.within(event.time, PART_LIFE))
+    }
+
+    /// A session of which a logon is known, but not whether that began it or returned to it.
+    fn unclear_session(&mut self, index: usize, event: &Event) -> usize {
+        let mut draft = Draft::new(index, event.logon_id);
+        draft.account = event.account.clone();
+        draft.logon_type = event.logon_type;
+        draft.is_desktop = true;
+        draft.is_part = true;
+        draft.logons = 1;
+        draft.prove(index, Role::Use);
+        let number = self.add(draft, event.logon_id);
+        self.settle(number, index, event);
+        number
     }
 
     /// Notes that a session has shown a desktop, and whose.
@@ -611,30 +748,83 @@ impl<'a> Builder<'a> {
         self.note_desktop(number, sid);
     }
 
-    /// The desktop session of an account that is open now; the one with Logon ID `preferred` if there are several, else
-    /// one that is locked or disconnected, else the latest.
-    fn open_desktop_of(&mut self, sid: Option<&Sid>, preferred: Option<LogonId>) -> Option<usize> {
-        let own = self.desktops_of.get_mut(sid?)?;
-        own.retain(|&number| self.drafts.get(number).is_some_and(Draft::is_open));
+    /// The desktop session of an account that is open at its logon; the one with Logon ID `preferred` if there are several,
+    /// else one that is locked or disconnected, else the latest.
+    fn open_desktop_of(&mut self, index: usize, event: &Event, preferred: Option<LogonId>) -> Open {
+        let sid = event.account.sid.as_ref();
+        if let Some(own) = sid.and_then(|sid| self.desktops_of.get_mut(sid)) {
+            own.retain(|&number| self.drafts.get(number).is_some_and(Draft::is_open));
+        }
+        let Some(own) = sid.and_then(|sid| self.desktops_of.get(sid)) else {
+            return Open::No;
+        };
+        if own.len() == 1 && own.first().is_some_and(|&only| self.was_left(only, event)) {
+            return Open::No;
+        }
         let is = |wanted: &dyn Fn(&Draft) -> bool| {
             own.iter()
                 .copied()
                 .find(|&number| self.drafts.get(number).is_some_and(wanted))
         };
+        let is_sure = |draft: &Draft| self.is_surely_open(draft, index, event);
         is(&|draft| preferred.is_some_and(|id| draft.part(id).is_some()))
-            .or_else(|| is(&Draft::is_away))
-            .or_else(|| own.last().copied())
+            .or_else(|| is(&|draft| draft.is_away() && is_sure(draft)))
+            .or_else(|| {
+                let mut own = own.iter().rev().copied();
+                own.find(|&number| self.drafts.get(number).is_some_and(is_sure))
+            })
+            .map_or(
+                if own.is_empty() {
+                    Open::No
+                } else {
+                    Open::Perhaps
+                },
+                Open::Surely,
+            )
+    }
+
+    /// Whether LocalSessionManager tells that an account's only open desktop session was logged off.
+    fn was_left(&self, number: usize, event: &Event) -> bool {
+        let draft = self.drafts.get(number);
+        let seen = draft.and_then(|draft| self.events.get(draft.last_alive));
+        draft
+            .zip(seen)
+            .is_some_and(|(draft, seen)| self.marks.was_left(&draft.account, seen.time, event.time))
+    }
+
+    /// Whether an open session is still there at an event: no records are missing since it was last seen, or it is seen again.
+    fn is_surely_open(&self, draft: &Draft, index: usize, event: &Event) -> bool {
+        let seen = self.events.get(draft.last_alive);
+        seen.is_some_and(|seen| !self.gaps.between_events(seen, Some(event)))
+            || draft.carriers().any(|part| {
+                let last = self.last_alive.get(&part.id);
+                last.is_some_and(|&last| last > index)
+            })
     }
 
     /// The Logon ID of a desktop session of the account that began before the log; of two that are probably halves of one
     /// logon, the larger.
-    fn desktop_before_log(&self, sid: Option<&Sid>) -> Option<LogonId> {
+    fn desktop_before_log(
+        &self,
+        index: usize,
+        event: &Event,
+        sid: Option<&Sid>,
+    ) -> Option<LogonId> {
         let ids = self.unlogged_of.get(sid?)?.iter().copied();
         let open = |id: &LogonId| {
-            self.by_id
+            let draft = self
+                .by_id
                 .get(id)
-                .and_then(|&number| self.drafts.get(number))
-                .is_none_or(Draft::is_open)
+                .and_then(|&number| self.drafts.get(number));
+            match draft {
+                Some(draft) => draft.is_open() && self.is_surely_open(draft, index, event),
+                None => {
+                    let first = self.unlogged.get(id).and_then(|known| known.first);
+                    first
+                        .and_then(|first| self.events.get(first))
+                        .is_some_and(|first| !self.gaps.between_events(event, Some(first)))
+                }
+            }
         };
         ids.filter(open).max_by_key(|id| {
             (
@@ -644,10 +834,16 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn only_open_desktop(&mut self) -> Option<usize> {
+    /// The one desktop session that is open at an event, where the records go back to the beginning of the boot and none is
+    /// missing that may tell of another.
+    fn only_open_desktop(&mut self, event: &Event) -> Option<usize> {
+        if !self.boot.begins_here || self.is_gap_before(event) {
+            return None;
+        }
         let (mut open, mut ended) = (Vec::new(), Vec::new());
         for &number in &self.desktops {
-            match self.drafts.get(number).is_some_and(Draft::is_open) {
+            let is_open = self.drafts.get(number).is_some_and(Draft::is_open);
+            match is_open && !self.was_left(number, event) {
                 true => open.push(number),
                 false => ended.push(number),
             }
@@ -759,6 +955,9 @@ impl<'a> Builder<'a> {
     }
 
     fn user_logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
+        if let Some(sid) = event.account.sid.clone() {
+            self.left_by.insert(sid, index);
+        }
         let number = self.used_by(event.logon_id?, index)?;
         let draft = self.drafts.get_mut(number)?;
         draft.account.fill_from(&event.account);
@@ -779,6 +978,25 @@ impl<'a> Builder<'a> {
         Some(number)
     }
 
+    /// Somebody left, and the 4647 could not be written: the one desktop session that is open, if there is no other that it can
+    /// have been. A lost 4634 may be any logon session's: it ends none.
+    fn lost_logoff(&mut self, index: usize) -> Option<usize> {
+        let may_be_of_another = !self.unlogged_of.is_empty();
+        // Up to here no other record may be missing.
+        let before = index
+            .checked_sub(1)
+            .filter(|before| self.boot.events.contains(before));
+        let only = self.only_open_desktop(self.events.get(before?)?);
+        let number = only.filter(|_| !may_be_of_another)?;
+        let draft = self.drafts.get_mut(number)?;
+        draft.lost_logoff = Some(index);
+        draft.prove(index, Role::End);
+        self.left_by
+            .extend(draft.account.sid.clone().map(|sid| (sid, index)));
+        self.end_elevations(number, index);
+        Some(number)
+    }
+
     /// A prompt that was answered in a session ends with it at the latest.
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for number in self.elevations.remove(&parent).unwrap_or_default() {
@@ -794,6 +1012,8 @@ impl<'a> Builder<'a> {
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
+        // It goes on: somebody else left.
+        draft.lost_logoff = None;
         // What comes after somebody left is the session being torn down.
         if draft.user_logoff.is_none() {
             if begins {
@@ -855,10 +1075,18 @@ pub(super) fn mark_probable_twins(drafts: &mut [Draft]) {
         let nearest = neighbours
             .filter(|other| near(desktop, other))
             .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
-        for number in nearest.into_iter().flat_map(|other| [desktop.2, other.2]) {
+        let Some(other) = nearest.map(|other| other.2) else {
+            continue;
+        };
+        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff);
+        for number in [desktop.2, other] {
             if let Some(draft) = drafts.get_mut(number) {
                 draft.flags.insert(Flag::Twin);
             }
+        }
+        // 4647 names one half; whoever left it left both.
+        if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
+            twin.parents_end = left.filter(|&left| twin.last_use <= left);
         }
     }
 }
@@ -901,6 +1129,7 @@ fn is_paired(action: Action) -> bool {
                 | ExplicitCredentials
                 | SpecialPrivileges
                 | SpecialGroups
+                | AuditLost
                 | LogCleared
                 | ClockChange
                 | StartingUp

@@ -3,11 +3,16 @@
 //! In: one machine's part of the evidence. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
 //! exported log is a filter and is not listed, a gap in a live one is.
 
-use super::machine::{Conflict, Machine, Sources};
-use crate::event::{Account, Action, Event, LogIndex, Span, Text};
+use super::boot::{self, Boot, BootEnd};
+use super::gaps::Gaps;
+use super::local_time::{self, OffsetMark};
+use super::machine::{Conflict, Machine, SECURITY, Sources};
+use super::system::{self, SYSTEM, SystemBoot};
+use super::{EndReason, StartSource};
+use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
 use crate::named::named;
-use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::collections::BTreeMap;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time, UtcOffset};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A change of the clock by less than this is the time service at work.
@@ -41,6 +46,8 @@ named! {
 /// What the logs hold of one channel of one machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coverage {
+    /// Which of the machines of the result it is, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -66,14 +73,17 @@ pub struct Coverage {
     pub logs: Vec<Holding>,
     /// Numbers that are in none of the machine's own logs though they lie between such as are.
     pub gaps: Vec<Gap>,
-    /// When it was cleared, and by whom.
+    /// When it was cleared, and by whom, whichever channel tells; System also lists the clears that it records of channels
+    /// that are not in the evidence.
     pub clears: Vec<Clear>,
     /// Every change of the clock that it records.
     pub clock_changes: Vec<ClockChange>,
-    /// Every boot that it records.
-    pub boots: Vec<Mark>,
-    /// Audit records that Windows says it could not write.
-    pub audit_losses: Vec<Mark>,
+    /// Every boot that it shows, and how each ended; but not the one that all of it lies in.
+    pub boots: Vec<CoveredBoot>,
+    /// Where Windows says that it lost audit events.
+    pub audit_losses: Vec<AuditLoss>,
+    /// What it tells of the machine's local time.
+    pub offsets: Vec<OffsetMark>,
     /// Records that two logs hold with different contents.
     pub conflicts: Vec<Conflict>,
 }
@@ -83,6 +93,42 @@ impl Coverage {
     pub fn missing(&self) -> u64 {
         let counts = self.gaps.iter().map(|gap| gap.records());
         counts.fold(0, u64::saturating_add)
+    }
+
+    /// How often it was cleared.
+    pub fn own_clears(&self) -> u64 {
+        let own = self
+            .clears
+            .iter()
+            .filter(|clear| clear.cleared == self.channel);
+        own.count() as u64
+    }
+
+    /// How many boots it records.
+    pub fn recorded_boots(&self) -> u64 {
+        let recorded = |boot: &&CoveredBoot| {
+            boot.record.is_some() && boot.start_source == StartSource::Recorded
+        };
+        self.boots.iter().filter(recorded).count() as u64
+    }
+
+    /// How many boots left no record of their beginning: other records or Windows' own count show them.
+    pub fn lost_boots(&self) -> u64 {
+        let lost = |boot: &CoveredBoot| {
+            u64::from(boot.start_source == StartSource::Inferred) + u64::from(boot.untold_before)
+        };
+        self.boots.iter().map(lost).fold(0, u64::saturating_add)
+    }
+
+    /// How many logoffs Windows says it could not write.
+    pub fn lost_logoffs(&self) -> u64 {
+        let logoffs = self.audit_losses.iter().filter(|loss| loss.is_logoff);
+        logoffs.count() as u64
+    }
+
+    /// The machine's offset from UTC by the last record that tells it.
+    pub fn utc_offset(&self) -> Option<UtcOffset> {
+        self.offsets.iter().rev().find_map(|mark| mark.offset)
     }
 
     /// The changes of the clock by a second or more, or by an unknown amount.
@@ -132,9 +178,13 @@ impl Gap {
     }
 }
 
-/// A clearing of the log.
+/// A clearing of a log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clear {
+    /// The channel that was cleared.
+    pub cleared: Text,
+    /// The channel of the record that says so.
+    pub channel: Text,
     /// The record that says so.
     pub record: Mark,
     /// The account that did it.
@@ -154,13 +204,46 @@ pub struct ClockChange {
     pub by: Account,
     /// The path of the process that did it.
     pub process: Option<Text>,
+    /// Why, by Kernel-General 1: 1 somebody set it, 2 [`Self::FROM_HARDWARE`], 3 the time zone was set.
+    pub reason: Option<u32>,
 }
 
 impl ClockChange {
+    /// It was read anew from the hardware clock, as after sleep.
+    pub const FROM_HARDWARE: u32 = 2;
+
     /// How far the clock went forward; negative if back, `None` if the record does not tell.
     pub fn step(&self) -> Option<Ticks> {
         Some(self.new?.since(self.previous?))
     }
+}
+
+/// A run of Windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoveredBoot {
+    /// When it began, by either channel; `None` if no record says so.
+    pub start: Option<Time>,
+    /// Whether its beginning is recorded, follows from Logon IDs or the process ID of LSA, or lies before the evidence.
+    pub start_source: StartSource,
+    /// The record of the channel that says that it began; of an inferred one the first that is of it.
+    pub record: Option<Mark>,
+    /// How many boots just before it left no record, by Windows' own count (Kernel-Boot 20).
+    pub untold_before: u32,
+    /// How it ended: `shutdown`, `crash`, `unclean`, `lost-boot`, or not by the end of the evidence: `log-ends`.
+    pub end_reason: EndReason,
+    /// The record that tells how it ended, with its channel.
+    pub end_record: Option<(Text, Mark)>,
+}
+
+/// A record in which Windows says that it lost audit events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditLoss {
+    /// The record.
+    pub record: Mark,
+    /// The event that was lost, if it is named.
+    pub event_id: Option<u16>,
+    /// Whether that was a logoff.
+    pub is_logoff: bool,
 }
 
 /// A record that marks something.
@@ -175,7 +258,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    fn of(event: &Event) -> Self {
+    pub(super) fn of(event: &Event) -> Self {
         Mark {
             record_id: event.record_id,
             event_id: event.event_id,
@@ -190,35 +273,61 @@ pub fn coverage(machine: &Machine) -> Vec<Coverage> {
     for span in &machine.log_spans {
         channels.entry(&span.channel).or_default().push(span);
     }
-    let covered = channels
-        .into_iter()
-        .filter_map(|(channel, spans)| of_channel(machine, channel, spans));
+    let mut clears = clears(machine, channels.keys().copied());
+    let audited = boot::boots(machine, &Gaps::of(machine));
+    let covered = channels.into_iter().filter_map(|(channel, spans)| {
+        let clears = clears.remove(channel).unwrap_or_default();
+        let boots = match &**channel {
+            SECURITY => audited_boots(machine, &audited),
+            SYSTEM => system_boots(machine, &audited),
+            _ => Vec::new(),
+        };
+        of_channel(machine, channel, spans, clears, boots)
+    });
     covered.collect()
 }
 
-fn of_channel(machine: &Machine, channel: &Text, mut spans: Vec<&Span>) -> Option<Coverage> {
+/// The clears of each channel; those of a channel that is not in the evidence stand with the channel that records them.
+fn clears<'a>(
+    machine: &Machine,
+    channels: impl Iterator<Item = &'a Text>,
+) -> HashMap<Text, Vec<Clear>> {
+    let known: HashMap<String, &Text> = channels
+        .map(|channel| (channel.to_lowercase(), channel))
+        .collect();
+    let mut clears: HashMap<Text, Vec<Clear>> = HashMap::new();
+    let events = machine.events.iter();
+    for event in events.filter(|event| event.action == Action::LogCleared) {
+        // 104 names the channel; 1102 is of its own.
+        let named = event.details().object.as_ref().unwrap_or(&event.channel);
+        let own = known.get(&named.to_lowercase()).copied();
+        let row = own.unwrap_or(&event.channel).clone();
+        clears.entry(row).or_default().push(Clear {
+            cleared: own.unwrap_or(named).clone(),
+            channel: event.channel.clone(),
+            record: Mark::of(event),
+            by: event.subject.clone(),
+        });
+    }
+    clears
+}
+
+fn of_channel(
+    machine: &Machine,
+    channel: &Text,
+    mut spans: Vec<&Span>,
+    clears: Vec<Clear>,
+    boots: Vec<CoveredBoot>,
+) -> Option<Coverage> {
     spans.sort_by_key(|span| (span.first_id, span.last_id, span.log));
     let first = spans.first()?;
     let last = spans
         .iter()
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
-    // Events are sorted by channel.
-    let from = machine
-        .events
-        .partition_point(|event| event.channel < *channel);
-    let upto = machine
-        .events
-        .partition_point(|event| event.channel <= *channel);
-    let events = machine.events.get(from..upto).unwrap_or_default();
-    let sources = machine.sources.get(from..upto).unwrap_or_default();
+    let range = machine.channel(channel);
+    let events = machine.events.get(range.clone()).unwrap_or_default();
+    let sources = machine.sources.get(range).unwrap_or_default();
     let of = |action: Action| events.iter().filter(move |event| event.action == action);
-
-    let clears: Vec<Clear> = of(Action::LogCleared)
-        .map(|event| Clear {
-            record: Mark::of(event),
-            by: event.subject.clone(),
-        })
-        .collect();
     let read = spans
         .iter()
         .fold(0, |sum: u64, span| sum.saturating_add(span.records));
@@ -236,7 +345,12 @@ fn of_channel(machine: &Machine, channel: &Text, mut spans: Vec<&Span>) -> Optio
         let numbers = held.last.0.saturating_sub(held.first.0).saturating_add(1);
         numbers.saturating_sub(held.records)
     });
+    let own_clears = Clears {
+        channel,
+        clears: &clears,
+    };
     Some(Coverage {
+        machine: machine.number,
         host: machine.host.clone(),
         host_aliases: machine.aliases.clone(),
         channel: channel.clone(),
@@ -246,24 +360,134 @@ fn of_channel(machine: &Machine, channel: &Text, mut spans: Vec<&Span>) -> Optio
         records: read - duplicates,
         duplicates,
         left_out: left_out.fold(0, u64::saturating_add),
-        wrapped: first.live && first.first_id > 1 && !is_cleared(&clears, first.first_id),
+        wrapped: first.live
+            && first.first_id > 1
+            && !own_clears.explain(first.first_id, None, first.first_time),
         logs,
-        gaps: gaps(&spans, &clears),
-        clears,
+        gaps: gaps(&spans, &own_clears),
         clock_changes: of(Action::ClockChange).map(clock_change).collect(),
-        boots: of(Action::Boot).map(Mark::of).collect(),
+        boots,
         audit_losses: events
             .iter()
-            .filter(|event| matches!(event.event_id, 1101 | 1108) && **channel == *"Security")
-            .map(Mark::of)
+            .filter(|event| matches!(event.action, Action::AuditDropped | Action::AuditLost))
+            .map(audit_loss)
             .collect(),
+        offsets: match &**channel {
+            SYSTEM => local_time::marks(machine),
+            _ => Vec::new(),
+        },
         conflicts: machine
             .conflicts
             .iter()
             .filter(|conflict| conflict.channel == *channel)
             .cloned()
             .collect(),
+        clears,
     })
+}
+
+/// The boots of the Security channel.
+fn audited_boots(machine: &Machine, boots: &[Boot]) -> Vec<CoveredBoot> {
+    let at = |index: usize| machine.events.get(index);
+    let covered = boots.iter().enumerate().map(|(number, boot)| {
+        let is_lost = number > 0 && !boot.begins_here;
+        let says_so =
+            |event: &&Event| event.action == Action::Boot || event.logon_type == Some(LogonType(0));
+        let own = machine.events.get(boot.events.clone()).unwrap_or_default();
+        let record = match is_lost {
+            true => own.first(),
+            false => own.iter().find(says_so),
+        };
+        let (end_reason, end_record) = ending(&boot.end);
+        CoveredBoot {
+            start: boot.start,
+            start_source: match (boot.start, is_lost) {
+                (_, true) => StartSource::Inferred,
+                (Some(_), false) => StartSource::Recorded,
+                (None, false) => StartSource::BeforeLog,
+            },
+            record: record.map(Mark::of),
+            untold_before: 0,
+            end_reason,
+            end_record: end_record.and_then(at).map(named_mark),
+        }
+    });
+    covered.filter(CoveredBoot::is_told).collect()
+}
+
+/// The boots of the System channel. Where it does not tell how one ended, the Security channel may.
+fn system_boots(machine: &Machine, audited: &[Boot]) -> Vec<CoveredBoot> {
+    let at = |index: usize| machine.events.get(index);
+    let boots = system::boots(machine);
+    let joined: HashMap<Time, &Boot> = audited
+        .iter()
+        .filter_map(|boot| Some((boot.start?, boot)))
+        .collect();
+    let covered = boots.iter().enumerate().map(|(number, boot)| {
+        let next = boots.get(number + 1);
+        let audited = boot.start.and_then(|start| joined.get(&start));
+        let audited = audited
+            .map(|boot| ending(&boot.end))
+            .filter(|(reason, _)| *reason != EndReason::LostBoot);
+        let (end_reason, end_record) = boot
+            .stop
+            .map(|stop| (EndReason::Shutdown, Some(stop)))
+            .or(audited)
+            .unwrap_or_else(|| unstopped(next));
+        CoveredBoot {
+            start: boot.start,
+            start_source: match boot.start {
+                Some(_) => StartSource::Recorded,
+                None => StartSource::BeforeLog,
+            },
+            record: boot.began.and_then(at).map(Mark::of),
+            untold_before: boot.untold_before,
+            end_reason,
+            end_record: end_record.and_then(at).map(named_mark),
+        }
+    });
+    covered.filter(CoveredBoot::is_told).collect()
+}
+
+/// How a boot without a clean stop ended, by the next.
+fn unstopped(next: Option<&SystemBoot>) -> (EndReason, Option<usize>) {
+    match next {
+        Some(next) if next.crash_before.is_some() => (EndReason::Crash, next.crash_before),
+        Some(next) => (EndReason::Unclean, next.began),
+        None => (EndReason::LogEnds, None),
+    }
+}
+
+fn ending(end: &BootEnd) -> (EndReason, Option<usize>) {
+    match *end {
+        BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop) => {
+            (EndReason::Shutdown, Some(stop))
+        }
+        BootEnd::Broken {
+            reason, witness, ..
+        } => (reason, Some(witness)),
+        BootEnd::Running(_) => (EndReason::LogEnds, None),
+    }
+}
+
+fn named_mark(event: &Event) -> (Text, Mark) {
+    (event.channel.clone(), Mark::of(event))
+}
+
+impl CoveredBoot {
+    /// Whether something is known of it but that the evidence lies in it.
+    fn is_told(&self) -> bool {
+        self.start.is_some() || self.record.is_some() || self.end_record.is_some()
+    }
+}
+
+fn audit_loss(event: &Event) -> AuditLoss {
+    let lost = event.lost_audit_event();
+    AuditLoss {
+        record: Mark::of(event),
+        event_id: lost,
+        is_logoff: matches!(lost, Some(4634 | 4647)),
+    }
 }
 
 fn clock_change(event: &Event) -> ClockChange {
@@ -273,6 +497,7 @@ fn clock_change(event: &Event) -> ClockChange {
         new: event.new_time,
         by: event.subject.clone(),
         process: event.process_name.clone(),
+        reason: event.details().reason,
     }
 }
 
@@ -286,12 +511,25 @@ fn is_dense(span: &&&Span) -> bool {
     numbers(span) == span.records
 }
 
-/// Whether the log was cleared where its records begin anew at `first`.
-fn is_cleared(clears: &[Clear], first: u64) -> bool {
-    let near = first..=first.saturating_add(CLEAR_RECORDS);
-    clears
-        .iter()
-        .any(|clear| near.contains(&clear.record.record_id))
+/// The clears of a channel, and of others that it records.
+struct Clears<'a> {
+    channel: &'a Text,
+    clears: &'a [Clear],
+}
+
+impl Clears<'_> {
+    /// Whether one of them is why the records begin anew at the number `first` and the time `after`, the last one before at `before`.
+    fn explain(&self, first: u64, before: Option<Time>, after: Time) -> bool {
+        let near = first..=first.saturating_add(CLEAR_RECORDS);
+        self.clears.iter().any(|clear| {
+            let time = clear.record.time;
+            match clear.channel == *self.channel {
+                true => clear.cleared == *self.channel && near.contains(&clear.record.record_id),
+                // Another channel tells: its numbers say nothing here.
+                false => before.is_none_or(|before| before <= time) && time <= after,
+            }
+        })
+    }
 }
 
 /// What each log holds, in the order of the evidence.
@@ -342,7 +580,7 @@ fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
 }
 
 /// The numbers between records of live logs that no log has. `spans` are sorted by first number.
-fn gaps(spans: &[&Span], clears: &[Clear]) -> Vec<Gap> {
+fn gaps(spans: &[&Span], clears: &Clears<'_>) -> Vec<Gap> {
     let live = || spans.iter().filter(|span| span.live);
     let (Some(lowest), Some(highest)) = (
         live().map(|span| span.first_id).min(),
@@ -363,7 +601,7 @@ fn gaps(spans: &[&Span], clears: &[Clear]) -> Vec<Gap> {
                 last: span.first_id - 1,
                 before,
                 after: span.first_time,
-                cause: match is_cleared(clears, span.first_id) {
+                cause: match clears.explain(span.first_id, Some(before), span.first_time) {
                     true => GapCause::Cleared,
                     false => GapCause::Missing,
                 },
@@ -479,6 +717,217 @@ mod tests {
         assert_eq!(holes(&archived), [(31, 39, GapCause::Cleared)]);
         assert!(archived.wrapped, "the older log begins at 5");
         assert_eq!(archived.clears[0].record.record_id, 40);
+    }
+
+    /// The System record that the log of `channel` was cleared.
+    fn cleared(log: u32, record_id: u64, channel: &str) -> Event {
+        let mut event = event(log, record_id, 104, Action::LogCleared);
+        event.channel = SYSTEM.into();
+        let more = crate::event::Details {
+            object: Some(channel.into()),
+            ..Default::default()
+        };
+        event.more = Some(Box::new(more));
+        event
+    }
+
+    fn in_channel(channel: &str, span: Span) -> Span {
+        Span {
+            channel: channel.into(),
+            ..span
+        }
+    }
+
+    #[test]
+    fn a_clear_belongs_to_the_channel_that_it_names_and_to_the_one_that_tells_where_that_has_no_log()
+     {
+        let ts = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
+        let sources = vec![Source {
+            spans: vec![
+                in_channel(SYSTEM, span(0, 1, 60, true)),
+                in_channel(ts, span(0, 20, 25, true)),
+                in_channel(ts, span(0, 51, 60, true)),
+                in_channel("Application", span(0, 8, 9, true)),
+            ],
+            events: vec![
+                cleared(0, 30, &ts.to_uppercase()),
+                cleared(0, 40, SYSTEM),
+                cleared(0, 41, "Setup"),
+                cleared(0, 5, "Application"),
+            ],
+            ..Source::default()
+        }];
+        let machines = machines(sources);
+        let rows: BTreeMap<String, Coverage> = coverage(&machines[0])
+            .into_iter()
+            .map(|row| (row.channel.to_string(), row))
+            .collect();
+        let told = |row: &Coverage| -> Vec<(u64, String)> {
+            let clears = row.clears.iter();
+            clears
+                .map(|clear| (clear.record.record_id, clear.cleared.to_string()))
+                .collect()
+        };
+        let row = &rows[ts];
+        assert_eq!(told(row), [(30, ts.to_owned())]);
+        assert_eq!(&*row.clears[0].channel, SYSTEM);
+        assert_eq!(
+            holes(row),
+            [(26, 50, GapCause::Cleared)],
+            "by its time: the numbers of System say nothing of this channel"
+        );
+        assert!(row.wrapped, "the clear came after its first record");
+        assert_eq!(row.own_clears(), 1);
+        let row = &rows[SYSTEM];
+        assert_eq!(
+            told(row),
+            [(40, SYSTEM.to_owned()), (41, "Setup".to_owned())]
+        );
+        assert_eq!(row.own_clears(), 1);
+        let row = &rows["Application"];
+        assert_eq!(told(row).len(), 1);
+        assert!(!row.wrapped, "it was cleared before its first record");
+    }
+
+    #[test]
+    fn a_lost_logoff_counts_only_if_the_auditing_provider_wrote_it() {
+        let lost = |record_id, event_id, provider: &str| {
+            let mut event = event(0, record_id, 1108, Action::AuditLost);
+            event.more = Some(Box::new(crate::event::Details {
+                lost_event_id: event_id,
+                object: Some(provider.into()),
+                ..Default::default()
+            }));
+            event
+        };
+        let auditing = "Microsoft-Windows-Security-Auditing";
+        let found = covered(
+            &[span(0, 1, 10, true)],
+            &[
+                lost(2, Some(4634), auditing),
+                lost(3, Some(4634), "Another"),
+                lost(4, None, auditing),
+                event(0, 5, 1101, Action::AuditDropped),
+                lost(6, Some(4647), auditing),
+                lost(7, Some(4703), auditing),
+            ],
+        );
+        let losses = found.audit_losses.iter();
+        let told: Vec<_> = losses.map(|loss| (loss.event_id, loss.is_logoff)).collect();
+        assert_eq!(
+            told,
+            [
+                (Some(4634), true),
+                (None, false),
+                (None, false),
+                (None, false),
+                (Some(4647), true),
+                (Some(4703), false)
+            ]
+        );
+        assert_eq!(found.lost_logoffs(), 2);
+    }
+
+    #[test]
+    fn every_boot_is_told_with_its_end_by_whichever_channel_knows_it() {
+        let system = |record_id, event_id, action, boot_id: Option<u32>| {
+            let mut event = event(0, record_id, event_id, action);
+            event.channel = SYSTEM.into();
+            event.more = boot_id.map(|id| {
+                Box::new(crate::event::Details {
+                    last_boot_id: Some(id),
+                    ..Default::default()
+                })
+            });
+            event
+        };
+        let logon = |record_id, logon_id| {
+            let mut event = event(0, record_id, 4624, Action::Logon);
+            event.logon_id = Some(crate::event::LogonId(logon_id));
+            event
+        };
+        let own = |id, event_id, action| event(0, id, event_id, action);
+        let sources = vec![Source {
+            spans: vec![
+                span(0, 1, 90, true),
+                in_channel(SYSTEM, span(0, 1, 90, true)),
+            ],
+            events: vec![
+                logon(2, 0x9_0000),
+                own(10, 4608, Action::Boot),
+                logon(12, 0x9_0000),
+                // A boot that nothing but its Logon IDs shows.
+                logon(20, 0x5000),
+                own(30, 4608, Action::Boot),
+                own(38, 1100, Action::LogServiceStop),
+                own(50, 4608, Action::Boot),
+                system(10, 12, Action::Boot, None),
+                system(11, 20, Action::BootStatus, Some(7)),
+                system(30, 12, Action::Boot, None),
+                system(31, 20, Action::BootStatus, Some(9)),
+                system(50, 12, Action::Boot, None),
+                system(51, 20, Action::BootStatus, Some(10)),
+                system(60, 12, Action::Boot, None),
+                system(61, 6008, Action::Crash, None),
+            ],
+            ..Source::default()
+        }];
+        let machines = machines(sources);
+        let rows = coverage(&machines[0]);
+        let row = |channel: &str| rows.iter().find(|row| &*row.channel == channel).unwrap();
+        type Told = (
+            Option<u64>,
+            StartSource,
+            u32,
+            EndReason,
+            Option<(String, u64)>,
+        );
+        let told = |channel| -> Vec<Told> {
+            let boots = row(channel).boots.iter();
+            boots
+                .map(|boot| {
+                    let record = boot.record.as_ref().map(|mark| mark.record_id);
+                    let end = boot.end_record.as_ref();
+                    let end = end.map(|(channel, mark)| (channel.to_string(), mark.record_id));
+                    (
+                        record,
+                        boot.start_source,
+                        boot.untold_before,
+                        boot.end_reason,
+                        end,
+                    )
+                })
+                .collect()
+        };
+        let by = |channel: &str, record: u64| Some((channel.to_owned(), record));
+        use StartSource::{BeforeLog, Inferred, Recorded};
+        assert_eq!(
+            told(SECURITY),
+            [
+                (None, BeforeLog, 0, EndReason::Unclean, by(SYSTEM, 10)),
+                (Some(10), Recorded, 0, EndReason::LostBoot, by(SECURITY, 20)),
+                (Some(20), Inferred, 0, EndReason::Unclean, by(SYSTEM, 30)),
+                (Some(30), Recorded, 0, EndReason::Shutdown, by(SECURITY, 38)),
+                (Some(50), Recorded, 0, EndReason::Crash, by(SYSTEM, 61)),
+            ]
+        );
+        assert_eq!(
+            told(SYSTEM),
+            [
+                (Some(10), Recorded, 0, EndReason::Unclean, by(SYSTEM, 30)),
+                (Some(30), Recorded, 1, EndReason::Shutdown, by(SECURITY, 38)),
+                (Some(50), Recorded, 0, EndReason::Crash, by(SYSTEM, 61)),
+                (Some(60), Recorded, 0, EndReason::LogEnds, None),
+            ]
+        );
+        assert_eq!(
+            (row(SECURITY).recorded_boots(), row(SECURITY).lost_boots()),
+            (3, 1)
+        );
+        assert_eq!(
+            (row(SYSTEM).recorded_boots(), row(SYSTEM).lost_boots()),
+            (4, 1)
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A session in the making: what the events said of it so far, by their positions in the machine's record order.
 
-use super::{EndSource, Flag, Kind, PartReason, Role, State};
-use crate::event::{Account, Action, Event, LogonId, Text};
-use std::collections::BTreeSet;
+use super::link::Link;
+use super::{Flag, Kind, PartReason, Role, State};
+use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A session in the making. Positions are indexes into the machine's events.
 #[derive(Debug, Clone)]
@@ -11,6 +13,8 @@ pub(super) struct Draft {
     pub first: usize,
     /// The last event that names it.
     pub last_use: usize,
+    /// The last event that shows it alive: a token of it can close after its end.
+    pub last_alive: usize,
     /// Its Logon ID; under User Account Control that of the filtered half.
     pub id: Option<LogonId>,
     /// The Logon ID of the elevated half.
@@ -26,6 +30,10 @@ pub(super) struct Draft {
     /// It is somebody's presence at a desktop.
     pub is_desktop: bool,
     pub logons: u32,
+    /// The type of a logon of it, where that is not known to be its first.
+    pub logon_type: Option<LogonType>,
+    /// Its Logon ID may be that of an unlock or a return: the end of that is not its own.
+    pub is_part: bool,
     /// How many refused logons of the account it ended.
     pub failures: Option<u32>,
     pub parent: Option<usize>,
@@ -35,12 +43,28 @@ pub(super) struct Draft {
     /// The last event that closed a part that carries it.
     last_closed: Option<usize>,
     pub proofs: Vec<(usize, Role)>,
+    /// What joined those of its proofs that name no Logon ID.
+    pub links: BTreeMap<usize, Link>,
+    /// The record that tells where it came from, where its own logon does not tell all.
+    pub source: Option<usize>,
+    /// It holds a terminal, by its SSH server's word.
+    pub has_terminal: bool,
+    /// Its session number, where LocalSessionManager tells it.
+    pub number: Option<u32>,
+    /// When another channel showed it last, and the record.
+    pub seen: Option<(Time, usize)>,
     /// The last logon that unlocked or reconnected it.
     pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
-    /// Its logoff as LocalSessionManager tells it.
+    /// The record that its 4647 could not be written.
+    pub lost_logoff: Option<usize>,
+    /// Its logon as LocalSessionManager tells it.
+    pub ts_logon: Option<usize>,
+    /// Its logoff as LocalSessionManager, else the User Profile Service or Winlogon, tells it.
     pub ts_logoff: Option<usize>,
-    /// Its parent's end, which is its own at the latest.
+    /// The last record in which LocalSessionManager names it.
+    pub ts_last: Option<usize>,
+    /// The end of its parent, or of what is probably its other half: its own at the latest.
     pub parents_end: Option<usize>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
     pub fast_stop: Option<(usize, usize)>,
@@ -69,6 +93,8 @@ pub(super) struct DraftInterval {
     pub from: Option<usize>,
     pub to: Option<usize>,
     pub address: Option<Text>,
+    /// Whether a bound of it follows from something else.
+    pub is_inferred: bool,
 }
 
 impl DraftPart {
@@ -83,7 +109,7 @@ impl DraftPart {
     }
 
     /// Whether the session lives at least as long as this part.
-    fn carries(&self) -> bool {
+    pub(super) fn carries(&self) -> bool {
         matches!(self.reason, PartReason::Logon | PartReason::UacTwin)
     }
 }
@@ -94,6 +120,7 @@ impl Draft {
         let mut draft = Draft {
             first,
             last_use: first,
+            last_alive: first,
             id,
             elevated_id: None,
             elevated: None,
@@ -103,15 +130,25 @@ impl Draft {
             standing: false,
             is_desktop: false,
             logons: 0,
+            logon_type: None,
+            is_part: false,
             failures: None,
             parent: None,
             parts: Vec::new(),
             carriers: (0, 0),
             last_closed: None,
             proofs: Vec::new(),
+            links: BTreeMap::new(),
+            source: None,
+            has_terminal: false,
+            number: None,
+            seen: None,
             last_attached: None,
             user_logoff: None,
+            ts_logon: None,
+            lost_logoff: None,
             ts_logoff: None,
+            ts_last: None,
             parents_end: None,
             fast_stop: None,
             intervals: Vec::new(),
@@ -150,6 +187,7 @@ impl Draft {
                 from: Some(index),
                 to: None,
                 address: None,
+                is_inferred: false,
             });
         }
     }
@@ -182,6 +220,7 @@ impl Draft {
                 from: None,
                 to: Some(index),
                 address,
+                is_inferred: false,
             }),
         }
     }
@@ -216,8 +255,18 @@ impl Draft {
         }
     }
 
+    /// For what is inferred of them once all of the boot's events are in: no state can begin or end after it.
+    pub(super) fn intervals_mut(&mut self) -> &mut Vec<DraftInterval> {
+        &mut self.intervals
+    }
+
     pub(super) fn intervals(&self) -> &[DraftInterval] {
         &self.intervals
+    }
+
+    /// The parts that the session lives at least as long as.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = &DraftPart> {
+        self.parts.iter().filter(|part| part.carries())
     }
 
     pub(super) fn parts(&self) -> &[DraftPart] {
@@ -228,8 +277,31 @@ impl Draft {
         self.proofs.push((record, role));
     }
 
-    pub(super) fn used(&mut self, index: usize) {
+    /// Adds a record that `link` joins to the session.
+    pub(super) fn prove_by(&mut self, record: usize, role: Role, link: Option<Link>) {
+        self.prove(record, role);
+        if let Some(link) = link {
+            self.links.insert(record, link);
+        }
+    }
+
+    /// Notes that a record of another channel shows it at `time`.
+    pub(super) fn show(&mut self, record: usize, time: Time) {
+        self.seen = self.seen.max(Some((time, record)));
+    }
+
+    /// Notes that nothing is sure about when the session was in a state.
+    pub(super) fn doubt(&mut self, state: State) {
+        let own = self.intervals.iter_mut();
+        own.filter(|interval| interval.state == state)
+            .for_each(|interval| interval.is_inferred = true);
+    }
+
+    pub(super) fn used(&mut self, index: usize, event: &Event) {
         self.last_use = self.last_use.max(index);
+        if event.action != Action::Logoff {
+            self.last_alive = self.last_alive.max(index);
+        }
     }
 
     /// Adds the privileges or groups that the event at `index` names.
@@ -260,13 +332,15 @@ impl Draft {
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
         let (carriers, closed) = self.carriers;
-        self.last_closed.filter(|_| carriers == closed)
+        self.last_closed
+            .filter(|_| carriers == closed && !self.is_part)
     }
 
     /// Whether nothing has ended it so far.
     pub(super) fn is_open(&self) -> bool {
         self.standing
             || (self.user_logoff.is_none()
+                && self.lost_logoff.is_none()
                 && self.parents_end.is_none()
                 && self.fast_stop.is_none()
                 && self.closed().is_none())
@@ -281,15 +355,5 @@ impl Draft {
     /// Whether nobody is at it now.
     pub(super) fn is_away(&self) -> bool {
         self.is_in(State::Locked) || self.is_in(State::Disconnected)
-    }
-}
-
-impl DraftInterval {
-    pub(super) fn source(&self) -> EndSource {
-        if self.from.is_some() && self.to.is_some() {
-            EndSource::Recorded
-        } else {
-            EndSource::Inferred
-        }
     }
 }

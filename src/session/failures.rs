@@ -27,7 +27,7 @@ pub(super) fn tie(
 ) {
     let mut bursts: HashMap<String, Burst> = HashMap::new();
     for (index, event) in range.filter_map(|index| Some((index, events.get(index)?))) {
-        let Some(name) = name(&event.account) else {
+        let Some(name) = folded_name(&event.account) else {
             continue;
         };
         let near = |burst: &Burst| {
@@ -76,8 +76,8 @@ pub(super) fn tie(
     }
 }
 
-/// The name by which a refused logon and a logon are compared: without case, and without the domain of `name@domain`.
-fn name(account: &Account) -> Option<String> {
+/// The name by which records without a SID are compared: without case, and without the domain of `name@domain`.
+pub(super) fn folded_name(account: &Account) -> Option<String> {
     let name = account.name.as_deref()?;
     Some(name.split('@').next().unwrap_or(name).to_lowercase())
 }

@@ -2,11 +2,17 @@
 
 use super::boot::{self, Boot, BootEnd};
 use super::build::{self, Builder};
+use super::connection::{self, Clients};
 use super::desktop;
 use super::draft::{Draft, DraftInterval};
+use super::gaps::Gaps;
+use super::link::{Link, Score};
 use super::machine::{Machine, SECURITY};
-use super::starts::StartMarks;
-use super::{CLOCK_STEP, failures, takeover};
+use super::marks::Marks;
+use super::{
+    CLOCK_STEP, LocalClock, arrival, failures, pre_authentication, shell, takeover, touches,
+    winlogon,
+};
 use super::{
     End, EndReason, EndSource, Flag, Interactivity, Interval, Kind, Part, RecordRef, Role, Session,
     Start, StartSource, State,
@@ -17,9 +23,10 @@ use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
-/// How long before somebody left the request to stop lies at most, and how long after it is written at most.
-const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
-const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
+/// How long before somebody left the request to stop lies at most.
+pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+/// How long after somebody left the request to stop is written at most.
+pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 /// A change of the clock by more than this is a broken record: one had a previous time of 2296.
 const ABSURD_STEP: Ticks = 10 * 366 * 24 * 3600 * TICKS_PER_SECOND;
@@ -38,27 +45,45 @@ pub struct Timeline {
 /// Builds the timeline of one machine.
 pub fn timeline(machine: &Machine) -> Timeline {
     let events = &machine.events;
-    let boots = boot::boots(machine);
-    let mut starts = StartMarks::of(events);
+    let gaps = Gaps::of(machine);
+    let boots = boot::boots(machine, &gaps);
+    let mut marks = Marks::of(events);
+    let clients = Clients::of(events);
     let mut drafts = Vec::new();
     let mut places = vec![None; events.len()];
     let mut boot_of = Vec::new();
     for (number, boot) in boots.iter().enumerate() {
         let first = drafts.len();
-        Builder::new(events, boot, &mut starts, &mut drafts, &mut places).run();
+        Builder::new(
+            events,
+            boot,
+            &gaps,
+            &mut marks,
+            &clients,
+            &mut drafts,
+            &mut places,
+        )
+        .run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
         boot_of.resize(drafts.len(), number);
     }
-    desktop::join(machine, &boots, &mut drafts, &mut boot_of, &mut places);
+    desktop::join(
+        machine,
+        &boots,
+        &gaps,
+        &mut drafts,
+        &mut boot_of,
+        &mut places,
+    );
+    desktop::withdraw_returns(machine, &gaps, &mut drafts);
+    winlogon::tie(machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
+    connection::tie(machine, &mut drafts, &mut places);
+    shell::tie(machine, &mut drafts, &mut places);
+    pre_authentication::infer(machine, &boots, &boot_of, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
-    takeover::mark(
-        machine,
-        audited.clone(),
-        &places,
-        &mut drafts,
-        &gaps(machine),
-    );
+    takeover::mark(machine, audited.clone(), &places, &mut drafts, &gaps);
+    arrival::mark(machine, &gaps, &mut drafts);
     let is_stop_request =
         |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
     let mut stop_requests: Vec<Time> = events
@@ -73,9 +98,12 @@ pub fn timeline(machine: &Machine) -> Timeline {
         boots: &boots,
         drafts: &drafts,
         audited: audited.clone(),
-        clock: Clock::new(events, audited.clone()),
-        gaps: gaps(machine),
+        clock: Clock::new(events, audited.clone(), &boots),
+        gaps,
+        leavers: positions(events, audited.clone(), Action::UserLogoff),
+        ts_starts: desktop::starts(machine),
         clears: positions(events, audited, Action::LogCleared),
+        local: LocalClock::of(machine),
     };
     let mut sessions: Vec<Session> = drafts
         .iter()
@@ -86,6 +114,7 @@ pub fn timeline(machine: &Machine) -> Timeline {
     for (session, draft) in sessions.iter_mut().zip(&drafts) {
         session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
     }
+    touches::mark(machine, &mut sessions);
     let kind_of = places
         .iter()
         .zip(events)
@@ -129,75 +158,118 @@ fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize
         .collect()
 }
 
-/// Where records of the machine's channels are missing: the channel and the number before the gap.
-fn gaps(machine: &Machine) -> Vec<(Text, u64)> {
-    let neighbours = machine.spans.windows(2).filter_map(|pair| match pair {
-        [before, after] if before.channel == after.channel && before.live && after.live => {
-            Some((before.channel.clone(), before.last_id))
-        }
-        _ => None,
-    });
-    neighbours.collect()
-}
-
 /// The clock changes of a machine, by their positions, summed up.
 struct Clock {
-    /// Position, sum of all changes so far, how many were of unknown size, how many were worth a flag.
-    changes: Vec<(usize, i128, u32, u32)>,
+    changes: Vec<ClockSum>,
+}
+
+/// What the clock changes came to, up to and with one of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClockSum {
+    position: usize,
+    ticks: i128,
+    /// How many were of unknown size.
+    unknown: u32,
+    /// How many were worth a flag.
+    steps: u32,
+    /// What this one set the clock from, and to.
+    set: Option<(Time, Time)>,
+    /// The latest time that the clock was set from in this boot.
+    latest: Option<Time>,
 }
 
 impl Clock {
-    fn new(events: &[Event], range: Range<usize>) -> Self {
-        let (mut sum, mut unknown, mut steps) = (0, 0, 0);
+    fn new(events: &[Event], range: Range<usize>, boots: &[Boot]) -> Self {
+        let mut boots = boots.iter().map(|boot| boot.events.start).peekable();
+        let mut sum = ClockSum::default();
         let changes = positions(events, range, Action::ClockChange);
         let changes = changes
             .into_iter()
             .filter_map(|index| Some((index, events.get(index)?)));
         let changes = changes.map(|(index, event)| {
+            while boots.next_if(|&start| start <= index).is_some() {
+                sum.latest = None;
+            }
             let step = event
                 .new_time
                 .zip(event.previous_time)
                 .map(|(new, previous)| new.since(previous));
             match step {
                 Some(step) if step.saturating_abs() <= ABSURD_STEP => {
-                    sum += i128::from(step);
-                    steps += u32::from(step.saturating_abs() >= CLOCK_STEP);
+                    let is_step = step.saturating_abs() >= CLOCK_STEP;
+                    sum.ticks += i128::from(step);
+                    sum.steps += u32::from(is_step);
+                    sum.latest = sum.latest.max(event.previous_time);
+                    sum.set = event.previous_time.zip(event.new_time).filter(|_| is_step);
                 }
                 _ => {
-                    unknown += 1;
-                    steps += 1;
+                    sum.set = None;
+                    sum.unknown += 1;
+                    sum.steps += 1;
                 }
             }
-            (index, sum, unknown, steps)
+            sum.position = index;
+            sum
         });
         Clock {
             changes: changes.collect(),
         }
     }
 
+    /// Bounds of something that happened after the audit event at `from` and up to the one at `to`, whichever way the clock was
+    /// set in between.
+    fn widened(
+        &self,
+        from: usize,
+        to: usize,
+        min: Option<Time>,
+        max: Option<Time>,
+    ) -> (Option<Time>, Option<Time>) {
+        let first = self.changes.partition_point(|sum| sum.position < from);
+        let last = self.changes.partition_point(|sum| sum.position <= to);
+        let Some(changes) = self.changes.get(first..last) else {
+            return (min, max);
+        };
+        if changes.len() > MOST_CHANGES {
+            return (None, None);
+        }
+        let set = changes.iter().filter_map(|sum| sum.set);
+        (
+            min.map(|min| set.clone().fold(min, |min, (_, new)| min.min(new))),
+            max.map(|max| set.fold(max, |max, (previous, _)| max.max(previous))),
+        )
+    }
+
+    /// The latest time that the clock was set from between the beginning of a boot and a position in it.
+    fn latest(&self, boot: usize, index: usize) -> Option<Time> {
+        Some(self.until(index))
+            .filter(|sum| sum.position >= boot)
+            .and_then(|sum| sum.latest)
+    }
+
     /// Sums up to and with the event at `index`.
-    fn until(&self, index: usize) -> (i128, u32, u32) {
-        let count = self.changes.partition_point(|change| change.0 <= index);
-        count
-            .checked_sub(1)
-            .and_then(|last| self.changes.get(last))
-            .map_or((0, 0, 0), |change| (change.1, change.2, change.3))
+    fn until(&self, index: usize) -> ClockSum {
+        let count = self.changes.partition_point(|sum| sum.position <= index);
+        let last = count.checked_sub(1).and_then(|last| self.changes.get(last));
+        last.copied().unwrap_or_default()
     }
 
     /// The time that really passed between an audit record and `to`, a record of any channel that was written after the audit
     /// record at `audited`; `None` if a clock change in between makes it unknown.
     fn elapsed(&self, events: &[Event], from: usize, to: usize, audited: usize) -> Option<Ticks> {
         let (start, end) = (events.get(from)?, events.get(to)?);
-        let ((before, unknown_before, _), (after, unknown_after, _)) =
-            (self.until(from), self.until(audited));
-        let elapsed = i128::from(end.time.since(start.time)) - (after - before);
-        (unknown_before == unknown_after && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
+        let (before, after) = (self.until(from), self.until(audited));
+        let elapsed = i128::from(end.time.since(start.time)) - (after.ticks - before.ticks);
+        (before.unknown == after.unknown && elapsed >= 0).then(|| Ticks::try_from(elapsed).ok())?
     }
 
     fn stepped(&self, from: usize, to: usize) -> bool {
-        self.until(from).2 != self.until(to).2
+        self.until(from).steps != self.until(to).steps
     }
 }
+
+/// More clock changes than this leave nothing to say of a bound: a month of hourly ones is less.
+const MOST_CHANGES: usize = 1000;
 
 struct Finisher<'a> {
     machine: &'a Machine,
@@ -206,10 +278,15 @@ struct Finisher<'a> {
     /// The positions of the audit records.
     audited: Range<usize>,
     clock: Clock,
-    gaps: Vec<(Text, u64)>,
+    gaps: Gaps,
+    /// Where somebody logged off.
+    leavers: Vec<usize>,
     clears: Vec<usize>,
+    /// Where LocalSessionManager tells of the start of a boot.
+    ts_starts: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
+    local: LocalClock,
 }
 
 /// The end of a session and where it shows.
@@ -236,8 +313,10 @@ impl Finisher<'_> {
     ) -> Option<Ticks> {
         let events = &self.machine.events;
         let is_told_by_desktop = |index| {
-            self.event(index)
-                .is_some_and(|event| *event.channel == *desktop::CHANNEL)
+            self.event(index).is_some_and(|event| {
+                *event.channel == *desktop::CHANNEL
+                    || matches!(event.action, Action::ProfileUnload | Action::WinlogonLogoff)
+            })
         };
         if !is_told_by_desktop(from) && !is_told_by_desktop(to) {
             let audited = if self.audited.contains(&to) {
@@ -264,7 +343,8 @@ impl Finisher<'_> {
         let machine = self.machine;
         let boot = self.boots.get(boot_number);
         let logon = draft.logon.and_then(|logon| self.event(logon));
-        let ending = self.ending(draft, boot_number);
+        let mut ending = self.ending(draft, boot_number);
+        self.was_seen(draft, boot, &mut ending);
         let mut proofs = draft.proofs.clone();
         if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
             proofs.push((draft.first, Role::Use));
@@ -278,7 +358,10 @@ impl Finisher<'_> {
         proofs.dedup_by_key(|(record, _)| *record);
         let records: Vec<RecordRef> = proofs
             .iter()
-            .filter_map(|&(record, role)| Some(record_ref(self.event(record)?, role)))
+            .filter_map(|&(record, role)| {
+                let link = draft.links.get(&record).copied();
+                Some(record_ref(self.event(record)?, role, link))
+            })
             .collect();
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
@@ -295,8 +378,11 @@ impl Finisher<'_> {
         let unused = away(&[State::Disconnected, State::Locked]);
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
+        let from = draft.source.and_then(|from| self.event(from)).or(source);
+        let start = self.start(draft, boot);
         Session {
             id: self.session_id(draft),
+            machine: machine.number,
             host: machine.host.clone(),
             host_aliases: machine.aliases.clone(),
             class: AccountClass::of(
@@ -308,15 +394,19 @@ impl Finisher<'_> {
             account,
             kind: draft.kind,
             interactivity: self.interactivity(draft),
-            logon_type: logon.and_then(|logon| logon.logon_type),
+            logon_type: logon
+                .and_then(|logon| logon.logon_type)
+                .or(draft.logon_type),
             logon_id: draft.id,
             linked_logon_id: draft
                 .elevated_id
                 .or_else(|| logon.and_then(|logon| logon.linked_logon_id)),
             elevated: draft.elevated,
-            start: self.start(draft, boot),
+            start,
             end: ending.end,
             token_closed: ending.token_closed,
+            start_local: start.time.and_then(|time| self.local.at(time)),
+            end_local: ending.end.time().and_then(|time| self.local.at(time)),
             duration,
             active: desktop(
                 duration
@@ -325,8 +415,8 @@ impl Finisher<'_> {
             ),
             disconnected: desktop(away(&[State::Disconnected])),
             locked: desktop(away(&[State::Locked])),
-            source_address: source.and_then(|logon| logon.source_address.clone()),
-            source_port: source.and_then(|logon| logon.source_port),
+            source_address: from.and_then(|from| from.source_address.clone()),
+            source_port: from.and_then(|from| from.source_port),
             workstation: source.and_then(|logon| logon.workstation.clone()),
             logon_process: source.and_then(|logon| logon.logon_process.clone()),
             authentication_package: source.and_then(|logon| logon.authentication_package.clone()),
@@ -342,7 +432,9 @@ impl Finisher<'_> {
                 .map(|logon| logon.subject.clone())
                 .unwrap_or_default(),
             subject_logon_id: source.and_then(|logon| logon.subject_logon_id),
-            boot: boot.and_then(|boot| boot.start),
+            boot: boot
+                .filter(|boot| boot.first_break(draft.first).is_none())
+                .and_then(|boot| boot.start),
             privileges: draft.privileges.clone(),
             logons: draft.logons,
             failures_before: draft.failures,
@@ -368,13 +460,22 @@ impl Finisher<'_> {
                 .collect(),
             start_record: draft.logon.and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
+            source_record: draft.source.and_then(|from| at(Some(from))),
             records,
         }
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
         let boot_start = boot.and_then(|boot| boot.start);
-        let covers_start = boot.is_some_and(|boot| boot.begins_here);
+        // Up to what shows it.
+        let covers_start = boot.is_some_and(|boot| {
+            let first = self.event(boot.events.start);
+            let shown = self.event(draft.logon.unwrap_or(draft.first));
+            boot.begins_here
+                && first.is_some_and(|first| {
+                    shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
+                })
+        });
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
@@ -390,10 +491,31 @@ impl Finisher<'_> {
             _ => (None, StartSource::BeforeLog),
         };
         // Special privileges and groups are written just before the logon that they belong to.
-        let first = self.event(draft.first).filter(|_| time.is_none());
-        let max = first.map(|first| match first.action {
-            Action::SpecialPrivileges | Action::SpecialGroups => first.time.plus(boot::HELD_TIME),
-            _ => first.time,
+        let first = time.is_none().then_some(draft.first);
+        // What is named before 4608 by the records of a start has begun by the first record after it.
+        let is_starting = |index: &usize| {
+            self.event(*index).is_some_and(|event| {
+                matches!(
+                    event.action,
+                    Action::StartingUp | Action::AuditDropped | Action::Boot
+                )
+            })
+        };
+        let first = first.and_then(|first| {
+            let end = boot.map_or(first + 1, |boot| boot.events.end);
+            (first..end).find(|index| !draft.standing || !is_starting(index))
+        });
+        let max = first.and_then(|index| {
+            let first = self.event(index)?;
+            let max = match first.action {
+                Action::SpecialPrivileges | Action::SpecialGroups => {
+                    first.time.plus(boot::HELD_TIME)
+                }
+                _ => first.time,
+            };
+            // Where the clock was set back, what came before it shows later times.
+            let begins = boot.map_or(index, |boot| boot.events.start);
+            Some(max.max(self.clock.latest(begins, index).unwrap_or(max)))
         });
         Start { time, max, source }
     }
@@ -435,6 +557,11 @@ impl Finisher<'_> {
                 token_closed: None,
             }
         };
+        // Somewhere after its last use, unseen.
+        let unseen = |upto, min, max, reason, witness| {
+            let (min, max) = self.clock.widened(draft.last_alive, upto, min, max);
+            between(min, max, reason, Some(witness))
+        };
         let closed = draft.closed().filter(|_| !draft.standing);
         let token_closed = closed.and_then(|closed| self.time(closed));
         if let Some(left) = draft.user_logoff {
@@ -449,37 +576,76 @@ impl Finisher<'_> {
                 ..exact(stop, before, EndReason::Shutdown, EndSource::Inferred)
             };
         }
+        if let Some(lost) = draft.lost_logoff.filter(|_| draft.ts_logoff.is_none()) {
+            return Ending {
+                token_closed,
+                ..exact(lost, lost, EndReason::UserLogoff, EndSource::Inferred)
+            };
+        }
         if let Some(closed) = closed {
             return exact(closed, closed, EndReason::Logoff, EndSource::Recorded);
         }
         if let Some(logoff) = draft.ts_logoff {
-            return exact(logoff, boot_end, EndReason::TsLogoff, EndSource::Recorded);
+            let link = draft.links.get(&logoff);
+            let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
+                true => EndSource::Inferred,
+                false => EndSource::Recorded,
+            };
+            return exact(logoff, boot_end, EndReason::TsLogoff, source);
         }
         if let Some(end) = draft.parents_end {
-            return exact(end, end, EndReason::UserLogoff, EndSource::Inferred);
+            // Where records are missing, its own logoff may be among them.
+            let last = self.event(draft.last_alive);
+            return match last.is_some_and(|last| self.gaps.between_events(last, self.event(end))) {
+                true => unseen(
+                    end,
+                    self.time(draft.last_use),
+                    self.time(end),
+                    EndReason::UserLogoff,
+                    end,
+                ),
+                false => exact(end, end, EndReason::UserLogoff, EndSource::Inferred),
+            };
         }
-        let last_use = self.time(draft.last_use);
-        // Where records are missing after its last use, its logoff may be among them.
-        let may_have_ended = !draft.standing && self.is_gap_after(draft, boot_end);
+        // A standing session was there up to the first gap that may hide the end of its boot.
+        let broken = boot
+            .and_then(|boot| boot.first_break(boot_end))
+            .filter(|&first| draft.first < first);
+        let (last_use, may_have_ended) = match draft.standing {
+            true => (
+                broken.and_then(|first| self.time(first.checked_sub(1)?)),
+                broken.is_some(),
+            ),
+            // A client that leaves may be the aftermath of a logoff.
+            false => (
+                Some(draft.last_use)
+                    .filter(|last| self.audited.contains(last))
+                    .or(draft.ts_last)
+                    .and_then(|last| self.time(last)),
+                self.may_have_ended(draft, boot, boot_end),
+            ),
+        };
         match boot.map(|boot| &boot.end) {
-            Some(&BootEnd::Stopped(stop)) if may_have_ended => {
-                // Times before and after the clock was set back cannot be compared.
-                let until = self
-                    .time(stop)
-                    .filter(|stop| last_use.is_none_or(|last| last <= *stop));
-                between(
-                    last_use.filter(|_| until.is_some()),
-                    until,
-                    EndReason::Shutdown,
-                    Some(stop),
-                )
+            Some(&BootEnd::Stopped(stop)) if may_have_ended => unseen(
+                boot_end,
+                last_use,
+                self.time(stop),
+                EndReason::Shutdown,
+                stop,
+            ),
+            // It may be of the boot after it.
+            Some(BootEnd::Broken {
+                reason: EndReason::LostBoot,
+                ..
+            }) if boot.is_some_and(|boot| boot.first_break(draft.first).is_some()) => {
+                self.still_open(last_use, boot_end)
             }
             Some(&BootEnd::Broken {
                 reason,
                 max,
                 witness,
                 ..
-            }) if may_have_ended => between(last_use, max, reason, Some(witness)),
+            }) if may_have_ended => unseen(boot_end, last_use, max, reason, witness),
             Some(&BootEnd::Stopped(stop)) => {
                 let is_audited = stop < boot_end;
                 // It was used after the service that records the stop had stopped.
@@ -515,36 +681,80 @@ impl Finisher<'_> {
                 let min = if is_audited { min } else { min.max(last_use) };
                 between(min, max, reason, Some(witness))
             }
-            Some(&BootEnd::Running(last)) => self.still_open(draft, last, boot_end),
-            None => self.still_open(draft, None, boot_end),
+            Some(&BootEnd::Running(last)) => {
+                let is_standing = draft.standing && !may_have_ended;
+                self.still_open(if is_standing { last } else { last_use }, boot_end)
+            }
+            None => self.still_open(last_use, boot_end),
         }
     }
 
-    /// Whether audit records are missing between a session's last use and the end of its boot, whose last audit event is
-    /// at `audited`.
-    fn is_gap_after(&self, draft: &Draft, audited: usize) -> bool {
-        let last = Some(draft.last_use)
-            .filter(|last| self.audited.contains(last))
-            .and_then(|last| self.event(last));
-        let Some(last) = last else { return false };
-        let next_boot = Some(audited + 1)
-            .filter(|next| self.audited.contains(next))
-            .and_then(|next| self.event(next));
-        let limit = next_boot.map_or(u64::MAX, |next| next.record_id);
-        let at = self
-            .gaps
-            .partition_point(|(channel, id)| (channel, *id) < (&last.channel, last.record_id));
-        self.gaps
-            .get(at)
-            .is_some_and(|(channel, id)| *channel == last.channel && *id < limit)
+    /// Moves the earliest end to when another channel showed the session last, where the clock was not set meanwhile.
+    fn was_seen(&self, draft: &Draft, boot: Option<&Boot>, ending: &mut Ending) {
+        let End { min, max, .. } = ending.end;
+        let seen = draft.seen.map(|(time, _)| time);
+        let is_range = min != max || min.is_none();
+        let is_later = seen > min && max.is_none_or(|max| seen <= Some(max));
+        let is_same_clock =
+            boot.is_some_and(|boot| !self.clock.stepped(boot.events.start, boot.events.end));
+        if is_range && is_later && is_same_clock {
+            ending.end.min = seen;
+        }
     }
 
-    fn still_open(&self, draft: &Draft, last: Option<Time>, audited: usize) -> Ending {
-        let min = if draft.standing {
-            last
-        } else {
-            self.time(draft.last_use)
+    /// Whether a session may have ended unseen before its boot did, whose last audit event is at `audited`.
+    fn may_have_ended(&self, draft: &Draft, boot: Option<&Boot>, audited: usize) -> bool {
+        if draft.is_part {
+            return true;
+        }
+        let logoff_would_show =
+            self.is_audited_until(draft, boot, audited) || self.is_told_until_boot(draft);
+        !logoff_would_show || self.may_have_ended_with_another(draft, audited)
+    }
+
+    /// Whether no audit records are missing since a session was last seen in them.
+    fn is_audited_until(&self, draft: &Draft, boot: Option<&Boot>, audited: usize) -> bool {
+        let last = Some(draft.last_alive).filter(|last| self.audited.contains(last));
+        let Some(last) = last.and_then(|last| self.event(last)) else {
+            return false;
         };
+        let next_boot = Some(audited + 1).filter(|next| self.audited.contains(next));
+        let next_boot = next_boot.and_then(|next| self.event(next));
+        let ends_unaudited = next_boot.is_none()
+            && boot.is_some_and(|boot| matches!(boot.end, BootEnd::Broken { .. }));
+        !ends_unaudited && !self.gaps.between_events(last, next_boot)
+    }
+
+    /// Whether LocalSessionManager, which knows the session, tells of the next boot and of no logoff before it.
+    fn is_told_until_boot(&self, draft: &Draft) -> bool {
+        let Some(last) = draft.ts_last else {
+            return false;
+        };
+        let next = self.ts_starts.partition_point(|&start| start <= last);
+        let next = self.ts_starts.get(next).and_then(|&next| self.event(next));
+        let last = self.event(last);
+        last.zip(next)
+            .is_some_and(|(last, next)| !self.gaps.between_events(last, Some(next)))
+    }
+
+    /// Whether what ended another session may have ended this one without naming it: a prompt ends with the session that it
+    /// was shown in, and a Logon ID of unknown origin may be the other half of one that somebody left.
+    fn may_have_ended_with_another(&self, draft: &Draft, audited: usize) -> bool {
+        let parent = draft.parent.and_then(|parent| self.drafts.get(parent));
+        let is_half = draft.kind == Kind::Unknown && !draft.is_desktop;
+        if draft.kind != Kind::Elevation && !is_half {
+            return false;
+        }
+        if let Some(parent) = parent {
+            return !parent.is_open() || parent.ts_logoff.is_some();
+        }
+        let next = self
+            .leavers
+            .partition_point(|&left| left < draft.last_alive);
+        self.leavers.get(next).is_some_and(|&left| left <= audited)
+    }
+
+    fn still_open(&self, min: Option<Time>, audited: usize) -> Ending {
         let end = End {
             min,
             max: None,
@@ -602,8 +812,21 @@ impl Finisher<'_> {
             state: interval.state,
             from: interval.from.and_then(|from| self.time(from)),
             to: interval.to.and_then(|to| self.time(to)),
-            source: interval.source(),
+            source: self.interval_source(interval),
             address: interval.address.clone(),
+        }
+    }
+
+    /// Where records are missing in between, one that seems to go on may have ended and begun anew.
+    fn interval_source(&self, interval: &DraftInterval) -> EndSource {
+        let bounds = interval.from.zip(interval.to);
+        let events = bounds.and_then(|(from, to)| self.event(from).zip(self.event(to)));
+        let is_whole = |(from, to): (&Event, &Event)| {
+            from.channel != to.channel || !self.gaps.between_events(from, Some(to))
+        };
+        match !interval.is_inferred && events.is_some_and(is_whole) {
+            true => EndSource::Recorded,
+            false => EndSource::Inferred,
         }
     }
 
@@ -613,6 +836,7 @@ impl Finisher<'_> {
         for _ in 0..16 {
             match draft.kind.interactivity() {
                 _ if draft.standing => return Interactivity::NonInteractive,
+                _ if draft.has_terminal => return Interactivity::Interactive,
                 Some(Interactivity::Unknown) if draft.is_desktop => {
                     return Interactivity::Interactive;
                 }
@@ -640,23 +864,6 @@ impl Finisher<'_> {
     fn flags(&self, draft: &Draft, boot_number: usize, ending: &Ending) -> Vec<Flag> {
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let mut flags = draft.flags.clone();
-        let remote_logon = logon.filter(|logon| {
-            logon
-                .logon_type
-                .is_some_and(|logon_type| matches!(logon_type.0, 10 | 12))
-        });
-        let addresses = remote_logon
-            .and_then(|logon| logon.source_address.as_deref())
-            .into_iter();
-        let mut addresses = addresses.chain(
-            draft
-                .intervals()
-                .iter()
-                .filter_map(|interval| interval.address.as_deref()),
-        );
-        if addresses.any(is_loopback) {
-            flags.insert(Flag::Tunnel);
-        }
         let is_network =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 3));
         if is_network
@@ -707,16 +914,7 @@ impl Finisher<'_> {
             } else {
                 self.event(boot.end)
             };
-            let after = after.filter(|after| after.channel == first.channel);
-            let limit = after.map_or(u64::MAX, |after| after.record_id);
-            let inside = self.gaps.partition_point(|(channel, id)| {
-                (channel, *id) < (&first.channel, first.record_id)
-            });
-            if self
-                .gaps
-                .get(inside)
-                .is_some_and(|(channel, id)| *channel == first.channel && *id < limit)
-            {
+            if self.gaps.between_events(first, after) {
                 flags.insert(Flag::SpansGap);
             }
         }
@@ -801,7 +999,7 @@ impl Finisher<'_> {
     }
 }
 
-fn record_ref(event: &Event, role: Role) -> RecordRef {
+fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
     RecordRef {
         log: event.log,
         channel: event.channel.clone(),
@@ -809,16 +1007,6 @@ fn record_ref(event: &Event, role: Role) -> RecordRef {
         event_id: event.event_id,
         time: event.time,
         role,
-    }
-}
-
-/// Whether an address is the machine's own loopback: 127.0.0.0/8, ::1, or the former written as IPv6.
-fn is_loopback(address: &str) -> bool {
-    match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(v6)) => v6
-            .to_ipv4_mapped()
-            .map_or(v6.is_loopback(), |v4| v4.is_loopback()),
-        Ok(std::net::IpAddr::V4(v4)) => v4.is_loopback(),
-        Err(_) => false,
+        link,
     }
 }

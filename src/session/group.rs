@@ -1,8 +1,8 @@
 //! Which parts of logs are of one machine: those that a name and something else connect, and that do not contradict each
 //! other.
 
-use super::machine::{Member, first_label};
-use crate::event::{Event, Text};
+use super::machine::{Member, RENAME_RECORDS, first_label, is_of_a_start};
+use crate::event::{Event, Span, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use ahash::RandomState;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +15,7 @@ const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
 pub(super) fn group(members: Vec<Member>) -> Vec<Vec<Member>> {
     let mut connected = Connected::new(members.len());
     connect_by_folder(&members, &mut connected);
+    connect_by_numbers(&members, &mut connected);
     connect_by_records(&members, &mut connected);
     let mut parts: BTreeMap<usize, Vec<Member>> = BTreeMap::new();
     for (at, member) in members.into_iter().enumerate() {
@@ -50,6 +51,48 @@ fn connect_by_folder(members: &[Member], connected: &mut Connected) {
                 known.latest = Some(at);
             } else if known.latest.is_none() {
                 known.earlier.push(at);
+            }
+        }
+    }
+}
+
+/// Parts of the same folder are of one machine, renamed in between, if the record numbers of a channel go on from one to the
+/// other and Windows started there.
+fn connect_by_numbers(members: &[Member], connected: &mut Connected) {
+    let own = || {
+        let members = members.iter().enumerate();
+        members.filter(|(_, member)| !member.is_collected)
+    };
+    let mut by_last: HashMap<(usize, &Text, u64), usize> = HashMap::new();
+    for (at, member) in own() {
+        for (channel, _, part) in channels(&member.spans) {
+            by_last.insert((member.folder, channel, part.last), at);
+        }
+    }
+    for (at, member) in own() {
+        for (channel, first, _) in channels(&member.spans) {
+            let before = first
+                .checked_sub(1)
+                .and_then(|last| by_last.get(&(member.folder, channel, last)));
+            let near = |member: &Member| {
+                let around =
+                    first.saturating_sub(RENAME_RECORDS)..=first.saturating_add(RENAME_RECORDS);
+                let from = member.events.partition_point(|event| {
+                    (&event.channel, event.record_id) < (channel, *around.start())
+                });
+                let near = member.events.iter().skip(from);
+                near.take_while(|event| {
+                    event.channel == *channel && around.contains(&event.record_id)
+                })
+                .any(is_of_a_start)
+            };
+            let Some((before, other)) =
+                before.and_then(|&before| Some((before, members.get(before)?)))
+            else {
+                continue;
+            };
+            if near(member) || near(other) {
+                connected.join(at, before);
             }
         }
     }
@@ -118,12 +161,21 @@ fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
+/// A run of a channel's records in one log.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// The highest number.
+    last: u64,
+    earliest: Time,
+    latest: Time,
+}
+
 /// What a group holds, by record number.
 #[derive(Default)]
 struct Known {
     times: HashMap<(Text, u64), Time, RandomState>,
-    /// By channel and first number: the last number, the earliest and the latest time of a part.
-    parts: BTreeMap<(Text, u64), (u64, Time, Time)>,
+    /// By channel and first number.
+    parts: BTreeMap<(Text, u64), Part>,
 }
 
 impl Known {
@@ -133,47 +185,48 @@ impl Known {
                 .entry((event.channel.clone(), event.record_id))
                 .or_insert(event.time);
         }
-        for (channel, first, part) in channels(&member.events) {
-            self.parts.entry((channel, first)).or_insert(part);
+        for (channel, first, part) in channels(&member.spans) {
+            self.parts.entry((channel.clone(), first)).or_insert(part);
         }
     }
 
-    /// Whether a part cannot be of this machine: another record under the same number, or another order.
+    /// Whether a part cannot be of this machine: another record under the same number, or another order, unless the numbers go
+    /// on where the clock was set back.
     fn contradicts(&self, member: &Member) -> bool {
         let other_record = |event: &Event| {
             let known = self.times.get(&(event.channel.clone(), event.record_id));
             known.is_some_and(|&time| time != event.time)
         };
         member.events.iter().any(other_record)
-            || channels(&member.events).any(|(channel, first, (last, earliest, latest))| {
+            || channels(&member.spans).any(|(channel, first, part)| {
                 let before = self.parts.range(..(channel.clone(), first)).next_back();
                 let after = self
                     .parts
-                    .range((channel.clone(), last.saturating_add(1))..)
+                    .range((channel.clone(), part.last.saturating_add(1))..)
                     .next();
-                let of_channel = |part: &(&(Text, u64), &(u64, Time, Time))| part.0.0 == channel;
-                before
-                    .filter(of_channel)
-                    .is_some_and(|(_, part)| part.0 < first && part.1 > latest.plus(ORDER))
-                    || after
-                        .filter(of_channel)
-                        .is_some_and(|(_, part)| earliest > part.2.plus(ORDER))
+                let of_channel = |other: &(&(Text, u64), &Part)| other.0.0 == *channel;
+                before.filter(of_channel).is_some_and(|(_, before)| {
+                    before.last.saturating_add(1) < first
+                        && before.earliest > part.latest.plus(ORDER)
+                }) || after.filter(of_channel).is_some_and(|((_, next), after)| {
+                    part.last.saturating_add(1) < *next && part.earliest > after.latest.plus(ORDER)
+                })
             })
     }
 }
 
-/// For each channel of sorted events: first number, last number, earliest and latest time.
-fn channels(events: &[Event]) -> impl Iterator<Item = (Text, u64, (u64, Time, Time))> {
-    events
+/// For each channel of sorted runs of records: its name, the first number, and the rest.
+fn channels(spans: &[Span]) -> impl Iterator<Item = (&Text, u64, Part)> {
+    spans
         .chunk_by(|a, b| a.channel == b.channel)
-        .filter_map(|events| {
-            let (first, last) = (events.first()?, events.last()?);
-            let times = || events.iter().map(|event| event.time);
-            Some((
-                first.channel.clone(),
-                first.record_id,
-                (last.record_id, times().min()?, times().max()?),
-            ))
+        .filter_map(|spans| {
+            let part = Part {
+                last: spans.iter().map(|span| span.last_id).max()?,
+                earliest: spans.iter().map(|span| span.earliest).min()?,
+                latest: spans.iter().map(|span| span.latest).max()?,
+            };
+            let first = spans.first()?;
+            Some((&first.channel, first.first_id, part))
         })
 }
 

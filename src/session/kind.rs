@@ -99,11 +99,17 @@ pub(super) fn without_logon(
         _ if under("S-1-5-7") => Kind::Anonymous,
         Some(3) => Kind::Network,
         Some(7) => Kind::Unlock,
-        Some(10) => Kind::Rdp,
+        // The logoff of a return over Remote Desktop names it too, however the session began.
+        Some(10) if had_desktop => Kind::Rdp,
         Some(2) if had_desktop => Kind::Console,
         Some(11) if had_desktop => Kind::ConsoleCached,
         _ => Kind::Unknown,
     }
+}
+
+/// Whether unlocks and returns to a session have logons of this type.
+pub(super) fn may_return(logon_type: LogonType) -> bool {
+    matches!(logon_type.0, 7 | 10 | 12 | 13)
 }
 
 impl Session {

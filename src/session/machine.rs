@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// How many records before and after a change of name the boot that brought it may lie: the first 11 to 15 records of
 /// a boot precede its 4608.
-const RENAME_RECORDS: u64 = 64;
+pub(super) const RENAME_RECORDS: u64 = 64;
 
 /// More names than this in one log are no renames: real machines had four at most.
 const MOST_NAMES: usize = 16;
@@ -40,6 +40,8 @@ pub struct Source {
 /// One machine's part of the evidence.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// Which of the machines it is, counted from 0: two of one name differ in it.
+    pub number: usize,
     /// Its latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -162,6 +164,9 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
             .is_some_and(|&count| count > 1);
     }
     machines.sort_by(|a, b| a.host.cmp(&b.host).then_with(|| place(a).cmp(&place(b))));
+    for (number, machine) in machines.iter_mut().enumerate() {
+        machine.number = number;
+    }
     machines
 }
 
@@ -184,9 +189,11 @@ pub(super) struct Member {
     /// Its names in this log, oldest first.
     pub names: Vec<Text>,
     pub events: Vec<Event>,
-    spans: Vec<Span>,
+    pub spans: Vec<Span>,
     uses: Vec<Use>,
     pub folder: usize,
+    /// Whether it is of a collector's log.
+    pub is_collected: bool,
 }
 
 impl Member {
@@ -222,6 +229,7 @@ fn members(source: Source) -> Vec<Member> {
             spans,
             uses,
             folder,
+            is_collected: false,
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
@@ -247,6 +255,7 @@ fn part<'p>(parts: &'p mut BTreeMap<Text, Member>, name: &Text, folder: usize) -
     parts.entry(name.clone()).or_insert_with(|| Member {
         names: vec![name.clone()],
         folder,
+        is_collected: true,
         ..Member::default()
     })
 }
@@ -301,12 +310,15 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
         .iter()
         .skip(from)
         .take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
-    near.into_iter().any(|event| {
-        matches!(
-            event.action,
-            Action::Boot | Action::StartingUp | Action::AuditDropped | Action::TsStart
-        ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
-    })
+    near.into_iter().any(is_of_a_start)
+}
+
+/// Whether a record is written only while Windows starts.
+pub(super) fn is_of_a_start(event: &Event) -> bool {
+    matches!(
+        event.action,
+        Action::Boot | Action::StartingUp | Action::AuditDropped | Action::TsStart
+    ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
 
 /// Sorts events, each of which is moved only once: they are large.
@@ -431,6 +443,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let spans = joined(spans);
     let (events, sources) = with_uses(all, sources, uses);
     Machine {
+        number: 0,
         host,
         aliases: aliases.into(),
         same_name: false,

@@ -3,32 +3,45 @@
 //! In: the events of one machine. Out: its [`Session`]s, each with the records that prove it. Every
 //! boundary says whether it was recorded or inferred; what the evidence does not tell stays unknown.
 
+mod address;
+mod arrival;
 mod boot;
 mod build;
+mod connection;
 mod coverage;
 mod desktop;
 mod draft;
 mod failures;
 mod finish;
+mod gaps;
 mod group;
 mod kind;
+mod link;
+mod local_time;
 mod machine;
-mod starts;
+mod marks;
+mod pre_authentication;
+mod shell;
 mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod touches;
+mod winlogon;
 
 pub use coverage::{
-    CLOCK_STEP, Clear, ClockChange, Coverage, Gap, GapCause, Holding, Mark, Origin, coverage,
+    AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
+    Origin, coverage,
 };
-pub use finish::{Timeline, timeline};
+pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
+pub use link::{Link, LinkRule, Score};
+pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
-use crate::time::{Ticks, Time};
+use crate::time::{LocalTime, Ticks, Time};
 use std::sync::Arc;
 
 named! {
@@ -130,7 +143,7 @@ named! {
         UserLogoff = "user-logoff",
         /// The last token closed (4634).
         Logoff = "logoff",
-        /// It was logged off, as the session manager tells (LocalSessionManager 23), where the audit records do not.
+        /// It was logged off, as the session manager (LocalSessionManager 23), else the User Profile Service (3) or Winlogon (7002) tells, where the audit records do not.
         TsLogoff = "ts-logoff",
         /// Windows stopped cleanly.
         Shutdown = "shutdown",
@@ -152,6 +165,10 @@ named! {
         Nla = "nla",
         /// Remote Desktop from a loopback address.
         Tunnel = "tunnel",
+        /// Remote Desktop from 0.0.0.0, and nothing names another address: the console that Hyper-V shows of a virtual machine.
+        Vmconnect = "vmconnect",
+        /// Nobody was let in: a Remote Desktop logon that closed at once and began no desktop, or an SSH connection that its server closed before anybody was accepted.
+        Refused = "refused",
         /// A logon of the machine's own account from the machine itself.
         OwnMachine = "self",
         /// It began at the console and was taken over by Remote Desktop, or the other way round.
@@ -160,16 +177,20 @@ named! {
         Hijack = "hijack",
         /// It was taken up again though nobody had logged on as its owner just before: perhaps taken over.
         HijackSuspected = "hijack-suspected",
+        /// Records of another channel fit other sessions as well: the nearest in time was taken.
+        UncertainLink = "uncertain-link",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The person left while Windows was asked to stop: perhaps because of it.
         AtShutdown = "at-shutdown",
         /// The log was cleared inside the session: its end may be lost.
         SpansClear = "spans-clear",
-        /// Records are missing inside the session: its end may be lost.
+        /// Records are missing inside the session, or Windows could not write one: its end may be lost.
         SpansGap = "spans-gap",
         /// The clock was changed by a second or more inside the session.
         ClockChanged = "clock-changed",
+        /// Another log holds a record that it rests on with other contents.
+        Conflict = "conflict",
         /// Another machine in the evidence has the same name.
         SameName = "same-name",
     }
@@ -204,6 +225,8 @@ named! {
         Use = "use",
         /// Credentials were given for it.
         Credentials = "credentials",
+        /// It tells of the network connection by which the session was reached.
+        Connection = "connection",
         /// It is the first or the last of the refused logons before it.
         Failure = "failure",
         /// It ends or starts the boot that the session belongs to.
@@ -226,6 +249,8 @@ pub struct RecordRef {
     pub time: Time,
     /// What it proves.
     pub role: Role,
+    /// What joins it to the session, where it does not name the session's Logon ID; `None` also where it is all that shows the session.
+    pub link: Option<Link>,
 }
 
 /// When a session began.
@@ -310,6 +335,8 @@ pub struct Part {
 pub struct Session {
     /// 16 hex digits that name this session in every run over any evidence that holds its start.
     pub id: Text,
+    /// Which of the machines of the result it is on, counted from 0.
+    pub machine: usize,
     /// The machine's latest name.
     pub host: Text,
     /// Its earlier names, oldest first.
@@ -336,6 +363,10 @@ pub struct Session {
     pub end: End,
     /// When the last token closed, where the person left earlier.
     pub token_closed: Option<Time>,
+    /// Its start by the machine's local time, if the start and the offset then are known.
+    pub start_local: Option<LocalTime>,
+    /// Its end by the machine's local time, if the end is exactly known and the offset then.
+    pub end_local: Option<LocalTime>,
     /// End less start by the machine's clock, corrected for clock changes.
     pub duration: Option<Ticks>,
     /// Duration less disconnected and locked time; desktop sessions only.
@@ -344,7 +375,7 @@ pub struct Session {
     pub disconnected: Option<Ticks>,
     /// Time locked; desktop sessions only.
     pub locked: Option<Ticks>,
-    /// Where it came from, exactly as recorded.
+    /// Where it came from, exactly as recorded; by `source_record`, else by its logon.
     pub source_address: Option<Text>,
     /// The port it came from.
     pub source_port: Option<u16>,
@@ -390,4 +421,14 @@ pub struct Session {
     pub start_record: Option<usize>,
     /// Which of `records` is its end; `None` if the end was not recorded.
     pub end_record: Option<usize>,
+    /// Which of `records` tells its address and port, where that is not its start.
+    pub source_record: Option<usize>,
+}
+
+impl Session {
+    /// How sure it is that what other channels tell belongs to it: the lowest score of its records' links.
+    pub fn link(&self) -> Option<Score> {
+        let links = self.records.iter().filter_map(|record| record.link);
+        links.map(|link| link.score).min()
+    }
 }

@@ -1,8 +1,9 @@
 //! The boots that the System channel tells of: when each began, whether and when it stopped cleanly.
 
+use super::gaps::Gaps;
 use super::machine::Machine;
 use crate::event::{Action, Event};
-use crate::time::Time;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::ops::Range;
 
 /// The channel of system records.
@@ -11,6 +12,10 @@ pub(super) const SYSTEM: &str = "System";
 /// How many records before Kernel-General 12 the first records of its boot can lie.
 const EARLY_RECORDS: u64 = 60;
 
+/// How long after its 4608 and before it the start of a boot lies at most.
+const START_AFTER: Ticks = 60 * TICKS_PER_SECOND;
+const START_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+
 /// One run of Windows as the System channel shows it. Positions are indexes into the machine's events.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SystemBoot {
@@ -18,11 +23,15 @@ pub(super) struct SystemBoot {
     pub began: Option<usize>,
     /// When Windows started, by its own account.
     pub start: Option<Time>,
+    /// About when that was: the same, or the time of its first record where Kernel-General 12 is not in the log.
+    pub seen: Option<Time>,
     /// Kernel-General 13, else EventLog 6006: a clean stop.
     pub stop: Option<usize>,
     /// The record that says that the boot before ended without a clean stop: 6008, else a 41 that is not explained by
     /// boots that left no other trace.
     pub crash_before: Option<usize>,
+    /// How many boots between the boot before and this one left no record, by Windows' own count.
+    pub untold_before: u32,
     /// When the boot before was last known to run, by 6008.
     pub alive_before: Option<Time>,
     /// Where it went into a Fast Startup's power-off, and came back without a boot.
@@ -35,19 +44,20 @@ pub(super) struct SystemBoot {
 pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
     let range = machine.channel(SYSTEM);
     let at = |index: usize| machine.events.get(index);
-    let starts: Vec<usize> = range
+    let mut starts: Vec<usize> = range
         .clone()
         .filter(|&index| at(index).is_some_and(is_start))
         .collect();
+    let cut = cut_start(range.clone(), &starts, machine);
+    starts.extend(cut);
     if range.is_empty() {
         return Vec::new();
     }
     let mut boots: Vec<SystemBoot> = vec![SystemBoot::new(None, None)];
-    boots.extend(
-        starts
-            .iter()
-            .map(|&start| SystemBoot::new(Some(start), at(start))),
-    );
+    boots.extend(starts.iter().map(|&start| match cut == Some(start) {
+        true => SystemBoot::new(None, None),
+        false => SystemBoot::new(Some(start), at(start)),
+    }));
     let mut counters = vec![None; boots.len()];
     let mut power_41 = vec![None; boots.len()];
     for index in range.clone() {
@@ -97,10 +107,13 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
         let before = number
             .checked_sub(1)
             .and_then(|before| counters.get(before).copied().flatten());
-        let jumped = before
+        boot.untold_before = before
             .zip(counters.get(number).copied().flatten())
-            .is_some_and(|(before, own)| own > before.saturating_add(1));
-        let unexplained = power_41.get(number).copied().flatten().filter(|_| !jumped);
+            .map_or(0, |(before, own)| {
+                own.saturating_sub(before.saturating_add(1))
+            });
+        let power_41 = power_41.get(number).copied().flatten();
+        let unexplained = power_41.filter(|_| boot.untold_before == 0);
         boot.crash_before = boot.crash_before.or(unexplained);
         // From the first early record of the next boot on, records may be that boot's.
         let is_of_next = |&index: &usize| {
@@ -109,10 +122,10 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
         let first_of_next = own.clone().find(is_of_next);
         boot.last = last_before(machine, first_of_next.unwrap_or(next), range.end);
     }
-    // Nothing was running before the first start, if the log begins with it.
-    if boots.first().is_some_and(|first| first.stop.is_none())
-        && starts.first() == Some(&range.start)
-    {
+    // Nothing was running before the first start, if the log begins with it or with its early records.
+    let ran_before =
+        |index: usize| at(index).is_some_and(|event| boot_of(index, event, &starts, machine) == 0);
+    if !range.clone().any(ran_before) {
         boots.remove(0);
     }
     boots
@@ -126,11 +139,14 @@ const FAST_STARTUP: u32 = 1;
 
 impl SystemBoot {
     fn new(began: Option<usize>, event: Option<&Event>) -> Self {
+        let start = event.map(|event| event.details().start_time.unwrap_or(event.time));
         SystemBoot {
             began,
-            start: event.map(|event| event.details().start_time.unwrap_or(event.time)),
+            start,
+            seen: start,
             stop: None,
             crash_before: None,
+            untold_before: 0,
             alive_before: None,
             fast_stops: Vec::new(),
             last: None,
@@ -140,6 +156,23 @@ impl SystemBoot {
 
 fn is_start(event: &Event) -> bool {
     event.action == Action::Boot
+}
+
+/// Where the channel ends in a boot whose Kernel-General 12 it does not hold: at the first 6008 or 6009 after the 6009 of the
+/// last boot that it does.
+fn cut_start(range: Range<usize>, starts: &[usize], machine: &Machine) -> Option<usize> {
+    let last = starts.len().checked_sub(1)?;
+    let from = last.checked_sub(1).and_then(|before| starts.get(before));
+    let own = (*from.unwrap_or(&range.start)..range.end).filter_map(|index| {
+        let event = machine.events.get(index)?;
+        let is_of_last = || boot_of(index, event, starts, machine) == last + 1;
+        (matches!(event.action, Action::Crash | Action::WindowsVersion)
+            && matches!(event.event_id, 6008 | 6009)
+            && is_of_last())
+        .then_some((index, event.event_id))
+    });
+    let mut after_own = own.skip_while(|(_, id)| *id != 6009).skip(1);
+    after_own.next().map(|(index, _)| index)
 }
 
 /// The number of the boot that a record belongs to: that of the last start before it; but 6005, 6008 and 6009 are often
@@ -178,21 +211,85 @@ fn last_before(machine: &Machine, next: usize, end: usize) -> Option<Time> {
         .map(|span| span.last_time)
 }
 
+/// What the System channel tells of the times in which other records are missing.
+pub(super) struct Witness {
+    /// The times of its events; empty where the clock went back.
+    times: Vec<Time>,
+    /// Whether records are missing after each of them.
+    gaps_after: Vec<bool>,
+    /// When its boots began, in order.
+    starts: Vec<Time>,
+}
+
+impl Witness {
+    pub(super) fn of(machine: &Machine, gaps: &Gaps, boots: &[SystemBoot]) -> Self {
+        let own = machine
+            .events
+            .get(machine.channel(SYSTEM))
+            .unwrap_or_default();
+        let mut starts: Vec<Time> = boots.iter().filter_map(|boot| boot.seen).collect();
+        starts.sort_unstable();
+        let is_ordered = own.is_sorted_by_key(|event| event.time);
+        let ordered = if is_ordered { own } else { &[] };
+        Witness {
+            times: ordered.iter().map(|event| event.time).collect(),
+            gaps_after: ordered
+                .windows(2)
+                .map(|pair| match pair {
+                    [before, after] => gaps.between_events(before, Some(after)),
+                    _ => false,
+                })
+                .collect(),
+            starts,
+        }
+    }
+
+    /// Whether Windows started between two times of a boot that began at `began`; `None` if the channel does not tell.
+    pub(super) fn shows_boot(&self, began: Option<Time>, from: Time, to: Time) -> Option<bool> {
+        // Its own start can be written a little later.
+        let own = began.map_or(from, |began| began.plus(START_AFTER).max(from));
+        match self.starts_between(own, to) {
+            0 => self.is_whole(from, to).then_some(false),
+            _ => Some(true),
+        }
+    }
+
+    /// Whether Windows can have started more than once between two times.
+    pub(super) fn may_hide_boot(&self, from: Time, to: Time) -> bool {
+        !self.is_whole(from, to) || self.starts_between(from, to) > 1
+    }
+
+    fn starts_between(&self, from: Time, to: Time) -> usize {
+        let upto = |time: Time| self.starts.partition_point(|start| *start <= time);
+        upto(to).saturating_sub(upto(from))
+    }
+
+    /// Whether the channel covers the time between two times, without a gap.
+    fn is_whole(&self, from: Time, to: Time) -> bool {
+        let first = self
+            .times
+            .partition_point(|time| *time <= from)
+            .checked_sub(1);
+        let last = self.times.partition_point(|time| *time < to);
+        let between = first.and_then(|first| self.gaps_after.get(first..last));
+        between.is_some_and(|between| !between.contains(&true))
+    }
+}
+
 /// For each audited boot, given by its start (if recorded) and its first time, the boot of the System channel that it is.
 /// The start of Windows lies at most a minute after or two before 4608; both are in order.
 pub(super) fn align(
     audited: &[(Option<Time>, Option<Time>)],
     boots: &[SystemBoot],
 ) -> Vec<Option<usize>> {
-    use crate::time::TICKS_PER_SECOND;
     let mut aligned = vec![None; audited.len()];
     let mut free = 0;
     for ((start, _), place) in audited.iter().zip(aligned.iter_mut()) {
         let near = |number: &usize| {
             let since = start
-                .zip(boots.get(*number)?.start)
+                .zip(boots.get(*number)?.seen)
                 .map(|(audited, system)| audited.since(system))?;
-            (-60 * TICKS_PER_SECOND..=120 * TICKS_PER_SECOND)
+            (-START_AFTER..=START_BEFORE)
                 .contains(&since)
                 .then_some(since.abs())
         };
@@ -225,10 +322,10 @@ pub(super) fn align(
         let runs = |number: &usize| {
             let is_after = boots
                 .get(*number)
-                .is_some_and(|boot| boot.start.is_none_or(|start| start <= first));
+                .is_some_and(|boot| boot.seen.is_none_or(|seen| seen <= first));
             let is_before = boots
                 .get(number + 1)
-                .is_none_or(|next| next.start.is_none_or(|next| first < next));
+                .is_none_or(|next| next.seen.is_none_or(|next| first < next));
             is_after && is_before
         };
         if let Some(place) = aligned.get_mut(at) {

@@ -1,5 +1,11 @@
 //! Little stories, each named as what it claims.
 
+mod channels;
+mod gaps;
+mod ledger;
+mod remote;
+mod shells;
+
 use super::*;
 use crate::event::{Action, Event, Span};
 use crate::sid::Sid;

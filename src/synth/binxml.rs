@@ -548,7 +548,7 @@ fn event_template(record: &Record) -> Element {
     let mut content = None;
     let mut dependency = 0xffff;
     match record.payload {
-        Payload::EventData(_) | Payload::Classic(_) => {
+        Payload::EventData(_) | Payload::Classic(_) | Payload::ProcessingError(_) => {
             content = Some(nested(slot::DATA));
             dependency = slot::DATA;
         }
@@ -643,6 +643,15 @@ fn payload_template(payload: &Payload) -> (Element, Vec<Slot>) {
                 Element::new(name, Inside::Content(slot(index, &field.value)))
             });
             Element::new("EventData", Inside::Children(data.collect(), None))
+        }
+        Payload::ProcessingError(fields) => {
+            let data = fields.iter().enumerate().map(|(index, field)| {
+                Element::new(&field.name, Inside::Content(slot(index, &field.value)))
+            });
+            Element::new(
+                "ProcessingErrorData",
+                Inside::Children(data.collect(), None),
+            )
         }
         Payload::UserData {
             element,
@@ -754,6 +763,13 @@ fn forwarded_event(record: &Record) -> Element {
             };
             let data = fields.iter().flat_map(data).collect();
             Element::new("EventData", Inside::Children(data, None))
+        }
+        Payload::ProcessingError(fields) => {
+            let data = fields
+                .iter()
+                .map(|field| Element::text(&field.name, field.value.forwarded_text()))
+                .collect();
+            Element::new("ProcessingErrorData", Inside::Children(data, None))
         }
         Payload::UserData {
             element,

@@ -5,6 +5,7 @@
 //! their types in order. Versions of an event are rows of their own. Layouts were read off real
 //! logs and Microsoft's event pages.
 
+pub(super) mod remote;
 pub(super) mod system;
 pub(super) mod terminal;
 
@@ -51,6 +52,8 @@ pub(super) enum Writer {
     RemoteDesktop,
     /// The profile service's host.
     Profiles,
+    /// The process that the story names.
+    Own,
     Wininit,
     Winlogon,
     Services,
@@ -64,6 +67,8 @@ pub(super) enum Shape {
     EventData,
     /// Strings without names, and perhaps `Binary`.
     Classic,
+    /// `ProcessingErrorData`.
+    ProcessingError,
     /// An element and its namespace under `UserData`.
     UserData(&'static str, &'static str),
 }
@@ -146,7 +151,10 @@ const fn service(
 
 /// The layout of an event of another channel than Security.
 pub(super) fn layout_of(provider: &str, event_id: u16, version: u8) -> Option<&'static Layout> {
-    let tables = system::LAYOUTS.iter().chain(terminal::LAYOUTS);
+    let tables = system::LAYOUTS
+        .iter()
+        .chain(terminal::LAYOUTS)
+        .chain(remote::LAYOUTS);
     tables
         .filter(|layout| layout.provider == provider && layout.event_id == event_id)
         .filter(|layout| layout.version <= version)

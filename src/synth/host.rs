@@ -60,6 +60,9 @@ pub(super) struct Session {
     pub(super) client: String,
     /// The connection's name, `Console` or `RDP-Tcp#3`.
     pub(super) connection: String,
+    /// The client's connection over Remote Desktop, and the process and port of one over SSH.
+    pub(super) activity: Option<Guid>,
+    pub(super) ssh: Option<(u32, u16)>,
     /// The network logon of the connection's pre-authentication, while it is open.
     pub(super) nla: Option<u64>,
     pub(super) window_managers: Vec<(Identity, u64)>,
@@ -304,10 +307,26 @@ impl<'a> Host<'a> {
         number
     }
 
-    /// A session is gone: its number is free.
+    /// A session is gone: its number is free, unless the console keeps it for the next.
     pub(super) fn free_session_number(&mut self, number: u32) {
-        if let Some(boot) = &mut self.boot {
+        if let Some(boot) = self.boot.as_mut().filter(|boot| boot.console != number) {
             boot.numbers.remove(&number);
+        }
+    }
+
+    /// A session leaves the console, or another comes to it: the console gets a number of its own.
+    pub(super) fn leave_console(&mut self, number: u32) {
+        let reuse = self.machine.channels.is_some();
+        if reuse
+            && self
+                .boot
+                .as_ref()
+                .is_some_and(|boot| boot.console == number)
+        {
+            let console = self.new_session_number(None);
+            if let Some(boot) = &mut self.boot {
+                boot.console = console;
+            }
         }
     }
 
@@ -348,6 +367,14 @@ impl<'a> Host<'a> {
 
     pub(super) fn random_below(&mut self, n: u64) -> u64 {
         self.random.below(n)
+    }
+
+    /// A GUID that changes nothing in Security.
+    pub(super) fn random_side_guid(&mut self) -> Guid {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.side.next().to_le_bytes());
+        bytes[8..].copy_from_slice(&self.side.next().to_le_bytes());
+        Guid(bytes)
     }
 
     pub(super) fn random_guid(&mut self) -> Guid {
@@ -588,6 +615,7 @@ impl<'a> Host<'a> {
         record.payload = match layout.shape {
             Shape::EventData => Payload::EventData(fields),
             Shape::Classic => Payload::Classic(fields),
+            Shape::ProcessingError => Payload::ProcessingError(fields),
             Shape::UserData(element, namespace) => Payload::UserData {
                 element: element.into(),
                 namespace: namespace.into(),
@@ -609,6 +637,7 @@ impl<'a> Host<'a> {
                 Writer::Wininit => service(boot.wininit),
                 Writer::Winlogon => service(boot.winlogon),
                 Writer::Services => service(boot.services),
+                Writer::Own => (record.process_id, record.thread_id),
                 Writer::Nobody => (0, 0),
             };
             let remembers = match layout.event_id {

@@ -42,6 +42,8 @@ pub(super) enum Payload {
     EventData(Vec<Field>),
     /// The data of a classic event: strings without names, and `Binary`.
     Classic(Vec<Field>),
+    /// What is left of an event that Windows could not write out.
+    ProcessingError(Vec<Field>),
     UserData {
         element: String,
         namespace: String,
@@ -54,6 +56,7 @@ impl Payload {
         match self {
             Payload::EventData(fields)
             | Payload::Classic(fields)
+            | Payload::ProcessingError(fields)
             | Payload::UserData { fields, .. } => fields,
         }
     }
@@ -62,6 +65,7 @@ impl Payload {
         match self {
             Payload::EventData(fields)
             | Payload::Classic(fields)
+            | Payload::ProcessingError(fields)
             | Payload::UserData { fields, .. } => fields,
         }
     }
@@ -158,7 +162,7 @@ impl Record {
                 .filter_map(|(name, value)| Some(show(name, value?)))
                 .collect(),
             user_data: match &self.payload {
-                Payload::EventData(_) | Payload::Classic(_) => None,
+                Payload::EventData(_) | Payload::Classic(_) | Payload::ProcessingError(_) => None,
                 Payload::UserData { element, .. } => Some(element.clone()),
             },
             fields: fields

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
-use super::events::{self, terminal};
+use super::events::{self, remote, terminal};
 use super::time;
 use super::value::{Sid, number};
 
@@ -144,13 +144,17 @@ pub(super) struct Machine {
 }
 
 /// The channels by their names in a scenario.
-const CHANNELS: [(&str, &str); 6] = [
+const CHANNELS: [(&str, &str); 10] = [
     ("Security", events::SECURITY),
     ("System", events::system::SYSTEM),
     ("LocalSessionManager", terminal::SESSIONS_LOG),
     ("RemoteConnectionManager", terminal::CONNECTIONS_LOG),
     ("RdpCoreTS", terminal::RDP_LOG),
     ("UserProfile", terminal::PROFILES_LOG),
+    ("RDPClient", remote::CLIENT_LOG),
+    ("Gateway", remote::GATEWAY_LOG),
+    ("OpenSSH", remote::SSH_LOG),
+    ("WinRM", remote::WINRM_LOG),
 ];
 
 /// The channels that a scenario names; `all` is all of them.
@@ -312,7 +316,7 @@ fn yes() -> bool {
 }
 
 /// The steps and the keys that each takes beside [`COMMON`].
-const VERBS: [(&str, &[&str]); 29] = [
+const VERBS: [(&str, &[&str]); 33] = [
     (
         "boot",
         &[
@@ -343,6 +347,13 @@ const VERBS: [(&str, &[&str]); 29] = [
     ("hibernate", &[]),
     ("wake", &[]),
     ("rdp-auth", &["account", "address"]),
+    ("rdp-out", &["by", "server", "address", "hash"]),
+    (
+        "gateway",
+        &["account", "address", "server", "auth", "ends_after"],
+    ),
+    ("remote-shell", &["session", "uri"]),
+    ("hijack", &["session", "by"]),
     ("service-installed", &["name", "image", "by"]),
     ("archive-log", &["channel"]),
     ("wait", &[]),
@@ -368,6 +379,7 @@ const VERBS: [(&str, &[&str]); 29] = [
             "count",
             "every",
             "ends_after",
+            "terminal",
         ],
     ),
     (
@@ -384,6 +396,7 @@ const VERBS: [(&str, &[&str]); 29] = [
             "workstation",
             "auth",
             "process",
+            "pid",
             "count",
             "every",
             "type",

@@ -57,6 +57,9 @@ def describe(xml):
                 name = show(element.get("Name")) if local(element.tag) == "Data" else local(element.tag)
                 if not STRINGS.fullmatch(element.text or ""):
                     fields.append([name, show(element.text)])
+        elif local(part.tag) == "ProcessingErrorData":
+            for field in part:
+                fields.append([local(field.tag), show(field.text)])
         elif local(part.tag) == "UserData":
             for element in part:
                 user_data = local(element.tag)

@@ -77,6 +77,8 @@ pub struct Truth {
     /// How far the clock was off at its start and at its end: what it really lasted.
     pub error: (i64, i64),
     pub parent: Option<usize>,
+    /// Nothing tells which session it was shown in: without a logoff of its own nothing tells its end.
+    pub is_orphan: bool,
     pub spans: Vec<Span>,
 }
 
@@ -101,6 +103,8 @@ pub struct History {
     pub records: BTreeMap<String, Vec<ExpectedRecord>>,
     pub truths: Vec<Truth>,
     pub boots: Vec<Boot>,
+    /// When the clock was set, in true time, and how far it was off from then on.
+    pub settings: Vec<(i64, i64)>,
     /// Which session each Logon ID of a boot belongs to.
     pub by_id: HashMap<(usize, u64), usize>,
     /// Whether other channels than Security are kept.
@@ -117,6 +121,20 @@ impl Boot {
 }
 
 impl History {
+    /// The true times at which the clock can have shown a time.
+    pub fn true_times(&self, shown: u64) -> impl Iterator<Item = i64> {
+        // Some records are written a moment before or after what they tell of.
+        let slack = 10 * SECOND as i64;
+        let until = self.settings.iter().skip(1).map(|setting| setting.0);
+        let until = until.chain([i64::MAX - slack]);
+        let settings = self.settings.iter().zip(until);
+        settings.filter_map(move |(&(from, error), until)| {
+            let time = shown as i64 - error;
+            (from.saturating_sub(slack)..=until + slack)
+                .contains(&time)
+                .then_some(time)
+        })
+    }
     /// Whether a time is one of those that a boot is known by.
     pub fn is_boot(&self, boot: usize, time: u64) -> bool {
         let boot = &self.boots[boot];
@@ -147,6 +165,8 @@ struct Open {
 struct Story {
     random: Random,
     text: String,
+    /// When the clock was set, in true time, and how far it was off from then on.
+    settings: Vec<(i64, i64)>,
     /// What the clock shows, and how far that is from the true time.
     clock: u64,
     error: i64,
@@ -229,6 +249,7 @@ pub fn history(seed: u64, wanted: usize) -> History {
     .unwrap();
     let begin: Time = "2024-03-04T06:00:00Z".parse().unwrap();
     let mut story = Story {
+        settings: vec![(i64::MIN, 0)],
         clock: begin.filetime() + random.below(86_400 * SECOND),
         random,
         text,
@@ -309,6 +330,7 @@ impl Story {
             told: (None, None),
             error: (self.error, self.error),
             parent: None,
+            is_orphan: false,
             spans: Vec::new(),
         });
         self.truths.len() - 1
@@ -607,6 +629,7 @@ impl Story {
         if only {
             self.truths[truth].parent = Some(by.truth);
         }
+        self.truths[truth].is_orphan = !only;
         let name = self.people[person].name;
         let mut what = format!(
             "do = \"elevate\"\nby = \"{}\"\naccount = \"{name}\"\n",
@@ -704,6 +727,7 @@ impl Story {
         ));
         self.error += to as i64 - self.clock as i64;
         self.clock = to;
+        self.settings.push((to as i64 - self.error, self.error));
         self.wait(700, 1500);
     }
 
@@ -775,6 +799,7 @@ impl Story {
             records,
             truths: self.truths,
             boots: self.boots,
+            settings: self.settings,
             by_id,
             is_full: self.full,
             was_cleared: self.cleared,
@@ -881,8 +906,10 @@ impl Story {
         }
         for &(parent, child) in &self.of_parent {
             let parent = self.truths[parent].clone();
+            let child = &mut self.truths[child];
+            // No rule says when it ended.
+            child.is_orphan |= matches!(parent.reason, EndReason::Logoff | EndReason::TsLogoff);
             if parent.reason == EndReason::UserLogoff {
-                let child = &mut self.truths[child];
                 if child.end != self.boots[child.boot].end {
                     continue;
                 }
@@ -934,6 +961,7 @@ impl Story {
             told: (None, None),
             error: (i64::MIN, i64::MIN),
             parent: prepares,
+            is_orphan: false,
             spans: Vec::new(),
         });
         self.truths.len() - 1

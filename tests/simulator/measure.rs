@@ -279,6 +279,8 @@ impl<'a> Witness<'a> {
                 record.event_id,
                 4624 | 4634 | 4647 | 4778 | 4779 | 4800..=4803
             )
+            // The end of a pre-authentication is that of a session of its own.
+            && (record.role, record.event_id) != (Role::State, 4634)
         }) {
             let list = &self.history.records[SECURITY];
             let Ok(at) = list.binary_search_by_key(&record.record_id, |record| record.record_id)
@@ -300,14 +302,17 @@ impl<'a> Witness<'a> {
                     continue;
                 };
                 let fits = self.history.truths.iter().enumerate().filter(|(_, truth)| {
+                    let (first, last) = (truth.start.min(truth.end), truth.start.max(truth.end));
                     truth.desktop
                         && truth.account == *name
                         && truth.boot == *boot
-                        && truth.start <= time + 50_000_000
-                        && *time <= truth.end + 600_000_000
+                        && first <= time + 50_000_000
+                        && *time <= last + 600_000_000
                 });
-                let nearest = fits
-                    .min_by_key(|(_, truth)| (truth.start > *time, truth.start.abs_diff(*time)));
+                let nearest = fits.min_by_key(|(_, truth)| {
+                    let told = [truth.told.0, truth.told.1].contains(&Some(*time));
+                    (!told, truth.start > *time, truth.start.abs_diff(*time))
+                });
                 found.extend(nearest.map(|(at, _)| at));
             }
         }
@@ -349,16 +354,19 @@ fn inexact(
                 StartSource::Recorded
             },
     );
+    let is_orphan = truth.is_orphan && truth.reason != EndReason::Logoff;
     check("reason", row.end.reason == truth.reason);
     let in_range = row.end.min.is_none_or(|min| min.filetime() <= truth.end)
         && row.end.max.is_none_or(|max| truth.end <= max.filetime());
     check(
         "end",
         match truth.reason {
+            EndReason::LogEnds => row.end.max.is_none() && row.end.source == EndSource::Unknown,
+            // Somebody may have left the session that it was shown in.
+            _ if is_orphan && row.end.source == EndSource::Inferred => in_range,
             EndReason::Crash | EndReason::Unclean => {
                 in_range && row.end.source == EndSource::Inferred && row.end.max.is_some()
             }
-            EndReason::LogEnds => row.end.max.is_none() && row.end.source == EndSource::Unknown,
             _ => is(row.end.time(), truth.end),
         },
     );
@@ -512,18 +520,28 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
             StartSource::Recorded if !starts_so => fault("start recorded", at),
             StartSource::Inferred if !starts_so => fault("start inferred", at),
             StartSource::BeforeLog
-                if row
-                    .start
-                    .max
-                    .is_some_and(|max| max.filetime() < truth.start) =>
+                if row.start.max.is_some_and(|max| {
+                    let really = |start: i64| {
+                        let mut latest = history.true_times(max.filetime());
+                        latest.any(|max| start <= max)
+                    };
+                    max.filetime() < truth.start && !history.true_times(truth.start).any(really)
+                }) =>
             {
                 fault("start later than its latest", at)
             }
             _ => {}
         }
+        // LocalSessionManager alone, which names no logon type, does not tell cached credentials from others.
+        let uncached = match truth.kind {
+            Kind::ConsoleCached if row.logon_type.is_none() => Kind::Console,
+            Kind::RdpCached if row.logon_type.is_none() => Kind::Rdp,
+            kind => kind,
+        };
         // Attached logons of sessions that are not in the evidence say what they are themselves.
         if !matches!(row.kind, Kind::Unknown)
             && row.kind != truth.kind
+            && row.kind != uncached
             && !(row.start.time.is_none() && matches!(row.kind, Kind::Unlock | Kind::RdpReconnect))
         {
             fault(&format!("kind {} of {}", row.kind, truth.kind), at);
@@ -533,9 +551,10 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         let (left, closed) = (truth.end, truth.closed.unwrap_or(truth.end));
         if row.end.source == EndSource::Recorded {
             let stops = history.boots[truth.boot].stops();
+            let told = told_logoff(truth.told.1.unwrap_or(left));
             let right: &[u64] = match reason {
                 EndReason::Logoff => &[closed],
-                EndReason::TsLogoff => &[truth.told.1.unwrap_or(left)],
+                EndReason::TsLogoff => &told,
                 EndReason::Shutdown if truth.reason == reason => &stops,
                 _ => &[left],
             };
@@ -545,8 +564,16 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
             }
         } else if !(truth.reason == EndReason::LogEnds && row.end.max.is_none()) {
             let within = |end: u64| {
-                row.end.min.is_none_or(|min| min.filetime() <= end)
-                    && row.end.max.is_none_or(|max| end <= max.filetime())
+                let by_clock = row.end.min.is_none_or(|min| min.filetime() <= end)
+                    && row.end.max.is_none_or(|max| end <= max.filetime());
+                // Where the change of a clock is not in the evidence, what counts is the order of things.
+                let really = |end: i64| {
+                    let any = |bound: Option<Time>, fits: &dyn Fn(i64) -> bool| {
+                        bound.is_none_or(|bound| history.true_times(bound.filetime()).any(fits))
+                    };
+                    any(row.end.min, &|min| min <= end) && any(row.end.max, &|max| end <= max)
+                };
+                by_clock || history.true_times(end).any(really)
             };
             if ![Some(left), Some(closed), truth.told.1]
                 .into_iter()
@@ -591,6 +618,11 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// When a logoff is told by LocalSessionManager, the User Profile Service and Winlogon.
+fn told_logoff(by_session_manager: u64) -> [u64; 3] {
+    [0, 5_000, 134_000].map(|after| by_session_manager + after)
 }
 
 /// Whether two times are those of the two halves of one record: under User Account Control a logon and its logoff are written

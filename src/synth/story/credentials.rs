@@ -339,7 +339,8 @@ impl Host<'_> {
         logon
     }
 
-    /// The pre-authentication of a remote desktop connection: a network logon of its own.
+    /// The pre-authentication of a remote desktop connection: a network logon of its own, which lives as long as the
+    /// connection.
     pub(super) fn pre_authentication(
         &mut self,
         step: &Step,
@@ -347,7 +348,12 @@ impl Host<'_> {
         at: i64,
         account: &Target,
     ) -> Result<u64, ScenarioError> {
-        let logon = self.network(step, account)?;
+        let mut logon = self.network(step, account)?;
+        // Real ones name no port, before Windows 10 no address either.
+        if self.os() <= Os::Eight {
+            logon.address = "-".into();
+        }
+        logon.port = if logon.address == "-" { "-" } else { "0" }.into();
         let id = self.next_id(false);
         if account.admin {
             scene.push((at - 1_000, self.special_privileges(&logon.account, id)));

@@ -113,6 +113,8 @@ impl Host<'_> {
             client: String::new(),
             connection: String::new(),
             connected: true,
+            activity: None,
+            ssh: None,
             nla: None,
             window_managers: Vec::new(),
             open: true,
@@ -127,6 +129,12 @@ impl Host<'_> {
         account: &Target,
         logon_type: u32,
     ) -> Result<Session, ScenarioError> {
+        let at_console = self.boot.as_ref().map_or(1, |boot| boot.console);
+        // Somebody else's session stays behind.
+        let mut sessions = self.sessions.values();
+        if sessions.any(|session| session.open && session.number == Some(at_console)) {
+            self.leave_console(at_console);
+        }
         let at_console = self.boot.as_ref().map_or(1, |boot| boot.console);
         let number = step.narrow("session")?.unwrap_or(at_console);
         let address = step.text("address")?.unwrap_or("127.0.0.1");
@@ -157,10 +165,11 @@ impl Host<'_> {
         logon_type: u32,
     ) -> Result<Session, ScenarioError> {
         let address = step.required("address")?.to_string();
+        let activity = self.new_connection();
         let nla = match step.flag("nla", true)? {
             true => {
                 let before = at - 1500 * MILLISECOND;
-                self.connects(scene, before, &account.local, &address);
+                self.connects(scene, before, &account.local, &address, activity);
                 Some(self.pre_authentication(step, scene, before, account)?)
             }
             false => None,
@@ -187,16 +196,10 @@ impl Host<'_> {
         let mut session = Host::opened(account, ids, &logon);
         session.number = Some(number);
         session.connection = connection;
+        session.activity = activity;
         session.client = step.text("workstation")?.unwrap_or("CLIENT").into();
         session.window_managers = window_managers;
-        if let Some(id) = nla {
-            // Until Windows 10 the network logon ends at once, later with the connection.
-            if self.os() <= Os::Eight {
-                self.network_logon_closed(scene, at - 700 * MILLISECOND, account, id);
-            } else {
-                session.nla = Some(id);
-            }
-        }
+        session.nla = nla;
         self.desktop_opens(scene, at, &session);
         Ok(session)
     }
@@ -410,7 +413,24 @@ impl Host<'_> {
         }
         let ids = self.ids(step, false)?;
         self.credentials_logon(scene, at, &logon, account.admin, ids, password);
-        Ok(Host::opened(account, ids, &logon))
+        let mut session = Host::opened(account, ids, &logon);
+        if let Some(address) = step.text("address")? {
+            let name = account.logon.name.clone();
+            let port = step
+                .narrow("port")?
+                .unwrap_or(49152 + self.side_below(16000) as u16);
+            let method = if password { "password" } else { "publickey" };
+            let accepted = format!("Accepted {method} for {name} from {address} port {port} ssh2");
+            self.ssh_says(scene, at + 800, pid, &accepted);
+            if step.flag("terminal", false)? {
+                let start = format!(
+                    "Starting session: shell on windows-pty for {name} from {address} port {port} id 0"
+                );
+                self.ssh_says(scene, at + 300 * MILLISECOND, pid + 8, &start);
+            }
+            (session.ssh, session.address) = (Some((pid, port)), address.into());
+        }
+        Ok(session)
     }
 
     pub(super) fn logon_failed(&mut self, step: &Step) -> Outcome {
@@ -471,6 +491,19 @@ impl Host<'_> {
                     self.refused(&mut scene, turn * every, &address);
                     self.network(step, &account)?
                 }
+                "ssh" => {
+                    let pid = step.narrow("pid")?.unwrap_or(0x10ec);
+                    let sshd = r"C:\Windows\System32\OpenSSH\sshd.exe";
+                    let mut logon =
+                        Logon::local(self.machine_account(), &account.logon, 8, pid, sshd);
+                    logon.workstation = self.name.clone();
+                    let port = step.narrow("port")?.unwrap_or(56605);
+                    let (name, address) = (&account.logon.name, step.required("address")?);
+                    let line =
+                        format!("Failed password for {name} from {address} port {port} ssh2");
+                    self.ssh_says(&mut scene, turn * every + 1_000, pid, &line);
+                    logon
+                }
                 "network-cleartext" | "batch" | "program" => {
                     let logon_type = match kind {
                         "network-cleartext" => 8,
@@ -490,7 +523,7 @@ impl Host<'_> {
                     logon
                 }
                 other => {
-                    return Err(step.fault(format!("unknown kind `{other}`; known: network, console, unlock, rdp, rdp-nla, network-cleartext, batch, program")));
+                    return Err(step.fault(format!("unknown kind `{other}`; known: network, console, unlock, rdp, rdp-nla, ssh, network-cleartext, batch, program")));
                 }
             };
             logon.logon_type = step.narrow("type")?.unwrap_or(logon.logon_type);

@@ -5,12 +5,13 @@
 //!
 //! `machine` has the steps of the machine itself, `logon` the kinds of logon, `session` what
 //! happens to an open session, `credentials` what they all are made of. `power` and `terminal` add what
-//! other channels than Security say of the same: it is drawn always and written where kept.
+//! other channels than Security say of the same: it is drawn always and written where kept. `remote` has what only they tell.
 
 mod credentials;
 mod logon;
 mod machine;
 mod power;
+mod remote;
 mod session;
 mod terminal;
 
@@ -45,6 +46,10 @@ pub(super) fn tell(
             "sleep" | "hibernate" => host.sleeps(step)?,
             "wake" => host.wakes(step)?,
             "rdp-auth" => host.only_authenticated(step)?,
+            "rdp-out" => host.connects_out(step)?,
+            "gateway" => host.lets_through(step)?,
+            "remote-shell" => host.opens_shell(step)?,
+            "hijack" => host.hijacks(step)?,
             "service-installed" => host.service_installed(step)?,
             "archive-log" => host.archive_log(step)?,
             "logon" => host.logon(step)?,

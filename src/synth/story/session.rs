@@ -4,7 +4,7 @@ use super::terminal::reason;
 use super::{MILLISECOND, NO, Outcome, subject, target, text};
 use crate::synth::host::{Host, Identity, Scene, Session};
 use crate::synth::record::Record;
-use crate::synth::scenario::{Os, Step};
+use crate::synth::scenario::Step;
 use crate::synth::time::SECOND;
 use crate::synth::value::Value;
 
@@ -50,6 +50,7 @@ impl Host<'_> {
                 let at = 900 * MILLISECOND + index as i64 * 900;
                 scene.push((at, self.draft(4634, values)));
             }
+            self.ssh_closes(&mut scene, 0, &session);
             if let Some(id) = session.nla {
                 self.network_logon_closed(&mut scene, 550 * MILLISECOND, &session.target, id);
             }
@@ -164,14 +165,16 @@ impl Host<'_> {
         let remote = address != "LOCAL";
         let logon_at = -1800 * MILLISECOND;
         let taken = session.connected.then(|| session.clone());
+        session.nla = None;
+        let activity = match remote {
+            true => self.new_connection(),
+            false => None,
+        };
+        session.activity = activity;
         if remote && step.flag("nla", true)? {
-            self.connects(&mut scene, -3 * SECOND, &account.local, &address);
+            self.connects(&mut scene, -3 * SECOND, &account.local, &address, activity);
             let id = self.pre_authentication(step, &mut scene, -3 * SECOND, &account)?;
-            if self.os() <= Os::Eight {
-                self.network_logon_closed(&mut scene, -2400 * MILLISECOND, &account, id);
-            } else {
-                session.nla = Some(id);
-            }
+            session.nla = Some(id);
         }
         let number = match remote {
             true => self.new_session_number(None),
@@ -211,12 +214,19 @@ impl Host<'_> {
             let at = -1500 * MILLISECOND;
             scene.push((at, self.connection_record(4779, &taken)));
             self.disconnects(&mut scene, at, &taken, reason::REPLACED);
+            if let Some(id) = taken.nla {
+                self.network_logon_closed(&mut scene, at + SECOND / 2, &account, id);
+            }
         }
         session.connected = true;
         scene.push((0, self.connection_record(4778, &session)));
         self.reconnects(&mut scene, 0, &session, number, logon_at);
         if remote {
             self.free_session_number(number);
+            session
+                .number
+                .into_iter()
+                .for_each(|number| self.leave_console(number));
         }
         let part = Host::opened(&account, ids, &logon);
         let ends = step.span("ends_after", 1100 * MILLISECOND)?;

@@ -1,0 +1,101 @@
+//! Records of other channels that are written only when a desktop session begins or ends, and not when somebody leaves it
+//! or returns to it: they tell a new logon from an unlock or a reconnect.
+
+use super::failures::folded_name;
+use crate::event::{Account, Action, Event};
+use crate::sid::Sid;
+use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use std::collections::HashMap;
+
+/// How long before and after its logon the mark of a start lies at most.
+const BEFORE: Ticks = TICKS_PER_SECOND / 2;
+const AFTER: Ticks = 5 * TICKS_PER_SECOND;
+
+/// The marks of a machine.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// The starts that Winlogon (7001) and the User Profile Service (1) tell, by account and in order of time.
+    starts: [HashMap<Sid, Vec<Start>>; 2],
+    /// Those that LocalSessionManager (21) tells, by the account's name.
+    named_starts: HashMap<String, Vec<Start>>,
+    /// The logoffs that LocalSessionManager (23) tells, by the account's name and in order of time.
+    logoffs: HashMap<String, Vec<Time>>,
+}
+
+/// A start serves one logon.
+#[derive(Debug)]
+struct Start {
+    time: Time,
+    is_free: bool,
+}
+
+impl Marks {
+    pub(super) fn of(events: &[Event]) -> Self {
+        let mut marks = Marks::default();
+        let [winlogon, profiles] = &mut marks.starts;
+        for event in events {
+            let sid = || event.account.sid.clone();
+            let start = Start {
+                time: event.time,
+                is_free: true,
+            };
+            let known = match event.action {
+                Action::WinlogonLogon => sid().map(|sid| winlogon.entry(sid).or_default()),
+                Action::ProfileLoad => sid().map(|sid| profiles.entry(sid).or_default()),
+                Action::TsLogon => folded_name(&event.account)
+                    .map(|name| marks.named_starts.entry(name).or_default()),
+                Action::TsLogoff => {
+                    let logoffs = folded_name(&event.account).map(|name| marks.logoffs.entry(name));
+                    if let Some(logoffs) = logoffs {
+                        logoffs.or_default().push(event.time);
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(known) = known {
+                known.push(start);
+            }
+        }
+        let by_sid = marks.starts.iter_mut().flat_map(HashMap::values_mut);
+        by_sid
+            .chain(marks.named_starts.values_mut())
+            .for_each(|starts| starts.sort_by_key(|start| start.time));
+        marks
+            .logoffs
+            .values_mut()
+            .for_each(|times| times.sort_unstable());
+        marks
+    }
+
+    /// Whether a session of the account began with its logon at `time`. What says so serves no other logon.
+    pub(super) fn serve(&mut self, account: &Account, time: Time) -> bool {
+        let by_sid = self.starts.iter_mut();
+        let by_sid = by_sid.filter_map(|known| known.get_mut(account.sid.as_ref()?));
+        let by_name = folded_name(account).and_then(|name| self.named_starts.get_mut(&name));
+        let mut began = false;
+        for starts in by_sid.chain(by_name) {
+            let from = starts.partition_point(|start| start.time < time.plus(-BEFORE));
+            let near = starts
+                .iter_mut()
+                .skip(from)
+                .take_while(|start| start.time <= time.plus(AFTER));
+            let nearest = near
+                .filter(|start| start.is_free)
+                .min_by_key(|start| start.time.since(time).unsigned_abs());
+            if let Some(start) = nearest {
+                start.is_free = false;
+                began = true;
+            }
+        }
+        began
+    }
+
+    /// Whether a session of the account was logged off after one time and up to another.
+    pub(super) fn was_left(&self, account: &Account, after: Time, upto: Time) -> bool {
+        let times = folded_name(account).and_then(|name| self.logoffs.get(&name));
+        let times = times.map(Vec::as_slice).unwrap_or_default();
+        let next = times.partition_point(|time| *time <= after);
+        times.get(next).is_some_and(|time| *time <= upto)
+    }
+}
