@@ -36,7 +36,7 @@ pub use coverage::{
 pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
 pub use link::{Link, LinkRule, Score};
 pub use local_time::{LocalClock, OffsetMark};
-pub use machine::{Conflict, Machine, Source, machines};
+pub use machine::{Conflict, Machine, Source, Sources, machines};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
