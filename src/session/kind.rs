@@ -3,6 +3,7 @@
 use super::{Interactivity, Kind, Session};
 use crate::event::{Event, LogonId, LogonType};
 use crate::sid::Sid;
+use std::sync::LazyLock;
 
 /// Logon IDs that exist from boot on, and whose they are: IUSR, NETWORK SERVICE, LOCAL SERVICE, ANONYMOUS LOGON, SYSTEM.
 const STANDING: [(u64, &str); 5] = [
@@ -18,10 +19,13 @@ pub(super) const SYSTEM: LogonId = LogonId(0x3e7);
 
 /// The SID of a standing Logon ID; `None` for any other.
 pub(super) fn standing(id: LogonId) -> Option<Sid> {
-    STANDING
-        .iter()
-        .find(|(number, _)| *number == id.0)
-        .and_then(|(_, sid)| Sid::parse(sid))
+    static SIDS: LazyLock<Vec<(u64, Sid)>> = LazyLock::new(|| {
+        let sids = STANDING.iter();
+        sids.filter_map(|(id, sid)| Some((*id, Sid::parse(sid)?)))
+            .collect()
+    });
+    let found = SIDS.iter().find(|(number, _)| *number == id.0);
+    found.map(|(_, sid)| sid.clone())
 }
 
 /// The kind of the session that a standing Logon ID is.
