@@ -7,6 +7,7 @@ mod address;
 mod arrival;
 mod boot;
 mod build;
+mod clock;
 mod connection;
 mod coverage;
 mod desktop;
@@ -26,6 +27,7 @@ mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod touches;
 mod winlogon;
 
@@ -33,10 +35,11 @@ pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
     Origin, coverage,
 };
-pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
+pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};
 pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, machines};
+pub use timeline::{Timeline, timeline};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
