@@ -8,6 +8,7 @@ pub(super) use halves::{TWIN_TIME, mark_probable_twins};
 
 use self::ahead::{Unlogged, is_paired};
 use self::returns::Visit;
+use super::address::is_local;
 use super::boot::Boot;
 use super::connection::Clients;
 use super::draft::{Draft, DraftPart};
@@ -604,7 +605,7 @@ impl<'a> Builder<'a> {
                 let address = event
                     .source_address
                     .clone()
-                    .filter(|address| !address.eq_ignore_ascii_case("LOCAL"));
+                    .filter(|address| !is_local(address));
                 self.back_in_use(number, index, state, address);
             }
         }

@@ -7,9 +7,10 @@
 //! Windows 8). Of 2,093 such IDs in real logs each had at most one record of each event, one address and one machine; the
 //! console's is made of constants, the same on every machine, and joins nothing.
 
-use super::address::same_address;
+use super::address::{is_local, same_address};
+use super::bridges::Bridges;
 use super::build::TWIN_TIME;
-use super::desktop::{self, ARBITRATION, Bridges};
+use super::desktop::ARBITRATION;
 use super::draft::Draft;
 use super::failures::folded_name;
 use super::link::{Link, LinkRule, Score};
@@ -121,7 +122,7 @@ fn read(machine: &Machine) -> Vec<Connection> {
             connection.records.push(index);
         }
         let address = event.source_address.as_deref();
-        if address.is_some_and(desktop::is_local) {
+        if address.is_some_and(is_local) {
             is_console.insert(at);
         } else if is_of_protocol || address.is_some() {
             is_remote.insert(at);

@@ -6,6 +6,7 @@
 mod address;
 mod arrival;
 mod boot;
+mod bridges;
 mod build;
 mod clock;
 mod connection;

@@ -3,6 +3,7 @@
 use super::Finisher;
 use super::ending::Ending;
 use crate::event::Action;
+use crate::session::address::is_local;
 use crate::session::boot::Boot;
 use crate::session::draft::Draft;
 use crate::session::{Flag, Kind};
@@ -112,10 +113,7 @@ impl Finisher<'_> {
                     .session_name
                     .as_deref()
                     .map(|name| name.eq_ignore_ascii_case("Console")),
-                Action::TsReconnect => event
-                    .source_address
-                    .as_deref()
-                    .map(|address| address.eq_ignore_ascii_case("LOCAL")),
+                Action::TsReconnect => event.source_address.as_deref().map(is_local),
                 _ => None,
             };
             console == Some(began_remote)
