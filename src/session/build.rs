@@ -15,6 +15,7 @@ use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
 use super::marks::Marks;
+use super::pre_authentication::{BEFORE_LOGON, is_asked_for_by_nobody};
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
 use crate::sid::Sid;
@@ -466,20 +467,15 @@ impl<'a> Builder<'a> {
         let own = self.drafts.iter().enumerate().skip(self.first_draft).rev();
         own.take(NEAR_EVENTS)
             .filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
-            .take_while(|(_, _, logon)| event.time.since(logon.time) <= RECONNECT)
+            .take_while(|(_, _, logon)| event.time.since(logon.time) <= BEFORE_LOGON)
             // What seems to come later was written before the clock went back.
             .filter(|(_, draft, logon)| {
                 let before = logon.time <= event.time;
-                let nobody = logon
-                    .subject
-                    .sid
-                    .as_ref()
-                    .is_some_and(|sid| sid.as_str() == "S-1-0-0");
                 let address_fits =
                     logon.source_address.is_none() || logon.source_address == event.source_address;
                 before
                     && draft.kind == Kind::Network
-                    && nobody
+                    && is_asked_for_by_nobody(logon)
                     && address_fits
                     && logon.account.sid == event.account.sid
                     && logon.account.sid.is_some()

@@ -26,7 +26,7 @@ pub(super) const CHANNEL: &str =
 /// How long after its 4624 a 41 lies at most: seen 0 to 0.21 s.
 pub(super) const ARBITRATION: Ticks = TICKS_PER_SECOND;
 /// How far a 25 and its 4778 or logon lie apart at most: seen 0.7 to 3.2 s.
-const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
+pub(super) const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
 /// How far a 24 and its 4779, or the end of its pre-authentication, lie apart at most: seen to 0.45 s.
 const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
 /// How far a 32 and the start of its boot lie apart at most.

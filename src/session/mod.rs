@@ -22,6 +22,7 @@ mod link;
 mod local_time;
 mod machine;
 mod marks;
+mod moments;
 mod pre_authentication;
 mod shell;
 mod system;
