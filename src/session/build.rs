@@ -28,6 +28,8 @@ const REFRESH: Ticks = TICKS_PER_SECOND / 2;
 const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
 /// How many events around a logon are looked at for what belongs to it: a bound for logs in which all have one time.
 const NEAR_EVENTS: usize = 2000;
+/// How many desktop sessions of one account are looked at: those of one person on a real machine are few.
+const MOST_DESKTOPS: usize = 200;
 /// How many records before a `runas` logon its 4648 lies at most.
 const CREDENTIALS_RECORDS: u64 = 2;
 /// The same in time.
@@ -252,7 +254,11 @@ impl<'a> Builder<'a> {
     fn note_desktop(&mut self, number: usize, sid: Option<Sid>) {
         self.desktops.insert(number);
         if let Some(sid) = sid {
-            self.desktops_of.entry(sid).or_default().insert(number);
+            let own = self.desktops_of.entry(sid).or_default();
+            own.insert(number);
+            if own.len() > MOST_DESKTOPS {
+                own.pop_first();
+            }
         }
     }
 

@@ -89,7 +89,7 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
 }
 
 /// Adds what LocalSessionManager tells of a session: its records, and when its client was away. `joined` is the record that
-/// joins it to an audited session.
+/// joins it to an audited session, and how.
 fn add(
     machine: &Machine,
     draft: &mut Draft,
@@ -132,9 +132,15 @@ fn add(
             draft.show(record, event.time);
         }
     }
+    tell_changes(machine, draft, desktop);
     if is_doubtful {
         draft.flags.insert(Flag::UncertainLink);
+        draft.doubt(State::Disconnected);
     }
+}
+
+/// Tells anew when the client of a session was away, by the records of LocalSessionManager and the audit records together.
+fn tell_changes(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
     let time = |position: usize| machine.events.get(position).map(|event| event.time);
     // What comes with the end is the session being torn down.
     let over = [
@@ -197,9 +203,6 @@ fn add(
                 draft.come_back(State::Disconnected, record, address, near);
             }
         }
-    }
-    if is_doubtful {
-        draft.doubt(State::Disconnected);
     }
 }
 

@@ -10,6 +10,8 @@ use std::collections::HashMap;
 /// How long before and after its logon the mark of a start lies at most.
 const BEFORE: Ticks = TICKS_PER_SECOND / 2;
 const AFTER: Ticks = 5 * TICKS_PER_SECOND;
+/// How many marks around a logon are looked at: a bound for logs in which all have one time.
+const NEAR_STARTS: usize = 2000;
 
 /// The marks of a machine.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Marks {
             let near = starts
                 .iter_mut()
                 .skip(from)
+                .take(NEAR_STARTS)
                 .take_while(|start| start.time <= time.plus(AFTER));
             let nearest = near
                 .filter(|start| start.is_free)

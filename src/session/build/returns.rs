@@ -1,6 +1,6 @@
 //! Whether a logon at the logon screen begins a session, or returns to one that is open, or unlocks it: the records look alike.
 
-use super::Builder;
+use super::{Builder, NEAR_EVENTS};
 use crate::event::{Action, Event, LogonId};
 use crate::session::PartReason;
 use crate::session::draft::Draft;
@@ -171,7 +171,7 @@ impl Builder<'_> {
         event: &Event,
         sid: Option<&Sid>,
     ) -> Option<LogonId> {
-        let ids = self.unlogged_of.get(sid?)?.iter().copied();
+        let ids = self.unlogged_of.get(sid?)?.iter().rev().copied();
         let open = |id: &LogonId| {
             let draft = self
                 .by_id
@@ -187,7 +187,7 @@ impl Builder<'_> {
                 }
             }
         };
-        ids.filter(open).max_by_key(|id| {
+        ids.take(NEAR_EVENTS).filter(open).max_by_key(|id| {
             (
                 self.unlogged.get(id).is_some_and(|known| known.had_desktop),
                 *id,

@@ -16,12 +16,17 @@ const LOGON: Ticks = 5 * TICKS_PER_SECOND;
 const LOGOFF: Ticks = 20 * TICKS_PER_SECOND;
 /// How many sessions are looked at for one desktop: a bound for logs in which all have one time.
 const NEAR_SESSIONS: usize = 2000;
+/// How many desktops one session is joined to at most: the rests of one that was cut by gaps.
+const MOST_RESTS: usize = 200;
+/// How many names of one account count: a bound for logs in which each record gives another one.
+const MOST_NAMES: usize = 16;
 
 /// The audited desktop sessions that are not joined yet, by their changes.
 pub(super) struct Audited {
     /// When which session changed so, by the account's name and SID, in order of time.
     changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>>,
-    is_joined: Vec<bool>,
+    /// How many desktops of LocalSessionManager each is joined to.
+    joined: Vec<usize>,
 }
 
 /// What a record calls an account: by its name without case, or by its SID.
@@ -35,7 +40,7 @@ impl Audited {
     pub(super) fn new(machine: &Machine, drafts: &[Draft]) -> Self {
         let mut audited = Audited {
             changes: HashMap::new(),
-            is_joined: vec![false; drafts.len()],
+            joined: vec![0; drafts.len()],
         };
         let time = |position: usize| machine.events.get(position).map(|event| event.time);
         // When the network logons of a session's connections ended.
@@ -125,8 +130,8 @@ impl Audited {
                 let score = if is_only { score } else { Score::NEAREST };
                 Some((number, record, Link::new(rule, score)))
             })?;
-        if let Some(joined) = self.is_joined.get_mut(found.0) {
-            *joined = true;
+        if let Some(joined) = self.joined.get_mut(found.0) {
+            *joined += 1;
         }
         Some(found)
     }
@@ -152,7 +157,8 @@ impl Audited {
             let near = list.iter().skip(first).take(NEAR_SESSIONS);
             let near = near.take_while(move |(time, _)| *time <= to);
             let is_free = move |(_, number): &&(Time, usize)| {
-                is_rest || self.is_joined.get(*number) == Some(&false)
+                let joined = self.joined.get(*number).copied();
+                joined.is_some_and(|joined| joined == 0 || is_rest && joined < MOST_RESTS)
             };
             near.filter(is_free).copied()
         })
@@ -172,6 +178,7 @@ fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
         .collect();
     names.sort_unstable();
     names.dedup();
+    names.truncate(MOST_NAMES);
     let mut owners: Vec<Owner> = names.into_iter().map(Owner::Name).collect();
     owners.extend(draft.account.sid.clone().map(Owner::Sid));
     owners
