@@ -1,4 +1,7 @@
 //! Pairs the events of one boot: which logon is a session, which only touches one, what ended it.
+//!
+//! In: the audit records of a boot, in record order. Out: a [`Draft`] of each session, and the draft that each event belongs to.
+//! Records of other channels only tell a new logon from a return; they are tied to the drafts afterwards.
 
 mod ahead;
 mod halves;
@@ -46,10 +49,10 @@ pub(super) struct Builder<'a> {
     marks: &'a mut Marks,
     clients: &'a Clients,
     /// The drafts of all boots so far; those of this boot start at `first_draft`.
-    pub drafts: &'a mut Vec<Draft>,
+    drafts: &'a mut Vec<Draft>,
     first_draft: usize,
     /// The draft that each event of the machine belongs to.
-    pub places: &'a mut [Option<usize>],
+    places: &'a mut [Option<usize>],
     /// Its desktop sessions that are open; those that have ended since are taken out when they are met.
     desktops: BTreeSet<usize>,
     /// The same by account.
@@ -183,7 +186,7 @@ impl<'a> Builder<'a> {
             self.drafts.get_mut(draft)?.used(index, event);
             return Some(draft);
         }
-        if kind::standing(id).is_none() && self.logons.contains_key(&id) {
+        if !id.is_standing() && self.logons.contains_key(&id) {
             self.held.entry(id).or_default().push(index);
             return None;
         }
@@ -264,7 +267,7 @@ impl<'a> Builder<'a> {
 
     fn logon(&mut self, index: usize, event: &Event) -> Option<usize> {
         let id = event.logon_id;
-        if let Some(id) = id.filter(|&id| kind::standing(id).is_some()) {
+        if let Some(id) = id.filter(|&id| id.is_standing()) {
             return self.standing_logon(id, index, event);
         }
         if let Some(draft) = self.places.get(index).copied().flatten() {
@@ -295,7 +298,7 @@ impl<'a> Builder<'a> {
         draft.logons = 1;
         let subject = event
             .subject_logon_id
-            .filter(|&subject| kind::standing(subject).is_none());
+            .filter(|&subject| !subject.is_standing());
         draft.parent = subject.and_then(|subject| self.by_id.get(&subject).copied());
         if kind == Kind::Elevation {
             draft.parent = self.only_open_desktop(event);

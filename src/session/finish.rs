@@ -13,7 +13,6 @@ use super::clock::Clock;
 use super::desktop;
 use super::draft::Draft;
 use super::gaps::Gaps;
-use super::kind;
 use super::link::Link;
 use super::machine::{Machine, SECURITY};
 use super::{
@@ -294,7 +293,7 @@ impl<'a> Finisher<'a> {
         let logon = draft.logon.and_then(|logon| self.event(logon));
         logon
             .and_then(|logon| logon.subject_logon_id)
-            .is_some_and(|id| kind::standing(id).is_some())
+            .is_some_and(|id| id.is_standing())
     }
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).

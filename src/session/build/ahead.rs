@@ -2,7 +2,6 @@
 
 use super::Builder;
 use crate::event::{Account, Action, LogonId, LogonType};
-use crate::session::kind;
 use std::collections::HashMap;
 
 /// A Logon ID whose 4624 is not in the evidence.
@@ -76,7 +75,7 @@ impl Builder<'_> {
                 .account
                 .sid
                 .clone()
-                .filter(|_| may_be_desktop && kind::standing(id).is_none())
+                .filter(|_| may_be_desktop && !id.is_standing())
             {
                 self.unlogged_of.entry(sid).or_default().push(id);
             }
