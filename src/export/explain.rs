@@ -13,13 +13,13 @@ use self::page::Page;
 use super::columns::View;
 use super::table::{account, spoken};
 use crate::analysis::TimelineEvent;
-use crate::event::{LogIndex, LogonType};
+use crate::event::{Action, Event, LogIndex, LogonId, LogonType};
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, Interactivity, Kind, RecordRef, Role, Session,
+    Coverage, EndReason, EndSource, Flag, Interactivity, Kind, Part, RecordRef, Role, Session,
     StartSource,
 };
 use crate::time::{LocalTime, Time};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 /// How many sessions, gaps or changes of one sort are told one by one; JSON and `coverage` hold all.
@@ -59,6 +59,10 @@ struct Story<'v, 'a> {
     session: &'a Session,
     /// The events that its records are.
     events: HashMap<(LogIndex, &'a str, u64), &'a TimelineEvent>,
+    /// Its logons among them, by their Logon IDs.
+    logons: HashMap<LogonId, &'a Event>,
+    /// Its parts by their Logon IDs.
+    parts: HashMap<LogonId, &'a Part>,
     /// What the logs of its machine can speak of.
     coverage: Vec<&'a Coverage>,
 }
@@ -70,16 +74,31 @@ fn key(record: &RecordRef) -> (LogIndex, &str, u64) {
 impl<'v, 'a> Story<'v, 'a> {
     fn new(view: &'v View<'a>, session: &'a Session) -> Self {
         let analysis = view.analysis();
-        let wanted: HashMap<_, ()> = session.records.iter().map(|r| (key(r), ())).collect();
+        let wanted: HashSet<_> = session.records.iter().map(key).collect();
         let events = analysis.events.iter().filter_map(|row| {
             let key = (row.event.log, &*row.event.channel, row.event.record_id);
-            wanted.contains_key(&key).then_some((key, row))
+            wanted.contains(&key).then_some((key, row))
         });
+        let events: HashMap<_, _> = events.collect();
+        let mut logons = HashMap::new();
+        for record in &session.records {
+            let event = events.get(&key(record)).map(|row| &row.event);
+            let logon = event.filter(|event| event.action == Action::Logon);
+            if let Some((id, logon)) = logon.and_then(|logon| Some((logon.logon_id?, logon))) {
+                logons.entry(id).or_insert(logon);
+            }
+        }
+        let mut parts = HashMap::new();
+        for part in &session.parts {
+            parts.entry(part.logon_id).or_insert(part);
+        }
         let of_machine = |coverage: &&Coverage| coverage.machine == session.machine;
         Story {
             view,
             session,
-            events: events.collect(),
+            events,
+            logons,
+            parts,
             coverage: analysis.coverage.iter().filter(of_machine).collect(),
         }
     }

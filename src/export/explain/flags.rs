@@ -4,9 +4,10 @@ use super::page::Page;
 use super::{LOCAL_SESSION_MANAGER, Story, TOLD, more, sentence, short};
 use crate::event::{Action, Text};
 use crate::export::said::said;
-use crate::export::table::{account, spoken};
+use crate::export::table::{account, step_of};
 use crate::session::{Coverage, Flag, Role, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 use crate::time::Time;
+use std::collections::HashSet;
 
 impl<'v, 'a> Story<'v, 'a> {
     pub(super) fn flags(&self, page: &mut Page) {
@@ -86,11 +87,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 self.is_inside(&channel.into(), Some(mark.record_id), mark.time)
             });
             let told = steps.by_ref().take(TOLD).map(|change| {
-                let step = match change.step() {
-                    Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
-                    Some(step) => format!("forward by {}", spoken(step)),
-                    None => "by an unknown amount".to_owned(),
-                };
+                let step = step_of(&change);
                 let mark = &change.record;
                 format!(
                     "  {channel}: set {step} at record {}, {}",
@@ -161,14 +158,15 @@ impl<'v, 'a> Story<'v, 'a> {
     /// The records it rests on that another log holds with other contents.
     fn conflicts(&self, lines: &mut Vec<String>) {
         for coverage in &self.coverage {
-            let own = |record_id| {
-                let mut records = self.session.records.iter();
-                records.any(|r| r.channel == coverage.channel && r.record_id == record_id)
-            };
+            let records = self.session.records.iter();
+            let own: HashSet<u64> = records
+                .filter(|record| record.channel == coverage.channel)
+                .map(|record| record.record_id)
+                .collect();
             let conflicts = coverage
                 .conflicts
                 .iter()
-                .filter(|conflict| own(conflict.record_id));
+                .filter(|conflict| own.contains(&conflict.record_id));
             lines.extend(conflicts.map(|conflict| {
                 format!(
                     "  record {} of {}: {} says what is told here, {} something else",

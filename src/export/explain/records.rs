@@ -119,7 +119,7 @@ impl<'v, 'a> Story<'v, 'a> {
             None => String::new(),
         };
         let id = event.and_then(|row| row.event.logon_id);
-        let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
+        let part = id.and_then(|id| self.parts.get(&id));
         let named = id.map(|id| format!("Logon ID {id}"));
         let named = named.as_deref();
         let changed = match record.role {
@@ -271,19 +271,13 @@ impl<'v, 'a> Story<'v, 'a> {
 
     /// Which rule made a Logon ID a part.
     fn rule(&self, part: &Part) -> String {
-        let logon = |id| {
-            let rows = self.events.values();
-            let mut logons = rows.filter(|row| row.event.action == Action::Logon);
-            logons
-                .find(|row| row.event.logon_id == Some(id))
-                .map(|row| &row.event)
-        };
+        let logon = |id| self.logons.get(&id).copied();
         match part.reason {
             PartReason::UacTwin => {
                 let own = logon(part.logon_id).and_then(|event| event.linked_logon_id);
                 let others = self.session.parts.iter().filter_map(|other| logon(other.logon_id));
                 let named = others.clone().any(|other| other.linked_logon_id == Some(part.logon_id));
-                let link = own.is_some_and(|id| self.session.parts.iter().any(|other| other.logon_id == id));
+                let link = own.is_some_and(|id| self.parts.contains_key(&id));
                 match (link, named) {
                     (true, true) => "User Account Control split the logon; the two records name each other as linked.".to_owned(),
                     (true, false) | (false, true) => {

@@ -115,9 +115,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 None => "What kind of account it is: no record names its SID.",
             });
         }
-        let asked = s
-            .subject_logon_id
-            .filter(|id| !(0x3e3..=0x3e7).contains(&id.0));
+        let asked = s.subject_logon_id.filter(|id| !id.is_standing());
         if let Some(asked) = asked.filter(|_| s.parent.is_none()) {
             tell(&format!(
                 "The session that asked for it, Logon ID {asked}: no session of this boot has it."
