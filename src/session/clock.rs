@@ -76,8 +76,7 @@ impl Clock {
         &self,
         from: usize,
         to: usize,
-        min: Option<Time>,
-        max: Option<Time>,
+        (min, max): (Option<Time>, Option<Time>),
     ) -> (Option<Time>, Option<Time>) {
         let first = self.changes.partition_point(|sum| sum.position < from);
         let last = self.changes.partition_point(|sum| sum.position <= to);

@@ -1,4 +1,7 @@
 //! Refused logons in bursts, each tied to the logon that ended it.
+//!
+//! In: the audit records and the drafts that they belong to. Out: the same drafts, with the count of each burst and its first and
+//! last record. A burst that no logon ended belongs to no session.
 
 use super::draft::Draft;
 use super::moments::folded_name;

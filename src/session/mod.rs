@@ -2,6 +2,22 @@
 //!
 //! In: the events of one machine. Out: its [`Session`]s, each with the records that prove it. Every
 //! boundary says whether it was recorded or inferred; what the evidence does not tell stays unknown.
+//!
+//! The steps, in the order of [`timeline`](timeline()):
+//!
+//! ```text
+//! machine                        the events and spans of one machine, out of all logs
+//! gaps, system, boot             where records are missing; its boots, and how each began and ended
+//! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
+//! desktop, winlogon, connection, shell
+//!                                the records of other channels, tied to drafts; each with its link
+//! pre_authentication             what is inferred of connections that nothing else tells of
+//! failures, takeover, arrival    what an examiner should know
+//! finish, clock, local_time      sessions out of drafts: their ends, spans and local times
+//! touches                        what lies inside a session beside the missing records of Security
+//! ```
+//!
+//! `coverage` tells of the same machine what its logs can speak of at all.
 
 mod address;
 mod arrival;

@@ -1,4 +1,7 @@
 //! Desktop sessions that were taken up again though nobody had logged on as their owner.
+//!
+//! In: drafts to which the records of returns are tied. Out: the same, flagged. A return is suspected only where the records
+//! before it are whole, so that a logon would show.
 
 use super::Flag;
 use super::address::same_address;

@@ -24,89 +24,64 @@ impl Finisher<'_> {
     pub(super) fn ending(&self, draft: &Draft, boot_number: usize) -> Ending {
         let boot = self.boots.get(boot_number);
         let boot_end = boot.map_or(draft.last_use, |boot| boot.events.end.saturating_sub(1));
-        let exact = |record: usize, audited, reason, source| {
-            let time = self.time(record);
-            let end = End {
-                min: time,
-                max: time,
-                reason,
-                source,
-            };
-            Ending {
-                end,
-                record: Some(record),
-                audited,
-                witness: None,
-                token_closed: None,
-            }
-        };
-        let between = |min: Option<Time>, max: Option<Time>, reason, witness| {
-            // A clock that was set back in between leaves no lower bound.
-            let min = min.filter(|min| max.is_none_or(|max| *min <= max));
-            let end = End {
-                min,
-                max,
-                reason,
-                source: EndSource::Inferred,
-            };
-            Ending {
-                end,
-                record: None,
-                audited: boot_end,
-                witness,
-                token_closed: None,
-            }
-        };
-        // Somewhere after its last use, unseen.
-        let unseen = |upto, min, max, reason, witness| {
-            let (min, max) = self.clock.widened(draft.last_alive, upto, min, max);
-            between(min, max, reason, Some(witness))
-        };
+        self.own_ending(draft, boot_end)
+            .or_else(|| self.ending_with_parent(draft, boot_end))
+            .unwrap_or_else(|| self.ending_with_boot(draft, boot, boot_end))
+    }
+
+    /// The end that records of the session itself tell; `boot_end` is the last audit event of its boot.
+    fn own_ending(&self, draft: &Draft, boot_end: usize) -> Option<Ending> {
         let closed = draft.closed().filter(|_| !draft.standing);
         let token_closed = closed.and_then(|closed| self.time(closed));
-        if let Some(left) = draft.user_logoff {
-            return Ending {
-                token_closed,
-                ..exact(left, left, EndReason::UserLogoff, EndSource::Recorded)
-            };
+        let left = |ending: Ending| Ending {
+            token_closed,
+            ..ending
+        };
+        use EndReason::{Logoff, Shutdown, TsLogoff, UserLogoff};
+        use EndSource::{Inferred, Recorded};
+        if let Some(record) = draft.user_logoff {
+            return Some(left(self.at(record, record, UserLogoff, Recorded)));
         }
         if let Some((stop, before)) = draft.fast_stop {
-            return Ending {
-                token_closed,
-                ..exact(stop, before, EndReason::Shutdown, EndSource::Inferred)
-            };
+            return Some(left(self.at(stop, before, Shutdown, Inferred)));
         }
         if let Some(lost) = draft.lost_logoff.filter(|_| draft.ts_logoff.is_none()) {
-            return Ending {
-                token_closed,
-                ..exact(lost, lost, EndReason::UserLogoff, EndSource::Inferred)
-            };
+            return Some(left(self.at(lost, lost, UserLogoff, Inferred)));
         }
         if let Some(closed) = closed {
-            return exact(closed, closed, EndReason::Logoff, EndSource::Recorded);
+            return Some(self.at(closed, closed, Logoff, Recorded));
         }
-        if let Some(logoff) = draft.ts_logoff {
-            let link = draft.links.get(&logoff);
-            let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
-                true => EndSource::Inferred,
-                false => EndSource::Recorded,
-            };
-            return exact(logoff, boot_end, EndReason::TsLogoff, source);
+        let logoff = draft.ts_logoff?;
+        let link = draft.links.get(&logoff);
+        let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
+            true => Inferred,
+            false => Recorded,
+        };
+        Some(self.at(logoff, boot_end, TsLogoff, source))
+    }
+
+    /// The end of what it cannot outlive.
+    fn ending_with_parent(&self, draft: &Draft, boot_end: usize) -> Option<Ending> {
+        let end = draft.parents_end?;
+        // Where records are missing, its own logoff may be among them.
+        let last = self.event(draft.last_alive);
+        let is_cut = last.is_some_and(|last| self.gaps.between_events(last, self.event(end)));
+        if !is_cut {
+            return Some(self.at(end, end, EndReason::UserLogoff, EndSource::Inferred));
         }
-        if let Some(end) = draft.parents_end {
-            // Where records are missing, its own logoff may be among them.
-            let last = self.event(draft.last_alive);
-            return match last.is_some_and(|last| self.gaps.between_events(last, self.event(end))) {
-                true => unseen(
-                    end,
-                    self.time(draft.last_use),
-                    self.time(end),
-                    EndReason::UserLogoff,
-                    end,
-                ),
-                false => exact(end, end, EndReason::UserLogoff, EndSource::Inferred),
-            };
-        }
+        let bounds = (self.time(draft.last_use), self.time(end));
+        let bounds = self.clock.widened(draft.last_alive, end, bounds);
+        Some(between(boot_end, bounds, EndReason::UserLogoff, end))
+    }
+
+    /// The end of its boot, or one before it that no record tells.
+    fn ending_with_boot(&self, draft: &Draft, boot: Option<&Boot>, boot_end: usize) -> Ending {
+        let between = |bounds, reason, witness| between(boot_end, bounds, reason, witness);
+        // Somewhere after its last use, unseen.
+        let unseen = |bounds, reason, witness| {
+            let bounds = self.clock.widened(draft.last_alive, boot_end, bounds);
+            between(bounds, reason, witness)
+        };
         // A standing session was there up to the first gap that may hide the end of its boot.
         let broken = boot
             .and_then(|boot| boot.first_break(boot_end))
@@ -126,13 +101,9 @@ impl Finisher<'_> {
             ),
         };
         match boot.map(|boot| &boot.end) {
-            Some(&BootEnd::Stopped(stop)) if may_have_ended => unseen(
-                boot_end,
-                last_use,
-                self.time(stop),
-                EndReason::Shutdown,
-                stop,
-            ),
+            Some(&BootEnd::Stopped(stop)) if may_have_ended => {
+                unseen((last_use, self.time(stop)), EndReason::Shutdown, stop)
+            }
             // It may be of the boot after it.
             Some(BootEnd::Broken {
                 reason: EndReason::LostBoot,
@@ -145,20 +116,16 @@ impl Finisher<'_> {
                 max,
                 witness,
                 ..
-            }) if may_have_ended => unseen(boot_end, last_use, max, reason, witness),
+            }) if may_have_ended => unseen((last_use, max), reason, witness),
             Some(&BootEnd::Stopped(stop)) => {
                 let is_audited = stop < boot_end;
                 // It was used after the service that records the stop had stopped.
                 if is_audited && stop < draft.last_use && !draft.standing {
                     let max = self.time(boot_end).max(last_use);
-                    between(last_use, max, EndReason::Shutdown, Some(stop))
+                    between((last_use, max), EndReason::Shutdown, stop)
                 } else {
-                    exact(
-                        stop,
-                        if is_audited { stop } else { boot_end },
-                        EndReason::Shutdown,
-                        EndSource::Recorded,
-                    )
+                    let audited = if is_audited { stop } else { boot_end };
+                    self.at(stop, audited, EndReason::Shutdown, EndSource::Recorded)
                 }
             }
             Some(&BootEnd::StoppedUnaudited(stop)) => {
@@ -168,7 +135,7 @@ impl Finisher<'_> {
                 } else {
                     last_use
                 };
-                between(last, self.time(stop), EndReason::Shutdown, Some(stop))
+                between((last, self.time(stop)), EndReason::Shutdown, stop)
             }
             Some(&BootEnd::Broken {
                 reason,
@@ -179,13 +146,31 @@ impl Finisher<'_> {
                 // Another channel can go on after the last audit record.
                 let is_audited = self.audited.contains(&draft.last_use);
                 let min = if is_audited { min } else { min.max(last_use) };
-                between(min, max, reason, Some(witness))
+                between((min, max), reason, witness)
             }
             Some(&BootEnd::Running(last)) => {
                 let is_standing = draft.standing && !may_have_ended;
                 self.still_open(if is_standing { last } else { last_use }, boot_end)
             }
             None => self.still_open(last_use, boot_end),
+        }
+    }
+
+    /// An end that the event at `record` tells exactly.
+    fn at(&self, record: usize, audited: usize, reason: EndReason, source: EndSource) -> Ending {
+        let time = self.time(record);
+        let end = End {
+            min: time,
+            max: time,
+            reason,
+            source,
+        };
+        Ending {
+            end,
+            record: Some(record),
+            audited,
+            witness: None,
+            token_closed: None,
         }
     }
 
@@ -268,5 +253,27 @@ impl Finisher<'_> {
             witness: None,
             token_closed: None,
         }
+    }
+}
+
+/// An end that no record of the session tells; a clock that was set back in between leaves no lower bound.
+fn between(
+    audited: usize,
+    (min, max): (Option<Time>, Option<Time>),
+    reason: EndReason,
+    witness: usize,
+) -> Ending {
+    let end = End {
+        min: min.filter(|min| max.is_none_or(|max| *min <= max)),
+        max,
+        reason,
+        source: EndSource::Inferred,
+    };
+    Ending {
+        end,
+        record: None,
+        audited,
+        witness: Some(witness),
+        token_closed: None,
     }
 }
