@@ -63,6 +63,8 @@ struct Story<'v, 'a> {
     logons: HashMap<LogonId, &'a Event>,
     /// Its parts by their Logon IDs.
     parts: HashMap<LogonId, &'a Part>,
+    /// The first record of each channel that ends its boot.
+    boots: HashMap<&'a str, &'a RecordRef>,
     /// What the logs of its machine can speak of.
     coverage: Vec<&'a Coverage>,
 }
@@ -92,6 +94,11 @@ impl<'v, 'a> Story<'v, 'a> {
         for part in &session.parts {
             parts.entry(part.logon_id).or_insert(part);
         }
+        let mut boots: HashMap<&str, &RecordRef> = HashMap::new();
+        let records = session.records.iter();
+        for record in records.filter(|record| record.role == Role::Boot) {
+            boots.entry(&record.channel).or_insert(record);
+        }
         let of_machine = |coverage: &&Coverage| coverage.machine == session.machine;
         Story {
             view,
@@ -99,6 +106,7 @@ impl<'v, 'a> Story<'v, 'a> {
             events,
             logons,
             parts,
+            boots,
             coverage: analysis.coverage.iter().filter(of_machine).collect(),
         }
     }

@@ -5,7 +5,7 @@ use super::{LOCAL_SESSION_MANAGER, Story, TOLD, more, sentence, short};
 use crate::event::{Action, Text};
 use crate::export::said::said;
 use crate::export::table::{account, step_of};
-use crate::session::{Coverage, Flag, Role, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
+use crate::session::{Coverage, Flag, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 use crate::time::Time;
 use std::collections::HashSet;
 
@@ -37,10 +37,7 @@ impl<'v, 'a> Story<'v, 'a> {
             (None, Some(start)) => start <= time,
             (None, None) => true,
         };
-        let boot = s
-            .records
-            .iter()
-            .find(|r| r.role == Role::Boot && r.channel == *channel);
+        let boot = self.boots.get(&**channel).copied();
         let ends = match (own(s.end_record).or(boot).zip(record), s.end.max) {
             (Some((end, record)), _) => record <= end.record_id,
             (None, Some(end)) => time <= end,
