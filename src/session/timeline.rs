@@ -102,10 +102,7 @@ fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind
         });
     }
     let draft = drafts.get(place?)?;
-    let part = draft
-        .parts()
-        .iter()
-        .find(|part| Some(part.id) == event.logon_id);
+    let part = event.logon_id.and_then(|id| draft.part(id));
     part.and_then(|part| build::attached_kind(part.reason))
         .or(Some(draft.kind))
 }

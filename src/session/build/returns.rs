@@ -157,8 +157,8 @@ impl Builder<'_> {
     fn is_surely_open(&self, draft: &Draft, index: usize, event: &Event) -> bool {
         let seen = self.events.get(draft.last_alive);
         seen.is_some_and(|seen| !self.gaps.between_events(seen, Some(event)))
-            || draft.carriers().any(|part| {
-                let last = self.last_alive.get(&part.id);
+            || draft.carriers().iter().any(|id| {
+                let last = self.last_alive.get(id);
                 last.is_some_and(|&last| last > index)
             })
     }
