@@ -29,8 +29,8 @@ pub(super) const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCo
 /// How long before its logon a client's credentials were accepted (1149) or its connection stood (98), at most: seen 0.2 to
 /// 2.6 s, and 0.2 to 1.6 s.
 const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
-/// How many logons after a connection are looked at: a bound for logs in which all have one time.
-const NEAR_LOGONS: usize = 2000;
+/// How many logons after a connection are looked at: a bound for logs in which all have one time. Each is kept as a pair.
+const NEAR_LOGONS: usize = 64;
 
 /// When clients were let in (1149), and when one came back to a desktop (LocalSessionManager 25).
 #[derive(Debug)]
