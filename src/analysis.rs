@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
-use crate::log::{self, Account, Block, LogAccount};
-use crate::session::{self, Coverage, Kind, Machine, Session, Source, Timeline};
+use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
+use crate::session::{self, Coverage, Kind, Machine, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,7 @@ pub struct TimelineEvent {
     /// The session it belongs to, if any.
     pub session: Option<Text>,
     /// Every log that holds the record; the first is `event.log`.
-    pub sources: Vec<LogIndex>,
+    pub sources: Sources,
 }
 
 impl TimelineEvent {
@@ -41,7 +42,7 @@ impl TimelineEvent {
 pub struct Analysis {
     /// Sorted by host, machine, start (else its latest bound), Logon ID.
     pub sessions: Vec<Session>,
-    /// Sorted by host, machine, time, channel, record.
+    /// Sorted by host, machine, time, channel, record; empty if they were not asked for.
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
@@ -70,10 +71,24 @@ impl Analysis {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
+    /// What decodes records.
+    pub decoding: Decoding,
+    /// Whether the result has events, which take most of its space.
+    pub events: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            threads: None,
+            decoding: Decoding::default(),
+            events: true,
+        }
+    }
 }
 
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
@@ -89,10 +104,10 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
             threads,
             message: error.to_string(),
         })?;
-    pool.install(|| run(paths))
+    pool.install(|| run(paths, options))
 }
 
-fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
+fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
     let mut found = evidence::find(paths);
     if found.logs.is_empty() {
         return Err(Error::NoLog {
@@ -100,7 +115,7 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
             skipped: found.skipped,
         });
     }
-    let (logs, sources) = read(&found.logs);
+    let (logs, sources) = read(&found.logs, options.decoding);
     let machines = session::machines(sources);
     let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
     let conflicts = machines
@@ -113,7 +128,9 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
         .collect();
     let (mut sessions, mut events) = (Vec::new(), Vec::new());
     for (machine, timeline) in machines.into_iter().zip(timelines) {
-        events.extend(on_timeline(machine, &timeline));
+        if options.events {
+            events.extend(on_timeline(machine, &timeline));
+        }
         sessions.extend(timeline.sessions);
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
@@ -148,7 +165,7 @@ fn run(paths: &[PathBuf]) -> Result<Analysis, Error> {
 }
 
 /// Reads all blocks of all logs, each on whichever thread is free.
-fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
+fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>) {
     let sizes = paths
         .iter()
         .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
@@ -156,12 +173,27 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
         .enumerate()
         .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
         .collect();
-    let read: Vec<(usize, Account, Collector)> = blocks
+    // As many as threads; each has what it learnt from the blocks before.
+    let workers: Mutex<Vec<(Reader, Collector)>> = Mutex::default();
+    let idle = || workers.lock().unwrap_or_else(PoisonError::into_inner);
+    let read: Vec<(usize, Account, Source)> = blocks
         .into_par_iter()
         .filter_map(|(log, block)| {
-            let mut collector = Collector::new(LogIndex(u32::try_from(log).ok()?));
-            let account = log::read(paths.get(log)?, block, &mut |record| collector.add(record));
-            Some((log, account, collector))
+            let index = LogIndex(u32::try_from(log).ok()?);
+            let path = paths.get(log)?;
+            let worker = idle().pop();
+            let (mut reader, mut collector) =
+                worker.unwrap_or_else(|| (Reader::new(decoding), Collector::new(index)));
+            collector.begin(index);
+            let account = reader.read(path, block, &mut |record| collector.add(record));
+            let part = Source {
+                events: std::mem::take(&mut collector.events),
+                spans: std::mem::take(&mut collector.spans),
+                uses: collector.take_uses(),
+                ..Source::default()
+            };
+            idle().push((reader, collector));
+            Some((log, account, part))
         })
         .collect();
     let mut folders: HashMap<&Path, usize> = HashMap::new();
@@ -184,18 +216,27 @@ fn read(paths: &[PathBuf]) -> (Vec<LogAccount>, Vec<Source>) {
             }
         })
         .collect();
-    for (log, account, mut collector) in read {
+    let mut events = vec![0; paths.len()];
+    for (log, _, part) in &read {
+        if let Some(events) = events.get_mut(*log) {
+            *events += part.events.len();
+        }
+    }
+    for (source, events) in sources.iter_mut().zip(events) {
+        source.events.reserve_exact(events);
+    }
+    for (log, account, part) in read {
         let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
             continue;
         };
         kept.account.add(account);
-        for span in &collector.spans {
+        for span in &part.spans {
             let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
             kept.span = Some((first.min(span.earliest), last.max(span.latest)));
         }
-        source.uses.extend(collector.take_uses());
-        source.events.extend(collector.events);
-        source.spans.extend(collector.spans);
+        source.uses.extend(part.uses);
+        source.events.extend(part.events);
+        source.spans.extend(part.spans);
     }
     (logs, sources)
 }

@@ -6,7 +6,7 @@
 //! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
 //! ```
 //!
-//! Leaves used by all: [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
+//! Leaves used by all: [`text`], [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
 //! logs from stories and shares no code with what reads them, so that a common mistake shows.
 #![forbid(unsafe_code)]
 
@@ -23,4 +23,5 @@ pub mod session;
 pub mod sid;
 pub mod summary;
 pub mod synth;
+pub mod text;
 pub mod time;

@@ -34,7 +34,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     match cli.command {
         Command::Sessions { run, rows, at } => {
             let filter = rows.filter(at).map_err(usage)?;
-            export(&run, |analysis, to| {
+            export(&run, false, |analysis, to| {
                 let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())?;
                 let unknown = analysis
@@ -53,7 +53,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Events { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export(&run, |analysis, to| {
+            export(&run, true, |analysis, to| {
                 let view = View::new(analysis, None);
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
@@ -62,7 +62,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Summary { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export(&run, |analysis, to| {
+            export(&run, true, |analysis, to| {
                 let view = View::new(analysis, None);
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
@@ -71,11 +71,11 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 to.write(&view, &rows.iter().collect::<Vec<_>>())
             })
         }
-        Command::Explain { id, run } => export(&run, |analysis, to| {
+        Command::Explain { id, run } => export(&run, true, |analysis, to| {
             let session = find(analysis, &id)?;
             to.tell(&View::new(analysis, None), session)
         }),
-        Command::Coverage { run } => export(&run, |analysis, to| {
+        Command::Coverage { run } => export(&run, false, |analysis, to| {
             let rows: Vec<_> = analysis.coverage.iter().collect();
             to.write(&View::new(analysis, None), &rows)
         }),
@@ -90,14 +90,20 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     }
 }
 
-/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
+/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence. `events` says
+/// whether `write` needs them.
 fn export(
     run: &Run,
+    events: bool,
     write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
-    let threads = run.threads.map(usize::from);
-    let analysis = analyse(&run.paths, &Options { threads })?;
+    let options = Options {
+        threads: run.threads.map(usize::from),
+        decoding: run.decoder,
+        events,
+    };
+    let analysis = analyse(&run.paths, &options)?;
     write(&analysis, &mut to)?;
     to.output
         .finish()
@@ -106,10 +112,13 @@ fn export(
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
         let _ = messages::write(&analysis, &mut io::stderr().lock());
     }
-    Ok(match analysis.is_partial() {
+    let completeness = match analysis.is_partial() {
         true => Completeness::Partial,
         false => Completeness::Whole,
-    })
+    };
+    // The process ends here: taking millions of parts asunder would be for nothing.
+    std::mem::forget(analysis);
+    Ok(completeness)
 }
 
 /// Where rows go, and how.

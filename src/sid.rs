@@ -5,12 +5,12 @@
 //! well-known SIDs for the prefixes.
 
 use crate::named::named;
+use crate::text::Text;
 use std::fmt;
-use std::sync::Arc;
 
 /// A security identifier in its text form, `S-1-5-18`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sid(Arc<str>);
+pub struct Sid(Text);
 
 impl Sid {
     /// Reads the text form; `None` if `text` is not one.
@@ -28,9 +28,8 @@ impl Sid {
             && subs.len() <= 15
             && subs.iter().all(|s| number(s) && s.len() <= 10);
         valid.then(|| {
-            Sid(Arc::from(
-                text.trim().to_ascii_uppercase().replace("S-1-0X", "S-1-0x"),
-            ))
+            let text = text.trim().to_ascii_uppercase();
+            Sid(Text::from(text.replace("S-1-0X", "S-1-0x")))
         })
     }
 

@@ -1,6 +1,6 @@
 //! Times as Windows records them: FILETIME ticks, UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use std::fmt;
 use std::str::FromStr;
 
@@ -65,6 +65,38 @@ impl Time {
     }
 }
 
+/// Bytes of a time's text.
+const TEXT_SIZE: usize = 28;
+
+impl Time {
+    /// The text of a time before the year 10000.
+    fn text(self) -> Option<[u8; TEXT_SIZE]> {
+        let seconds = self.0 / TICKS_PER_SECOND as u64;
+        let date = NaiveDate::from_ymd_opt(1601, 1, 1)?;
+        let days = chrono::Days::new(seconds / 86_400);
+        let date = date.checked_add_days(days)?;
+        let year = u64::try_from(date.year()).ok().filter(|&y| y < 10_000)?;
+        let mut text = *b"0000-00-00T00:00:00.0000000Z";
+        let mut parts = text.split_mut(|byte| !byte.is_ascii_digit());
+        for part in [
+            year,
+            date.month().into(),
+            date.day().into(),
+            seconds / 3600 % 24,
+            seconds / 60 % 60,
+            seconds % 60,
+            self.0 % TICKS_PER_SECOND as u64,
+        ] {
+            let mut rest = part;
+            for digit in parts.next()?.iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        Some(text)
+    }
+}
+
 /// How far local time is ahead of UTC (behind, if negative): whole minutes, less than a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcOffset(i32);
@@ -118,6 +150,10 @@ impl fmt::Display for LocalTime {
 impl fmt::Display for Time {
     /// ISO 8601 in UTC with the seven fractional digits of a FILETIME.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        if let Some(text) = text.as_ref().and_then(|text| str::from_utf8(text).ok()) {
+            return f.write_str(text);
+        }
         match self.to_chrono() {
             Some(moment) => {
                 let fraction = self.0 % TICKS_PER_SECOND as u64;
@@ -296,6 +332,26 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_time_prints_as_chrono_would_print_it() {
+        // A prime number of ticks, some three years, so that every part of a date moves.
+        let days = [
+            0, 58, 59, 60, 1154, 1155, 145_731, 145_732, 3_067_670, 3_067_671, 3_067_672,
+        ];
+        let starts = days.map(|day| day * 86_400 * TICKS_PER_SECOND as u64);
+        for ticks in (0..4_000_000_000_000_000_000)
+            .step_by(1_000_000_000_000_037)
+            .chain(starts)
+            .chain(starts.map(|start| start.saturating_sub(1)))
+        {
+            let time = Time::from_filetime(ticks);
+            let moment = time.to_chrono().unwrap();
+            let fraction = ticks % TICKS_PER_SECOND as u64;
+            let expected = format!("{}.{fraction:07}Z", moment.format("%Y-%m-%dT%H:%M:%S"));
+            assert_eq!(time.to_string(), expected);
         }
     }
 

@@ -299,6 +299,29 @@ fn coverage_of_a_log_and_its_copy_counts_each_record_once() {
 }
 
 #[test]
+fn the_other_decoder_gives_the_same_rows_and_coverage_tells_which_it_was() {
+    let evidence = evidence();
+    let logs = path(evidence.path());
+    for command in ["sessions", "events", "summary"] {
+        let own = winsessions(&[command, "--format", "csv", logs]);
+        let other = winsessions(&[command, "--format", "csv", "--decoder", "evtx", logs]);
+        assert!(own.stdout.len() > 1000 && own.stdout == other.stdout);
+    }
+    let by_evtx = |arguments: &[&str]| -> (u64, u64) {
+        let rows = csv(&[&["coverage", logs], arguments].concat());
+        let sum = |name: &str| {
+            rows.iter()
+                .map(|row| row[name].parse::<u64>().unwrap())
+                .sum()
+        };
+        (sum("records_by_evtx"), sum("records"))
+    };
+    let (own, records) = by_evtx(&[]);
+    assert!(own * 10 < records, "{own} of {records}");
+    assert_eq!(by_evtx(&["--decoder", "evtx"]), (records, records));
+}
+
+#[test]
 fn coverage_names_the_records_that_damage_hides() {
     let folder = tempfile::tempdir().unwrap();
     let mut bytes = fs::read(format!("{}/WS-ALDER/Security.evtx", fixture("workday"))).unwrap();

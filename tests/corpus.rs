@@ -262,8 +262,22 @@ fn threads_and_the_order_of_arguments_do_not_change_the_result() {
         .map(|entry| entry.unwrap().path())
         .collect();
     parts.sort();
-    let forward = analyse(&parts, &Options { threads: Some(1) }).unwrap();
+    let forward = analyse(
+        &parts,
+        &Options {
+            threads: Some(1),
+            ..Options::default()
+        },
+    )
+    .unwrap();
     parts.reverse();
-    let backward = analyse(&parts, &Options { threads: Some(3) }).unwrap();
+    let backward = analyse(
+        &parts,
+        &Options {
+            threads: Some(3),
+            ..Options::default()
+        },
+    )
+    .unwrap();
     assert!(forward == backward);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use winsessions::damage::DamageKind;
-use winsessions::log::{self, Account};
+use winsessions::log::{self, Account, Decoding, Reader};
 
 const HEADER: usize = 4096;
 const CHUNK: usize = 65536;
@@ -45,13 +45,16 @@ impl Folder {
 
 /// Reads a log: its account, and the record numbers in it.
 fn read(bytes: &[u8]) -> (Account, Vec<u64>) {
+    read_by(Decoding::default(), bytes)
+}
+
+fn read_by(decoding: Decoding, bytes: &[u8]) -> (Account, Vec<u64>) {
     let folder = Folder::new();
     let path = folder.write("Security.evtx", bytes);
     let (mut account, mut records) = (Account::default(), Vec::new());
+    let mut reader = Reader::new(decoding);
     for block in log::blocks(bytes.len() as u64) {
-        account.add(log::read(&path, block, &mut |record| {
-            records.push(record.number)
-        }));
+        account.add(reader.read(&path, block, &mut |record| records.push(record.number)));
     }
     assert_eq!(
         account.claimed + account.unclaimed,
@@ -186,6 +189,26 @@ fn a_record_that_does_not_parse_costs_itself_alone() {
 }
 
 #[test]
+fn a_record_whose_two_sizes_disagree_is_torn_and_not_believed() {
+    let sound = read(&fixture()).1;
+    let offsets = record_offsets(&fixture(), 0);
+    for decoding in [Decoding::Plans, Decoding::Evtx] {
+        let mut log = fixture();
+        // What a write that was cut short leaves: the end is what was there before.
+        log[offsets[21] - 4..offsets[21]].fill(0);
+        let (account, records) = read_by(decoding, &log);
+        assert_eq!(account.damaged, 1, "{:?}", account.damage);
+        assert!(!records.contains(&sound[20]) && records.len() + 1 == sound.len());
+        let torn = account.damage.iter().find(|d| d.message.contains("torn"));
+        let at = torn.unwrap().location;
+        assert_eq!(
+            (at.offset, at.record),
+            (Some(offsets[20] as u64), Some(sound[20]))
+        );
+    }
+}
+
+#[test]
 fn claims_that_no_chunk_can_hold_are_not_believed() {
     for last in [u64::MAX - 1, 1 << 40, 0] {
         let mut log = fixture();
@@ -225,13 +248,13 @@ fn whatever_bytes_change_nothing_panics_and_the_account_adds_up() {
 #[test]
 fn a_log_that_cannot_be_read_is_damage_and_no_panic() {
     let gone = Path::new("/nowhere/Security.evtx");
-    let account = log::read(gone, log::blocks(70_000).next().unwrap(), &mut |_| {
+    let account = Reader::default().read(gone, log::blocks(70_000).next().unwrap(), &mut |_| {
         panic!("no record")
     });
     assert_eq!(kinds(&account), [DamageKind::Unreadable]);
     let folder = Folder::new();
     let path = folder.write("short.evtx", &fixture()[..HEADER + 1000]);
-    let account = log::read(
+    let account = Reader::default().read(
         &path,
         log::blocks((HEADER + 2 * CHUNK) as u64).next().unwrap(),
         &mut |_| (),

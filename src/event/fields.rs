@@ -1,24 +1,22 @@
 //! From a record to an event: looks the record up in its channel's table and fills the event's fields.
 
-use super::uses::{Use, Uses};
+use super::texts::Texts;
 use super::{
-    Account, Action, Details, Event, LogIndex, LogonId, LogonType, Span, Text,
-    disconnect_reason_text, remote_desktop, remote_shell, security, system, user_profile,
+    Account, Action, Details, Event, LogIndex, LogonId, LogonType, Text, disconnect_reason_text,
+    remote_desktop, remote_shell, security, system, user_profile,
 };
 use crate::log::{Record, Value};
-use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Time};
-use std::collections::HashSet;
 
 /// One line of a channel's table.
 #[derive(Debug)]
 pub(super) struct Entry {
-    provider: &'static str,
+    pub(super) provider: &'static str,
     event_id: u16,
-    action: Action,
+    pub(super) action: Action,
     fields: &'static [&'static [(&'static str, Slot)]],
     unnamed: &'static [(usize, Slot)],
-    subject_unnamed: bool,
+    pub(super) subject_unnamed: bool,
 }
 
 /// A channel and its records that are looked at, sorted by event ID.
@@ -73,7 +71,7 @@ impl Entry {
         self
     }
 
-    fn slot(&self, name: &str) -> Option<Slot> {
+    pub(super) fn slot(&self, name: &str) -> Option<Slot> {
         self.fields
             .iter()
             .flat_map(|group| group.iter())
@@ -87,7 +85,7 @@ impl Entry {
         (self.provider, self.event_id)
     }
 
-    fn unnamed_slot(&self, place: usize) -> Option<Slot> {
+    pub(super) fn unnamed_slot(&self, place: usize) -> Option<Slot> {
         let found = self.unnamed.iter().find(|(known, _)| *known == place);
         found.map(|(_, slot)| *slot)
     }
@@ -168,209 +166,13 @@ pub(super) enum Slot {
     SshLine,
 }
 
-/// Collects the events of a log, in file order, and where its records lie.
-#[derive(Debug)]
-pub struct Collector {
-    log: LogIndex,
-    texts: HashSet<Text>,
-    /// The events so far.
-    pub events: Vec<Event>,
-    /// Runs of all records so far, wanted or not.
-    pub spans: Vec<Span>,
-    uses: Uses,
-}
-
-impl Collector {
-    /// An empty collection of events of `log`.
-    pub fn new(log: LogIndex) -> Self {
-        Collector {
-            log,
-            texts: HashSet::new(),
-            events: Vec::new(),
-            spans: Vec::new(),
-            uses: Uses::default(),
-        }
-    }
-
-    /// Takes out the uses of Logon IDs that all audit records so far show.
-    pub fn take_uses(&mut self) -> Vec<Use> {
-        std::mem::take(&mut self.uses).all
-    }
-
-    /// Takes the next record of the log.
-    pub fn add(&mut self, record: &Record<'_>) {
-        let previous = self.extend_span(record);
-        let event = self.event(record, previous);
-        if *record.channel == *security::CHANNEL {
-            self.note_uses(record, event.as_ref(), previous.is_none());
-        }
-        self.events.extend(event);
-    }
-
-    /// The event that a record is, if it is one.
-    fn event(&mut self, record: &Record<'_>, previous: Option<Time>) -> Option<Event> {
-        let entry = entry(record)?;
-        let mut event = Event {
-            log: self.log,
-            record_id: record.record_id,
-            number: record.number,
-            time: record.time,
-            computer: self.text(&record.computer),
-            channel: self.text(&record.channel),
-            provider: entry.provider,
-            event_id: record.event_id,
-            version: record.version,
-            writer: record.writer,
-            previous,
-            ..Event::of(entry.action)
-        };
-        let mut unnamed = 0;
-        for (name, value) in record.fields() {
-            let slot = if name == UNNAMED {
-                unnamed += 1;
-                entry.unnamed_slot(unnamed - 1)
-            } else {
-                entry.slot(&name)
-            };
-            if let Some(slot) = slot {
-                self.fill(&mut event, slot, &value);
-            }
-        }
-        if let (Some(slot), Some(sid)) = (entry.slot(USER_ID), record.user_sid()) {
-            self.fill(&mut event, slot, &Value::Text(sid));
-        }
-        if let (Some(slot), Some(activity)) = (entry.slot(ACTIVITY_ID), record.activity()) {
-            self.fill(&mut event, slot, &Value::Text(activity));
-        }
-        (!(entry.subject_unnamed && event.subject.name.is_some())).then_some(event)
-    }
-
-    /// Notes which Logon IDs an audit record shows in use.
-    fn note_uses(&mut self, record: &Record<'_>, event: Option<&Event>, after_gap: bool) {
-        let computer = self.text(&record.computer);
-        let starts = event.is_some_and(Event::is_of_boot_start);
-        if starts || after_gap {
-            self.uses.cut(&computer);
-        }
-        if starts {
-            return;
-        }
-        let id_of = |name| {
-            let value: Option<Value<'_>> = record.field(name);
-            value
-                .and_then(|value| value.number())
-                .filter(|&id| id != 0)
-                .map(LogonId)
-        };
-        let subject = match event {
-            Some(event) => event.subject_logon_id,
-            None => id_of("SubjectLogonId"),
-        };
-        if let Some(id) = subject {
-            let names = ["SubjectUserSid", "SubjectUserName", "SubjectDomainName"];
-            self.used(record, &computer, id, names);
-        }
-        if record.event_id == PROCESS_CREATED
-            && let Some(id) = id_of("TargetLogonId")
-        {
-            let names = ["TargetUserSid", "TargetUserName", "TargetDomainName"];
-            self.used(record, &computer, id, names);
-        }
-    }
-
-    /// Notes that a record shows a Logon ID in use, and whose it is by the fields that `names` are.
-    fn used(&mut self, record: &Record<'_>, computer: &Text, id: LogonId, names: [&str; 3]) {
-        if let Some(new) = self.uses.add(self.log, record, computer, id) {
-            let [sid, name, domain] = names.map(|name| record.field(name));
-            let account = Account {
-                // A process started for a logon session does not always name its account's SID.
-                sid: sid
-                    .as_ref()
-                    .and_then(parse_sid)
-                    .filter(|sid| sid.as_str() != "S-1-0-0"),
-                name: name.and_then(|name| self.present(&name)),
-                domain: domain.and_then(|domain| self.present(&domain)),
-            };
-            self.uses.set_account(new, account);
-        }
-    }
-
-    /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the time of
-    /// the record before it in the run.
-    fn extend_span(&mut self, record: &Record<'_>) -> Option<Time> {
-        let (id, time) = (record.record_id, record.time);
-        // In an exported or forwarded log the numbers in between were left out on purpose.
-        let live = record.number == id;
-        let of_same = |span: &&mut Span| {
-            *span.channel == *record.channel && *span.computer == *record.computer
-        };
-        match self.spans.iter_mut().rev().take(RUNS_AT_ONCE).find(of_same) {
-            Some(span) if id > span.last_id && (!(live && span.live) || id == span.last_id + 1) => {
-                let previous = span.last_time;
-                span.last_id = id;
-                span.records += 1;
-                span.last_time = time;
-                span.latest = span.latest.max(time);
-                span.earliest = span.earliest.min(time);
-                span.live &= live;
-                Some(previous)
-            }
-            _ => {
-                let (channel, computer) = (self.text(&record.channel), self.text(&record.computer));
-                self.spans.push(Span {
-                    log: self.log,
-                    channel,
-                    computer,
-                    first_id: id,
-                    last_id: id,
-                    records: 1,
-                    first_time: time,
-                    last_time: time,
-                    earliest: time,
-                    latest: time,
-                    live,
-                });
-                None
-            }
-        }
-    }
-
-    /// The one shared copy of a text.
-    fn text(&mut self, text: &str) -> Text {
-        match self.texts.get(text) {
-            Some(shared) => shared.clone(),
-            None => {
-                let shared = Text::from(text);
-                self.texts.insert(shared.clone());
-                shared
-            }
-        }
-    }
-
-    /// A text as it stands; `None` where Windows wrote `-` for absent.
-    fn present(&mut self, value: &Value<'_>) -> Option<Text> {
-        match value {
-            Value::Text(text) if text.is_empty() || text == "-" => None,
-            Value::Text(text) => Some(self.text(text)),
-            Value::Number(number) => Some(self.text(&number.to_string())),
-        }
-    }
-
-    /// A text without the padding that Windows gives it.
-    fn trimmed(&mut self, value: &Value<'_>) -> Option<Text> {
-        let text = self.present(value)?;
-        match text.trim() {
-            "" => None,
-            trimmed => Some(self.text(trimmed)),
-        }
-    }
-
-    fn fill(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
+impl Texts {
+    /// Puts a value where its slot says.
+    pub(super) fn fill(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
         let number = || value.number().filter(|&number| number != 0);
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
         let logon_id = || number().map(LogonId);
-        let sid = || parse_sid(value);
-        let time = || parse_time(value);
+        let time = || value.time();
         match slot {
             Slot::AccountPath => {
                 (event.account.domain, event.account.name) = self.account_path(value);
@@ -390,17 +192,17 @@ impl Collector {
                 event.source_address = address.map(|address| self.text(&address));
                 event.source_port = port.flatten();
             }
-            Slot::AccountSid => event.account.sid = sid(),
+            Slot::AccountSid => event.account.sid = self.sid(value),
             Slot::AccountName => event.account.name = self.present(value),
             Slot::AccountDomain => event.account.domain = self.present(value),
             Slot::LogonId => event.logon_id = logon_id(),
             Slot::LinkedLogonId => event.linked_logon_id = logon_id(),
-            Slot::SubjectSid => event.subject.sid = sid(),
+            Slot::SubjectSid => event.subject.sid = self.sid(value),
             Slot::SubjectName => event.subject.name = self.present(value),
             Slot::SubjectDomain => event.subject.domain = self.present(value),
             Slot::SubjectLogonId => event.subject_logon_id = logon_id(),
             Slot::LogonType => {
-                event.stored_as_text = matches!(value, Value::Text(_));
+                event.stored_as_text = !value.is_number();
                 event.logon_type = small().map(LogonType);
             }
             Slot::LogonProcess => event.logon_process = self.trimmed(value),
@@ -433,7 +235,7 @@ impl Collector {
     fn fill_details(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
         let number = || value.number().filter(|&number| number != 0);
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
-        let time = || parse_time(value);
+        let time = || value.time();
         let mut more = event.more.take().unwrap_or_default();
         match slot {
             Slot::Activity => more.activity = self.guid(value),
@@ -456,10 +258,9 @@ impl Collector {
             Slot::Bias => more.utc_offset_minutes = offset(value),
             Slot::StandardBias => {
                 more.standard_offset_minutes = offset(value);
-                if let Value::Text(text) = value {
-                    let zone = text.trim().split_once(' ').map(|(_, zone)| zone.trim());
-                    more.object = zone.map(|zone| self.text(zone));
-                }
+                let text = value.text();
+                let zone = text.trim().split_once(' ').map(|(_, zone)| zone.trim());
+                more.object = zone.map(|zone| self.text(zone));
             }
             Slot::ClientBias => {
                 more.client_bias_hours = signed(value).filter(|hours| hours.abs() <= 24);
@@ -499,53 +300,10 @@ impl Collector {
         }
         event.more = (*more != Details::default()).then_some(more);
     }
-
-    /// Domain and name of an account that is written as one text.
-    fn account_path(&mut self, value: &Value<'_>) -> (Option<Text>, Option<Text>) {
-        let Some(text) = self.present(value) else {
-            return (None, None);
-        };
-        match text.split_once('\\') {
-            Some((domain, name)) => (
-                self.present(&Value::Text(domain.into())),
-                self.present(&Value::Text(name.into())),
-            ),
-            None => (None, Some(text)),
-        }
-    }
-
-    fn guid(&mut self, value: &Value<'_>) -> Option<Text> {
-        let guid = self.trimmed(value)?.to_lowercase();
-        // All zero means that there is none.
-        guid.bytes()
-            .any(|byte| byte.is_ascii_hexdigit() && byte != b'0')
-            .then(|| self.text(&guid))
-    }
-
-    /// The words of a list that is written over several lines, some in `%{}`.
-    fn list(&mut self, value: &Value<'_>) -> Option<Text> {
-        let text = self.present(value)?;
-        let word = |word: &str| {
-            word.strip_prefix("%{")
-                .and_then(|w| w.strip_suffix('}'))
-                .unwrap_or(word)
-                .to_owned()
-        };
-        let words: Vec<String> = text.split_whitespace().map(word).collect();
-        (!words.is_empty()).then(|| self.text(&words.join(" ")))
-    }
 }
 
-/// How many machines and channels may take turns in a log before a run is cut for it.
-const RUNS_AT_ONCE: usize = 64;
-
-/// The name of values that have none.
-const UNNAMED: &str = "Data";
-
-/// A process was created.
-const PROCESS_CREATED: u16 = 4688;
-
-fn entry(record: &Record<'_>) -> Option<&'static Entry> {
+/// The table's line for a record, if it is looked at.
+pub(super) fn entry(record: &Record<'_>) -> Option<&'static Entry> {
     let (_, table) = TABLES
         .iter()
         .find(|(channel, _)| *channel == record.channel)?;
@@ -555,20 +313,6 @@ fn entry(record: &Record<'_>) -> Option<&'static Entry> {
         .skip(first)
         .take_while(|entry| entry.event_id == record.event_id);
     same.find(|entry| entry.provider.eq_ignore_ascii_case(&record.provider))
-}
-
-fn parse_sid(value: &Value<'_>) -> Option<Sid> {
-    match value {
-        Value::Text(text) => Sid::parse(text),
-        Value::Number(_) => None,
-    }
-}
-
-fn parse_time(value: &Value<'_>) -> Option<Time> {
-    match value {
-        Value::Text(text) => text.parse().ok(),
-        Value::Number(_) => None,
-    }
 }
 
 /// An address and its port: `10.0.0.1:3389`, `[fe80::1]:3389`, or an address alone.
@@ -587,7 +331,8 @@ fn endpoint(text: &str) -> (String, Option<u16>) {
 fn signed(value: &Value<'_>) -> Option<i32> {
     match value {
         Value::Number(number) => u32::try_from(*number).ok().map(u32::cast_signed),
-        Value::Text(text) => {
+        _ => {
+            let text = value.text();
             let text = text.trim().trim_matches(['[', ']']);
             let number: i64 = text.split_whitespace().next()?.parse().ok()?;
             let stored = u32::try_from(number).ok().map(u32::cast_signed);
@@ -612,9 +357,9 @@ fn minutes_between(local: Time, utc: Time) -> Option<i32> {
 const DAY_MINUTES: u32 = 24 * 60;
 
 fn truth(value: &Value<'_>) -> Option<bool> {
-    match value {
-        Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+    match &*value.text() {
+        text if text.eq_ignore_ascii_case("true") => Some(true),
+        text if text.eq_ignore_ascii_case("false") => Some(false),
         _ => value.number().map(|number| number != 0),
     }
 }
@@ -632,9 +377,10 @@ fn power_action(action: u32) -> Option<&'static str> {
 
 /// The bytes of a value that is written in hex.
 fn bytes_of(value: &Value<'_>) -> Option<Vec<u8>> {
-    let Value::Text(text) = value else {
+    if value.is_number() {
         return None;
-    };
+    }
+    let text = value.text();
     let digits = text.trim().as_bytes().chunks(2);
     let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     bytes.collect()
@@ -688,16 +434,14 @@ fn ssh_client(line: &str) -> Option<(&str, &str, u16)> {
 
 /// `%%1842` and `%%1843` of the auditing provider's messages.
 fn yes_or_no(value: &Value<'_>) -> Option<bool> {
-    match value {
-        Value::Text(text) if text == "%%1842" => Some(true),
-        Value::Text(text) if text == "%%1843" => Some(false),
-        _ => None,
-    }
+    [("%%1842", true), ("%%1843", false)]
+        .into_iter()
+        .find_map(|(code, yes)| value.is(code).then_some(yes))
 }
 
 impl Event {
     /// Whether it is written while Windows starts, up to the first logon session.
-    fn is_of_boot_start(&self) -> bool {
+    pub(super) fn is_of_boot_start(&self) -> bool {
         match self.action {
             Action::Boot | Action::StartingUp | Action::AuditDropped => true,
             Action::Logon => self.logon_type == Some(LogonType(0)),
@@ -708,13 +452,18 @@ impl Event {
     /// An event of which nothing is known but what happened.
     pub(crate) fn of(action: Action) -> Self {
         let empty = Text::from("");
+        Event::in_channel(action, empty.clone(), empty)
+    }
+
+    /// The same of a computer's channel.
+    pub(super) fn in_channel(action: Action, computer: Text, channel: Text) -> Self {
         Event {
             log: LogIndex(0),
             record_id: 0,
             number: 0,
             time: Time::from_filetime(0),
-            computer: empty.clone(),
-            channel: empty,
+            computer,
+            channel,
             provider: "",
             event_id: 0,
             version: 0,
@@ -755,6 +504,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Collector;
 
     #[test]
     fn each_table_is_sorted_by_event_id() {

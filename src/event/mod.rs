@@ -8,6 +8,7 @@
 //! A new event is one line in its channel's table (`security`, `system`, `remote_desktop`, `user_profile`,
 //! `remote_shell`) and one row in `tests`.
 
+mod collect;
 mod fields;
 mod remote_desktop;
 mod remote_shell;
@@ -16,10 +17,12 @@ mod status;
 mod system;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod user_profile;
 mod uses;
 
-pub use fields::Collector;
+pub use crate::text::Text;
+pub use collect::Collector;
 pub use status::{disconnect_reason_text, status_text};
 pub use uses::{Seen, Use};
 
@@ -27,10 +30,7 @@ use crate::named::named;
 use crate::sid::Sid;
 use crate::time::Time;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
-
-/// Text that came from a record: shared, never changed.
-pub type Text = Arc<str>;
+use std::sync::LazyLock;
 
 /// A log by its position in [`Analysis::logs`](crate::analysis::Analysis::logs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,7 @@
 use super::{Account, Action, Event, LogIndex, LogonId, Text};
 use crate::log::Record;
 use crate::time::Time;
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// A record that shows a Logon ID in use.
@@ -61,7 +62,7 @@ impl Use {
 pub(super) struct Uses {
     pub(super) all: Vec<Use>,
     /// The run that a Logon ID's next use belongs to.
-    open: HashMap<(Text, LogonId), usize>,
+    open: HashMap<(Text, LogonId), usize, RandomState>,
 }
 
 impl Uses {

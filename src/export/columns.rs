@@ -34,7 +34,12 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// A view of `analysis`; with `at`, session rows say in which state they were then.
     pub fn new(analysis: &'a Analysis, at: Option<Time>) -> Self {
-        let by_id = analysis.sessions.iter().map(|s| (&*s.id, s)).collect();
+        // Only events ask whose they are.
+        let sessions = analysis
+            .sessions
+            .iter()
+            .filter(|_| !analysis.events.is_empty());
+        let by_id = sessions.map(|s| (&*s.id, s)).collect();
         View {
             analysis,
             at,
@@ -416,6 +421,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("lost_boot_count", "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
     column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
     column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().map(|offset| offset.to_string()).into()),
+    column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
 ];
 
 fn count<T>(list: &[T]) -> Cell<'static> {
@@ -449,6 +455,7 @@ pub static HOLDINGS: &[Column<Holding>] = &[
     column("checksum_failures", "Header and data checksums that do not match.", |view, h| view.log(h.log).map(|l| l.account.bad_checksums).into()),
     column("cut", "Whether it ends inside a chunk.", |view, h| view.log(h.log).map(is_cut).into()),
     column("trailing_bytes", "Bytes after the last whole chunk.", |view, h| view.log(h.log).map(|l| l.account.trailing_bytes).into()),
+    column("records_by_evtx", "Records of the log that the evtx crate decoded.", |view, h| view.log(h.log).map(|l| l.account.read_by_evtx).into()),
 ];
 
 /// Numbers that are missing, in order.
@@ -579,6 +586,7 @@ pub static LOGS: &[Column<LogAccount>] = &[
     column("records_claimed", "Records that the chunk headers claim.", |_, l| l.account.claimed.into()),
     column("records_unclaimed", "Records found beyond what a chunk header claims; claimed + unclaimed = read + damaged.", |_, l| l.account.unclaimed.into()),
     column("records_read", "Records that were decoded.", |_, l| l.account.read.into()),
+    column("records_by_evtx", "Those of them that the evtx crate decoded instead of this program's own decoder.", |_, l| l.account.read_by_evtx.into()),
     column("records_damaged", "Records that are claimed or found and could not be decoded.", |_, l| l.account.damaged.into()),
     column("checksum_failures", "Header and data checksums that do not match.", |_, l| l.account.bad_checksums.into()),
     column("trailing_bytes", "Bytes after the last whole chunk.", |_, l| l.account.trailing_bytes.into()),

@@ -148,7 +148,7 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
         host: "WS01".into(),
         kind: None,
         session: None,
-        sources: vec![LogIndex(0)],
+        sources: vec![LogIndex(0)].into(),
     }
 }
 
@@ -340,7 +340,7 @@ pub fn analysis() -> Analysis {
         record_id: 100,
         ..logon.event.clone()
     };
-    logon.sources = vec![LogIndex(0), LogIndex(1)];
+    logon.sources = vec![LogIndex(0), LogIndex(1)].into();
     explicit.event.subject = plain.account.clone();
     explicit.event.target_server = Some("SRV\u{202e}02,\"x\"".into());
     clock.event.previous_time = Some(time("2020-09-19T06:00"));
@@ -366,6 +366,7 @@ pub fn analysis() -> Analysis {
                 chunks: 2,
                 claimed: 10,
                 read: 8,
+                read_by_evtx: 1,
                 damaged: 2,
                 bad_checksums: 1,
                 dirty: true,

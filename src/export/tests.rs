@@ -108,7 +108,7 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
     const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
         duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
         clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
-        trailing_bytes lost_boot_count lost_logoff_count utc_offset";
+        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx";
     const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
         standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
         active_seconds";

@@ -24,6 +24,8 @@ pub struct Account {
     pub unclaimed: u64,
     /// Records that were decoded.
     pub read: u64,
+    /// Those of them that the `evtx` crate decoded, since no plan covers them.
+    pub read_by_evtx: u64,
     /// Records that are claimed or found and could not be decoded.
     pub damaged: u64,
     /// Header and data checksums that do not match.
@@ -56,6 +58,7 @@ impl Account {
         self.claimed += next.claimed;
         self.unclaimed += next.unclaimed;
         self.read += next.read;
+        self.read_by_evtx += next.read_by_evtx;
         self.damaged += next.damaged;
         self.bad_checksums += next.bad_checksums;
         self.trailing_bytes += next.trailing_bytes;

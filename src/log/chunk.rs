@@ -1,12 +1,15 @@
 //! One chunk: its header's claims, its checksums, its records.
 
-use super::CHUNK_SIZE;
 use super::account::Account;
+use super::decoder::Decoder;
+use super::frame::{self, Frame};
 use super::record::Record;
+use super::{CHUNK_SIZE, Reader, json};
 use crate::damage::{Damage, DamageKind, Location};
 use crate::time::Time;
 use evtx::err::EvtxError;
-use evtx::{EvtxChunkData, EvtxChunkHeader, EvtxRecord, ParserSettings};
+use evtx::{ChunkFlags, EvtxChunk, EvtxChunkHeader, EvtxRecord, IterChunkRecords, ParserSettings};
+use std::borrow::Cow;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,13 +18,7 @@ use std::sync::Arc;
 const CHUNK_MAGIC: &[u8; 8] = b"ElfChnk\0";
 
 /// Bytes of a chunk header, before the first record.
-const CHUNK_HEADER_SIZE: u64 = 512;
-
-/// Bytes of a record header.
-const RECORD_HEADER_SIZE: u64 = 24;
-
-/// The smallest record: a header and the copy of its size.
-const SMALLEST_RECORD: u64 = RECORD_HEADER_SIZE + 4;
+const CHUNK_HEADER_SIZE: usize = 512;
 
 /// The offsets of the chunk's name table, in its header.
 const NAME_TABLE: std::ops::Range<usize> = 128..384;
@@ -49,6 +46,7 @@ impl Place {
 pub(super) fn read(
     slot: &[u8],
     at: Place,
+    reader: &mut Reader,
     account: &mut Account,
     each: &mut dyn FnMut(&Record<'_>),
 ) {
@@ -90,7 +88,7 @@ pub(super) fn read(
         return;
     }
     account.chunks += 1;
-    let mut bytes = slot.to_vec();
+    let mut bytes = Cow::Borrowed(slot);
     if !whole {
         report(
             account,
@@ -98,20 +96,23 @@ pub(super) fn read(
             format!("the file ends {} bytes into the chunk", slot.len()),
         );
         // The records before the cut are whole.
-        bytes.resize(CHUNK_SIZE as usize, 0);
+        bytes.to_mut().resize(CHUNK_SIZE as usize, 0);
     }
-    let mut data = match EvtxChunkData::new(bytes, false) {
-        Ok(data) => data,
+    let header = match EvtxChunkHeader::from_bytes(&bytes) {
+        Ok(header) => header,
         Err(error) => return report(account, DamageKind::ChunkHeader, words(&error)),
     };
-    let claimed = match claim(&data.header) {
+    let claimed = match claim(&header) {
         Ok(claimed) => claimed,
         Err(message) => {
             report(account, DamageKind::ChunkHeader, message);
             0
         }
     };
-    if !data.validate_header_checksum() {
+    let unchecked = header.flags.contains(ChunkFlags::NO_CRC32);
+    let header_matches = header_checksum(&bytes) == Some(header.header_chunk_checksum);
+    let data_matches = data_checksum(&bytes, &header) == Some(header.events_checksum);
+    if !header_matches && !unchecked {
         account.bad_checksums += 1;
         report(
             account,
@@ -120,7 +121,7 @@ pub(super) fn read(
         );
     }
     // A cut chunk's records cannot match their checksum, which the cut already says.
-    if whole && !data.validate_data_checksum() {
+    if whole && !data_matches && !unchecked {
         account.bad_checksums += 1;
         report(
             account,
@@ -129,11 +130,19 @@ pub(super) fn read(
         );
     }
 
-    let mut found = Found::default();
-    // `evtx` is not known to panic, but evidence is hostile: a panic costs one chunk, not the run.
+    let mut chunk = Chunk {
+        bytes: &bytes,
+        header: &header,
+        at,
+        found: Found::default(),
+        account,
+        each,
+    };
+    // No decoder is known to panic, but evidence is hostile: a panic costs one chunk, not the run.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        read_records(&mut data, at, &mut found, account, each)
+        chunk.read_records(reader, header_matches && data_matches)
     }));
+    let mut found = chunk.found;
     if let Err(message) = outcome.unwrap_or_else(|_| Err(UNEXPECTED.to_owned())) {
         found.damaged += 1;
         report(account, DamageKind::Record, message);
@@ -151,102 +160,201 @@ pub(super) fn read(
     account.claimed += claimed;
     account.unclaimed += (found.read + found.damaged) - claimed;
     account.read += found.read;
+    account.read_by_evtx += found.read_by_evtx;
     account.damaged += found.damaged;
 }
 
+/// The checksum of a chunk header: all of it but the bytes that hold flags and checksum.
+fn header_checksum(chunk: &[u8]) -> Option<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(chunk.get(..120)?);
+    hasher.update(chunk.get(128..CHUNK_HEADER_SIZE)?);
+    Some(hasher.finalize())
+}
+
+/// The checksum of a chunk's records.
+fn data_checksum(chunk: &[u8], header: &EvtxChunkHeader) -> Option<u32> {
+    let records = chunk.get(CHUNK_HEADER_SIZE..header.free_space_offset as usize)?;
+    Some(crc32fast::hash(records))
+}
+
 /// What was found in a chunk so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Found {
     read: u64,
+    read_by_evtx: u64,
     damaged: u64,
 }
 
-fn read_records(
-    data: &mut EvtxChunkData,
+/// A chunk that is being read.
+struct Chunk<'c, 'e> {
+    bytes: &'c [u8],
+    header: &'c EvtxChunkHeader,
     at: Place,
-    found: &mut Found,
-    account: &mut Account,
-    each: &mut dyn FnMut(&Record<'_>),
-) -> Result<(), String> {
-    let settings = Arc::new(ParserSettings::new().num_threads(1));
-    // The name table only saves time. Where it is damaged, the names are read from the records.
-    if data.parse(settings.clone()).is_err() {
-        if let Some(table) = data.data.get_mut(NAME_TABLE) {
+    found: Found,
+    account: &'e mut Account,
+    each: &'e mut dyn FnMut(&Record<'_>),
+}
+
+impl Chunk<'_, '_> {
+    /// Reads all records: by plans where the frames lie one behind the other, else by the `evtx` crate, which finds what
+    /// is left behind damage. `is_sound` says that both checksums match.
+    fn read_records(&mut self, reader: &mut Reader, is_sound: bool) -> Result<(), String> {
+        let frames = &mut reader.frames;
+        let end = self.bytes.len().min(self.header.free_space_offset as usize);
+        let last = self.header.last_event_record_id;
+        match &mut reader.decoder {
+            Some(decoder) if frame::chain(self.bytes, CHUNK_HEADER_SIZE, end, last, frames) => {
+                decoder.start_chunk();
+                self.read_by_plans(decoder, frames, is_sound)
+            }
+            _ => self.by_evtx(|chunk, records| {
+                records.for_each(|record| chunk.take_from_evtx(record));
+            }),
+        }
+    }
+
+    /// Reads all records, by the `evtx` crate where no plan covers one.
+    fn read_by_plans(
+        &mut self,
+        decoder: &mut Decoder,
+        frames: &[Frame],
+        is_sound: bool,
+    ) -> Result<(), String> {
+        let mut done = 0;
+        // Opening a chunk, `evtx` checks its name table, in which nothing is wrong if no checksum is.
+        if is_sound {
+            let covered = frames
+                .iter()
+                .take_while(|frame| self.decode(decoder, frame));
+            done = covered.count();
+            if done == frames.len() {
+                return Ok(());
+            }
+        }
+        self.by_evtx(|chunk, records| {
+            let mut skipped = done;
+            for frame in frames.iter().skip(done) {
+                if chunk.decode(decoder, frame) {
+                    skipped += 1;
+                } else if let Some(record) = records.nth(std::mem::take(&mut skipped)) {
+                    chunk.take_from_evtx(record);
+                }
+            }
+        })
+    }
+
+    /// Decodes a record by plans; whether that could be done.
+    fn decode(&mut self, decoder: &mut Decoder, frame: &Frame) -> bool {
+        // A panic costs one record.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let record = decoder.decode(self.bytes, frame);
+            record.map(|record| (self.each)(&record)).is_some()
+        }));
+        match outcome {
+            Ok(covered) => {
+                self.found.read += u64::from(covered);
+                covered
+            }
+            Err(_) => {
+                let location = Location {
+                    offset: Some(self.at.offset + frame.start as u64),
+                    record: Some(frame.number),
+                    ..self.at.location()
+                };
+                self.damaged(location, UNEXPECTED.to_owned());
+                true
+            }
+        }
+    }
+
+    /// Opens the chunk with the `evtx` crate.
+    fn by_evtx(
+        &mut self,
+        read: impl FnOnce(&mut Self, &mut IterChunkRecords<'_>),
+    ) -> Result<(), String> {
+        let settings = Arc::new(ParserSettings::new().num_threads(1));
+        let opened = EvtxChunk::new(self.bytes, self.header, settings.clone());
+        if let Ok(mut opened) = opened {
+            read(self, &mut opened.iter());
+            return Ok(());
+        }
+        // The name table only saves time. Where it is damaged, the names are read from the records.
+        let mut bytes = self.bytes.to_vec();
+        if let Some(table) = bytes.get_mut(NAME_TABLE) {
             table.fill(0);
         }
-        let header = EvtxChunkHeader::from_bytes(&data.data).map_err(|error| words(&error))?;
-        account.add_damage(Damage {
-            location: at.location(),
+        self.account.add_damage(Damage {
+            location: self.at.location(),
             kind: DamageKind::ChunkHeader,
             message: "the chunk's name table is damaged".to_owned(),
         });
-        data.header = header;
+        let header = EvtxChunkHeader::from_bytes(&bytes).map_err(|error| words(&error))?;
+        let opened = EvtxChunk::new(&bytes, &header, settings);
+        read(self, &mut opened.map_err(|error| words(&error))?.iter());
+        Ok(())
     }
-    let mut chunk = data.parse(settings).map_err(|error| words(&error))?;
-    for item in chunk.iter() {
+
+    /// Takes a record, or the reason why there is none, from the `evtx` crate.
+    fn take_from_evtx(&mut self, item: Result<EvtxRecord<'_>, EvtxError>) {
         let decoded = item
-            .map_err(|error| error_at(&error, at))
+            .map_err(|error| error_at(&error, self.at))
             .and_then(|record| {
-                let offset = at.offset + record.binxml_offset.saturating_sub(RECORD_HEADER_SIZE);
+                let start = record
+                    .binxml_offset
+                    .saturating_sub(frame::HEADER_SIZE as u64);
                 let location = Location {
-                    offset: Some(offset),
+                    offset: Some(self.at.offset + start),
                     record: Some(record.event_record_id),
-                    ..at.location()
+                    ..self.at.location()
                 };
                 // A panic costs one record.
-                let outcome = catch_unwind(AssertUnwindSafe(|| decode(record, each)));
+                let outcome = catch_unwind(AssertUnwindSafe(|| self.decode_by_evtx(record)));
                 outcome
                     .unwrap_or_else(|_| Err(UNEXPECTED.to_owned()))
                     .map_err(|message| (location, message))
             });
         match decoded {
-            Ok(()) => found.read += 1,
-            Err((location, message)) => {
-                found.damaged += 1;
-                account.add_damage(Damage {
-                    location,
-                    kind: DamageKind::Record,
-                    message,
-                });
+            Ok(()) => {
+                self.found.read += 1;
+                self.found.read_by_evtx += 1;
             }
+            Err((location, message)) => self.damaged(location, message),
         }
     }
-    Ok(())
+
+    fn decode_by_evtx(&mut self, record: EvtxRecord<'_>) -> Result<(), String> {
+        let size = u64::from(record.binxml_size) + frame::SMALLEST as u64;
+        let end = record.binxml_offset + u64::from(record.binxml_size);
+        let copy = frame::size_copy(self.bytes, end as usize);
+        if copy.map(u64::from) != Some(size) {
+            return Err(match copy {
+                Some(copy) => format!(
+                    "the record's size is {size} at its beginning and {copy} at its end: it is torn"
+                ),
+                None => format!("the record's size is {size}, more than its chunk holds"),
+            });
+        }
+        let number = record.event_record_id;
+        // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
+        let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
+        let json = record.into_json_bytes().map_err(|error| words(&error))?;
+        (self.each)(&json::record(&json.data, number, written)?);
+        Ok(())
+    }
+
+    fn damaged(&mut self, location: Location, message: String) {
+        self.found.damaged += 1;
+        self.account.add_damage(Damage {
+            location,
+            kind: DamageKind::Record,
+            message,
+        });
+    }
 }
 
 /// What is said of a panic.
 const UNEXPECTED: &str = "decoding failed unexpectedly";
-
-fn decode(record: EvtxRecord<'_>, each: &mut dyn FnMut(&Record<'_>)) -> Result<(), String> {
-    let number = record.event_record_id;
-    check_size(&record)?;
-    // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
-    let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
-    let json = record.into_json_bytes().map_err(|error| words(&error))?;
-    each(&Record::from_json(&json.data, number, written)?);
-    Ok(())
-}
-
-/// The size stands at both ends of a record: one that was torn in writing shows there, even where what is left of it reads
-/// like a record.
-fn check_size(record: &EvtxRecord<'_>) -> Result<(), String> {
-    let begins = usize::try_from(record.binxml_offset).unwrap_or(usize::MAX);
-    let ends = begins.saturating_add(record.binxml_size as usize);
-    let copy = record.chunk.data.get(ends..ends.saturating_add(4));
-    let copy = copy
-        .and_then(|copy| copy.try_into().ok())
-        .map(u32::from_le_bytes);
-    let size = record.binxml_size.saturating_add(SMALLEST_RECORD as u32);
-    match copy {
-        Some(copy) if copy == size => Ok(()),
-        Some(copy) => Err(format!(
-            "the record's size is {size} at its beginning and {copy} at its end: it is torn"
-        )),
-        None => Err(format!(
-            "the record's size is {size}, more than its chunk holds"
-        )),
-    }
-}
 
 /// How many records the chunk header claims.
 fn claim(header: &EvtxChunkHeader) -> Result<u64, String> {
@@ -255,7 +363,7 @@ fn claim(header: &EvtxChunkHeader) -> Result<u64, String> {
         header.last_event_record_number,
     );
     let claimed = last.wrapping_sub(first).wrapping_add(1);
-    let most = (CHUNK_SIZE - CHUNK_HEADER_SIZE) / SMALLEST_RECORD;
+    let most = (CHUNK_SIZE - CHUNK_HEADER_SIZE as u64) / frame::SMALLEST as u64;
     match last {
         u64::MAX => Ok(0),
         _ if claimed <= most => Ok(claimed),

@@ -2,15 +2,37 @@
 //!
 //! In: the path of a log. Out: its [`Record`]s, chunk by chunk in file order, and an [`Account`] of
 //! everything in it. A log is read in blocks, so that its size does not matter; each block can be
-//! read by another thread. Nothing in a log makes this module fail or panic: what cannot be read is
-//! damage in the account.
+//! read by another thread, with a [`Reader`] of its own. Nothing in a log makes this module fail or
+//! panic: what cannot be read is damage in the account.
+//!
+//! A record is a template and values. The first time that a definition of a template is met, a plan is made of it: which
+//! value is what (`template`, `plan`). From then on a record costs its own bytes (`frame`, `value`, `decoder`). What no plan
+//! covers, and all that is left of a damaged chunk, is decoded by the `evtx` crate (`chunk`, `json`).
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
 
 mod account;
+mod bytes;
 mod chunk;
+mod decoder;
+mod frame;
+mod json;
+mod plan;
 mod record;
+mod template;
+mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
-pub use record::{Record, Value};
+pub use record::{Field, Record, Shape};
+pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};
 use evtx::{EvtxFileHeader, HeaderFlags};
@@ -69,51 +91,94 @@ impl Block {
     }
 }
 
-/// Reads one block of the log at `path`, hands each record to `each` and accounts for it.
-pub fn read(path: &Path, block: Block, each: &mut dyn FnMut(&Record<'_>)) -> Account {
-    let mut account = Account {
-        bytes: if block.is_first() { block.file_size } else { 0 },
-        ..Account::default()
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) => {
+/// What decodes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decoding {
+    /// Plans, and the `evtx` crate for what they do not cover.
+    #[default]
+    Plans,
+    /// The `evtx` crate alone, to check the other by.
+    Evtx,
+}
+
+/// Reads blocks, one after the other, and keeps what it learns of templates.
+#[derive(Debug)]
+pub struct Reader {
+    decoder: Option<decoder::Decoder>,
+    /// The block that is being read, and the frames of the chunk in it.
+    bytes: Vec<u8>,
+    frames: Vec<frame::Frame>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Reader::new(Decoding::default())
+    }
+}
+
+impl Reader {
+    /// A reader that has read nothing.
+    pub fn new(decoding: Decoding) -> Self {
+        Reader {
+            decoder: (decoding == Decoding::Plans).then(decoder::Decoder::default),
+            bytes: Vec::new(),
+            frames: Vec::new(),
+        }
+    }
+
+    /// Reads one block of the log at `path`, hands each record to `each` and accounts for it.
+    pub fn read(
+        &mut self,
+        path: &Path,
+        block: Block,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        let mut account = Account {
+            bytes: if block.is_first() { block.file_size } else { 0 },
+            ..Account::default()
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) => {
+                account.report(
+                    DamageKind::Unreadable,
+                    Location {
+                        offset: Some(0),
+                        ..Location::default()
+                    },
+                    error,
+                );
+                return account;
+            }
+        };
+        if block.is_first() {
+            read_file_header(&file, block.file_size, &mut account);
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.resize(block.size() as usize, 0);
+        let got = read_up_to(&file, block.offset(), &mut bytes);
+        bytes.truncate(got.length);
+        if let Some(error) = got.error {
+            let offset = Some(block.offset() + bytes.len() as u64);
             account.report(
                 DamageKind::Unreadable,
                 Location {
-                    offset: Some(0),
+                    offset,
                     ..Location::default()
                 },
                 error,
             );
-            return account;
         }
-    };
-    if block.is_first() {
-        read_file_header(&file, block.file_size, &mut account);
+        for (index, slot) in bytes.chunks(CHUNK_SIZE as usize).enumerate() {
+            let at = chunk::Place {
+                number: block.first_chunk + index as u64,
+                offset: block.offset() + index as u64 * CHUNK_SIZE,
+            };
+            chunk::read(slot, at, self, &mut account, each);
+        }
+        self.bytes = bytes;
+        account
     }
-    let mut bytes = vec![0; block.size() as usize];
-    let got = read_up_to(&file, block.offset(), &mut bytes);
-    bytes.truncate(got.length);
-    if let Some(error) = got.error {
-        let offset = Some(block.offset() + bytes.len() as u64);
-        account.report(
-            DamageKind::Unreadable,
-            Location {
-                offset,
-                ..Location::default()
-            },
-            error,
-        );
-    }
-    for (index, slot) in bytes.chunks(CHUNK_SIZE as usize).enumerate() {
-        let at = chunk::Place {
-            number: block.first_chunk + index as u64,
-            offset: block.offset() + index as u64 * CHUNK_SIZE,
-        };
-        chunk::read(slot, at, &mut account, each);
-    }
-    account
 }
 
 fn read_file_header(file: &File, file_size: u64, account: &mut Account) {
@@ -207,5 +272,5 @@ impl Account {
 /// A record made of the JSON that `evtx` would make, for tests of what comes after.
 #[cfg(test)]
 pub(crate) fn with_record(json: &str, take: impl FnOnce(&Record<'_>)) {
-    take(&Record::from_json(json.as_bytes(), 1, crate::time::Time::from_filetime(0)).unwrap());
+    take(&json::record(json.as_bytes(), 1, crate::time::Time::from_filetime(0)).unwrap());
 }

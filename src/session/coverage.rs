@@ -6,7 +6,7 @@
 use super::boot::{self, Boot, BootEnd};
 use super::gaps::Gaps;
 use super::local_time::{self, OffsetMark};
-use super::machine::{Conflict, Machine, SECURITY};
+use super::machine::{Conflict, Machine, SECURITY, Sources};
 use super::system::{self, SYSTEM, SystemBoot};
 use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
@@ -560,7 +560,7 @@ fn holdings(spans: &[&Span]) -> Vec<Holding> {
 }
 
 /// How many copies of records there are beside the first. `spans` are sorted by first number.
-fn copies(spans: &[&Span], sources: &[Vec<LogIndex>]) -> u64 {
+fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
     let (mut known, mut reached): (u64, Option<u64>) = (0, None);
     for span in spans.iter().filter(is_dense) {
         let overlap = match reached {

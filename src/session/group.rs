@@ -4,6 +4,7 @@
 use super::machine::{Member, RENAME_RECORDS, first_label, is_of_a_start};
 use crate::event::{Event, Span, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How far times must contradict the order of record numbers to speak of two machines: a clock is set by less, and the first
@@ -106,7 +107,8 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
     {
         *holders.entry(label).or_default() += 1;
     }
-    let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize> = HashMap::new();
+    let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize, RandomState> =
+        HashMap::default();
     for (at, member) in members.iter().enumerate() {
         if !member
             .labels()
@@ -171,7 +173,7 @@ struct Part {
 /// What a group holds, by record number.
 #[derive(Default)]
 struct Known {
-    times: HashMap<(Text, u64), Time>,
+    times: HashMap<(Text, u64), Time, RandomState>,
     /// By channel and first number.
     parts: BTreeMap<(Text, u64), Part>,
 }

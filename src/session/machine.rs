@@ -8,8 +8,10 @@ use super::group;
 use crate::event::{Action, Event, LogIndex, LogonId, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
+use ahash::RandomState;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// How many records before and after a change of name the boot that brought it may lie: the first 11 to 15 records of
@@ -49,7 +51,7 @@ pub struct Machine {
     /// Its events, each once, in record order.
     pub events: Vec<Event>,
     /// For each event every log that holds it.
-    pub sources: Vec<Vec<LogIndex>>,
+    pub sources: Vec<Sources>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
     /// The same in each log by itself, copies included.
@@ -58,6 +60,60 @@ pub struct Machine {
     pub(super) own: OwnNames,
     /// Records that stand in two logs with different contents; the first log's is used.
     pub conflicts: Vec<Conflict>,
+}
+
+/// Every log that holds a record, which is one as a rule.
+#[derive(Debug, Clone)]
+pub enum Sources {
+    /// A single log.
+    One([LogIndex; 1]),
+    /// Several.
+    Many(Box<[LogIndex]>),
+}
+
+impl Sources {
+    fn of(log: LogIndex) -> Self {
+        Sources::One([log])
+    }
+
+    /// Adds a log, unless it is there.
+    fn add(&mut self, log: LogIndex) {
+        if !self.contains(&log) {
+            *self = Sources::Many(self.iter().copied().chain([log]).collect());
+        }
+    }
+}
+
+impl Deref for Sources {
+    type Target = [LogIndex];
+
+    fn deref(&self) -> &[LogIndex] {
+        match self {
+            Sources::One(log) => log,
+            Sources::Many(logs) => logs,
+        }
+    }
+}
+
+impl From<Vec<LogIndex>> for Sources {
+    fn from(logs: Vec<LogIndex>) -> Self {
+        match logs.as_slice() {
+            [log] => Sources::of(*log),
+            _ => Sources::Many(logs.into()),
+        }
+    }
+}
+
+impl<T: AsRef<[LogIndex]>> PartialEq<T> for Sources {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl AsRef<[LogIndex]> for Sources {
+    fn as_ref(&self) -> &[LogIndex] {
+        self
+    }
 }
 
 /// A record that two logs hold with different contents.
@@ -164,7 +220,7 @@ fn members(source: Source) -> Vec<Member> {
         uses,
         folder,
     } = source;
-    events.sort_by(record_order);
+    sort(&mut events);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
     if let Some(names) = one_machine(&events, &spans) {
         return vec![Member {
@@ -177,37 +233,31 @@ fn members(source: Source) -> Vec<Member> {
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
-    let part =
-        |parts: &mut BTreeMap<Text, Member>, name: &Text, take: &mut dyn FnMut(&mut Member)| {
-            take(parts.entry(name.clone()).or_insert_with(|| Member {
-                names: vec![name.clone()],
-                folder,
-                is_collected: true,
-                ..Member::default()
-            }));
-        };
-    for event in events {
-        let name = event.computer.clone();
-        let mut event = Some(event);
-        part(&mut parts, &name, &mut |member| {
-            member.events.extend(event.take())
-        });
+    let mut events = events.into_iter().peekable();
+    while let Some(first) = events.peek() {
+        let name = first.computer.clone();
+        let of_name = std::iter::from_fn(|| events.next_if(|event| event.computer == name));
+        part(&mut parts, &name, folder).events.extend(of_name);
     }
     for span in spans {
         let name = span.computer.clone();
-        let mut span = Some(span);
-        part(&mut parts, &name, &mut |member| {
-            member.spans.extend(span.take())
-        });
+        part(&mut parts, &name, folder).spans.push(span);
     }
     for one in uses {
         let name = one.computer.clone();
-        let mut one = Some(one);
-        part(&mut parts, &name, &mut |member| {
-            member.uses.extend(one.take())
-        });
+        part(&mut parts, &name, folder).uses.push(one);
     }
     parts.into_values().collect()
+}
+
+/// The part of the machine that has a name.
+fn part<'p>(parts: &'p mut BTreeMap<Text, Member>, name: &Text, folder: usize) -> &'p mut Member {
+    parts.entry(name.clone()).or_insert_with(|| Member {
+        names: vec![name.clone()],
+        folder,
+        is_collected: true,
+        ..Member::default()
+    })
 }
 
 /// The names of the one machine that wrote the log, oldest first; `None` if it is a collector's log.
@@ -271,6 +321,29 @@ pub(super) fn is_of_a_start(event: &Event) -> bool {
     ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
 
+/// Sorts events, each of which is moved only once: they are large.
+fn sort(events: &mut [Event]) {
+    if events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
+        return;
+    }
+    // For each place the event that belongs there.
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by(|&a, &b| match (events.get(a), events.get(b)) {
+        (Some(a), Some(b)) => record_order(a, b),
+        _ => Ordering::Equal,
+    });
+    for place in 0..order.len() {
+        // Round a circle of places, until the next event is the one that was moved out of the first.
+        let mut to = place;
+        while let Some(from) = order.get_mut(to).map(|from| std::mem::replace(from, to))
+            && from != place
+        {
+            events.swap(to, from);
+            to = from;
+        }
+    }
+}
+
 fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
@@ -311,7 +384,10 @@ fn merge(group: Vec<Member>) -> Machine {
                 .or_insert_with(|| (last, span.computer.clone()));
             *known = known.clone().max((last, span.computer.clone()));
         }
-        all.extend(member.events);
+        match all.is_empty() {
+            true => all = member.events,
+            false => all.extend(member.events),
+        }
         spans.extend(member.spans);
         uses.extend(member.uses);
     }
@@ -321,51 +397,51 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut aliases: Vec<Text> = aliases.into_iter().map(|(_, name)| name).collect();
     let host = aliases.pop().unwrap_or_else(|| Text::from(""));
 
-    all.sort_by(record_order);
+    sort(&mut all);
     let mut own = OwnNames::default();
     aliases
         .iter()
         .chain([&host])
         .for_each(|name| own.add_computer(name));
-    let (mut events, mut sources, mut conflicts) = (
-        Vec::<Event>::with_capacity(all.len()),
-        Vec::<Vec<LogIndex>>::new(),
-        Vec::new(),
-    );
-    for event in all {
+    let mut shown: HashSet<_, RandomState> = HashSet::default();
+    for event in &all {
         for account in [&event.account, &event.subject] {
-            if let (Some(sid), Some(domain)) = (&account.sid, &account.domain) {
+            if let (Some(sid), Some(domain)) = (&account.sid, &account.domain)
+                && shown.insert((sid, domain))
+            {
                 own.learn(sid, domain);
             }
         }
-        match events.last().zip(sources.last_mut()) {
-            Some((kept, logs))
-                if kept.channel == event.channel
-                    && kept.record_id == event.record_id
-                    && kept.time == event.time =>
-            {
-                if !logs.contains(&event.log) {
-                    logs.push(event.log);
-                }
-                if !same_payload(kept, &event) {
-                    conflicts.push(Conflict {
-                        channel: kept.channel.clone(),
-                        record_id: kept.record_id,
-                        time: kept.time,
-                        used: kept.log,
-                        other: event.log,
-                    });
-                }
-            }
-            _ => {
-                sources.push(vec![event.log]);
-                events.push(event);
-            }
-        }
     }
+    drop(shown);
+    let mut conflicts = Vec::new();
+    let mut sources = Vec::with_capacity(all.len());
+    sources.extend(all.first().map(|event| Sources::of(event.log)));
+    all.dedup_by(|event, kept| {
+        let is_same = kept.channel == event.channel
+            && kept.record_id == event.record_id
+            && kept.time == event.time;
+        if !is_same {
+            sources.push(Sources::of(event.log));
+            return false;
+        }
+        if let Some(logs) = sources.last_mut() {
+            logs.add(event.log);
+        }
+        if !same_payload(kept, event) {
+            conflicts.push(Conflict {
+                channel: kept.channel.clone(),
+                record_id: kept.record_id,
+                time: kept.time,
+                used: kept.log,
+                other: event.log,
+            });
+        }
+        true
+    });
     let log_spans = spans.clone();
     let spans = joined(spans);
-    let (events, sources) = with_uses(events, sources, uses);
+    let (events, sources) = with_uses(all, sources, uses);
     Machine {
         number: 0,
         host,
@@ -382,10 +458,10 @@ fn merge(group: Vec<Member>) -> Machine {
 
 /// Adds the first and the last record of each run in which a Logon ID was used, unless they are events already.
 fn with_uses(
-    events: Vec<Event>,
-    sources: Vec<Vec<LogIndex>>,
+    mut events: Vec<Event>,
+    mut sources: Vec<Sources>,
     uses: Vec<Use>,
-) -> (Vec<Event>, Vec<Vec<LogIndex>>) {
+) -> (Vec<Event>, Vec<Sources>) {
     let known = |record_id: u64| {
         events
             .binary_search_by(|event| {
@@ -405,13 +481,27 @@ fn with_uses(
     // A run of one record, and one that two logs hold.
     seen.sort_by_key(|(record_id, logon_id, log, _)| (*record_id, *logon_id, *log));
     seen.dedup_by_key(|(record_id, logon_id, ..)| (*record_id, *logon_id));
-    let mut all: Vec<(Event, Vec<LogIndex>)> = events.into_iter().zip(sources).collect();
-    all.extend(
-        seen.into_iter()
-            .map(|(_, _, log, event)| (event, vec![log])),
-    );
-    all.sort_by(|a, b| record_order(&a.0, &b.0));
-    all.into_iter().unzip()
+    let mut seen: Vec<Event> = seen.into_iter().map(|(.., event)| event).collect();
+    seen.sort_by(record_order);
+    // Both are in order. From the end on, each goes to its place, and what is moved lies behind what is still to be moved.
+    let mut from = events.len();
+    let mut to = from + seen.len();
+    events.resize_with(to, || Event::of(Action::Used));
+    sources.resize_with(to, || Sources::of(LogIndex(0)));
+    while let Some(last) = seen.last() {
+        to -= 1;
+        let before = from.checked_sub(1).and_then(|before| events.get(before));
+        if before.is_some_and(|before| record_order(before, last).is_gt()) {
+            from -= 1;
+            events.swap(from, to);
+            sources.swap(from, to);
+        } else if let (Some(event), Some(source)) = (events.get_mut(to), sources.get_mut(to)) {
+            *source = Sources::of(last.log);
+            *event = last.clone();
+            seen.pop();
+        }
+    }
+    (events, sources)
 }
 
 /// Runs of records by channel and record ID; those that overlap or touch are one.
@@ -452,4 +542,31 @@ fn same_payload(a: &Event, b: &Event) -> bool {
     };
     // Two logs may hold their own copies of the same record.
     *a == b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_into_record_order_and_equal_ones_keep_theirs() {
+        let mut state = 1_u64;
+        for count in [0, 1, 2, 3, 50, 400] {
+            let event = |version: usize| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                Event {
+                    record_id: (state >> 40) % 97,
+                    version: version as u8,
+                    ..Event::of(Action::Used)
+                }
+            };
+            let mut events: Vec<Event> = (0..count).map(event).collect();
+            let mut expected = events.clone();
+            expected.sort_by(record_order);
+            sort(&mut events);
+            assert_eq!(events, expected);
+        }
+    }
 }

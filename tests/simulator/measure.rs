@@ -4,7 +4,7 @@ use crate::history::{self, History, PROFILES, Random, SECURITY, SESSIONS, SYSTEM
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use winsessions::event::{Collector, LogIndex};
-use winsessions::log;
+use winsessions::log::{self, Reader};
 use winsessions::session::{
     self, EndReason, EndSource, Kind, Role, Session, Source, StartSource, State,
 };
@@ -58,9 +58,10 @@ fn analysed(logs: &[(String, Vec<u8>)], keep: &dyn Fn(&str, u64, u16) -> bool) -
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let mut source = Source::default();
+        let mut reader = Reader::default();
         for block in log::blocks(bytes.len() as u64) {
             let mut collector = Collector::new(LogIndex(at as u32));
-            log::read(&path, block, &mut |record| {
+            reader.read(&path, block, &mut |record| {
                 if keep(&record.channel, record.record_id, record.event_id) {
                     collector.add(record);
                 }

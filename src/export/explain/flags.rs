@@ -84,7 +84,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 self.is_inside(&channel.into(), Some(mark.record_id), mark.time)
             });
             let told = steps.by_ref().take(TOLD).map(|change| {
-                let step = step_of(&change);
+                let step = step_of(change);
                 let mark = &change.record;
                 format!(
                     "  {channel}: set {step} at record {}, {}",

@@ -1,0 +1,134 @@
+//! The frame of a record: magic, size, number and written time before its content, a copy of the size after it.
+
+use super::bytes::{array, u32_at, u64_at};
+use crate::time::Time;
+
+/// What a record begins with.
+const MAGIC: [u8; 4] = *b"**\0\0";
+
+/// Bytes before the content.
+pub(super) const HEADER_SIZE: usize = 24;
+
+/// Bytes of the copy of the size, after the content.
+const COPY_SIZE: usize = 4;
+
+/// The smallest record: no content.
+pub(super) const SMALLEST: usize = HEADER_SIZE + COPY_SIZE;
+
+/// The last FILETIME that the `evtx` crate takes for a written time: 9999-12-30T22:00.
+const LATEST: u64 = 2_650_466_807_999_999_999;
+
+/// Where a record lies in its chunk, and what its header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// The first byte of the header.
+    pub start: usize,
+    /// Bytes of the record, header and copy included.
+    pub size: usize,
+    /// The record's identifier.
+    pub number: u64,
+    /// When it was written.
+    pub written: Time,
+}
+
+impl Frame {
+    /// The frame at an offset, if it is whole and both its sizes agree.
+    fn at(chunk: &[u8], start: usize) -> Option<Frame> {
+        let magic: [u8; 4] = array(chunk, start)?;
+        let size = u32_at(chunk, start + 4)?;
+        let number = u64_at(chunk, start + 8)?;
+        let written = u64_at(chunk, start + 16)?;
+        let frame = Frame {
+            start,
+            size: size as usize,
+            number,
+            written: Time::from_filetime(written),
+        };
+        let whole = magic == MAGIC && frame.size >= SMALLEST && written <= LATEST;
+        (whole && size_copy(chunk, frame.content_end())? == size).then_some(frame)
+    }
+
+    /// The first byte of the content.
+    pub(super) fn content_start(&self) -> usize {
+        self.start + HEADER_SIZE
+    }
+
+    /// The byte after the content.
+    pub(super) fn content_end(&self) -> usize {
+        self.start + self.size - COPY_SIZE
+    }
+}
+
+/// The copy of a record's size that follows its content.
+pub(super) fn size_copy(chunk: &[u8], content_end: usize) -> Option<u32> {
+    u32_at(chunk, content_end)
+}
+
+/// Collects the frames from `start` on, one behind the other up to `end` or to the record numbered `last`. Whether they
+/// chain so; else nothing that was collected counts.
+pub(super) fn chain(
+    chunk: &[u8],
+    start: usize,
+    end: usize,
+    last: u64,
+    frames: &mut Vec<Frame>,
+) -> bool {
+    frames.clear();
+    let mut at = start;
+    while at < end {
+        let Some(frame) = Frame::at(chunk, at) else {
+            return false;
+        };
+        at += frame.size;
+        frames.push(frame);
+        if frame.number == last {
+            break;
+        }
+    }
+    at <= end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(size: u32, number: u64) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(number.to_le_bytes());
+        bytes.extend(7_u64.to_le_bytes());
+        bytes.resize(size as usize - COPY_SIZE, 0xaa);
+        bytes.extend(size.to_le_bytes());
+        bytes
+    }
+
+    fn numbers(chunk: &[u8], end: usize, last: u64) -> Option<Vec<u64>> {
+        let mut frames = Vec::new();
+        let chained = chain(chunk, 0, end, last, &mut frames);
+        chained.then(|| frames.iter().map(|frame| frame.number).collect())
+    }
+
+    #[test]
+    fn records_one_behind_the_other_are_a_chain_up_to_the_last() {
+        let chunk = [record(40, 1), record(28, 2), record(64, 3), vec![0; 50]].concat();
+        assert_eq!(numbers(&chunk, 132, 3), Some(vec![1, 2, 3]));
+        assert_eq!(numbers(&chunk, 132, 9), Some(vec![1, 2, 3]));
+        assert_eq!(numbers(&chunk, 182, 3), Some(vec![1, 2, 3]));
+        assert_eq!(numbers(&chunk, 132, 2), Some(vec![1, 2]));
+        assert_eq!(numbers(&chunk, 0, 3), Some(vec![]));
+    }
+
+    #[test]
+    fn whatever_breaks_a_frame_breaks_the_chain() {
+        let sound = [record(40, 1), record(64, 2)].concat();
+        // Magic, size, written time, copy of the size; a record that ends behind the used space.
+        for at in [40, 44, 63, 100] {
+            let mut torn = sound.clone();
+            torn[at] ^= 0xff;
+            assert_eq!(numbers(&torn, 104, 2), None, "{at}");
+        }
+        assert_eq!(numbers(&sound, 100, 2), None);
+        assert_eq!(numbers(&sound, 105, 9), None);
+        assert_eq!(numbers(&sound[..60], 104, 2), None);
+    }
+}

@@ -1,0 +1,455 @@
+//! Plans: which substitution of a template holds which part of a record.
+//!
+//! In: a [`Definition`]. Out: for an event, where System's parts are and where the fields come from; for a fragment, the
+//! names of its fields and where each value is. No plan is made for what would need more than looking values up:
+//! texts of several pieces, lists, elements of one name. What a plan gives is what the `evtx` crate would give.
+
+use super::template::{Definition, Element, Identity, Part, Place};
+use super::value::{Substitution, Value};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A definition and what can be read by it.
+#[derive(Debug)]
+pub(super) struct Plan {
+    definition: Definition,
+    /// `None` where no plan covers it.
+    pub content: Option<Content>,
+}
+
+/// What the elements of a definition are.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A whole record.
+    Event(Box<EventPlan>),
+    /// A part of a record.
+    Part(PartPlan),
+}
+
+/// A part of a record: an element with fields in it.
+#[derive(Debug)]
+pub(super) struct PartPlan {
+    /// Whether an event's fields are in an element of this name.
+    pub holds_fields: bool,
+    /// The fields, if a plan covers them.
+    pub fields: Option<Layout>,
+}
+
+impl Plan {
+    /// Makes a plan for the definition at a place.
+    pub(super) fn new(place: &Place<'_>) -> Option<Self> {
+        let mut definition = Definition::read(place)?;
+        let content = Content::of(&definition);
+        definition.elements = Vec::new();
+        Some(Plan {
+            definition,
+            content,
+        })
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.definition.identity
+    }
+
+    /// Whether it was made for the definition at a place.
+    pub(super) fn is_for(&self, place: &Place<'_>) -> bool {
+        self.definition.is_at(place)
+    }
+}
+
+impl Content {
+    fn of(definition: &Definition) -> Option<Self> {
+        let root = definition.elements.first()?;
+        match root.name.as_str() {
+            "Event" => {
+                let event = EventPlan::of(definition, root)?;
+                Some(Content::Event(Box::new(event)))
+            }
+            "System" => None,
+            name => Some(Content::Part(PartPlan {
+                holds_fields: FIELDS.contains(&name),
+                // Inside an element of fields it would be one of them, not one around them.
+                fields: match name {
+                    DATA => None,
+                    _ => Layout::of(definition, root),
+                },
+            })),
+        }
+    }
+}
+
+/// The most fields that a plan is made for, and fragments. Real records have some 60 and one.
+const MOST_FIELDS: usize = 256;
+const MOST_FRAGMENTS: usize = 8;
+
+/// The elements of an event that hold fields.
+const FIELDS: [&str; 3] = ["EventData", "UserData", "ProcessingErrorData"];
+
+/// Where a text or number comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It is not there.
+    Nothing,
+    /// The same in all records.
+    Literal(Box<str>),
+    /// A substitution's value.
+    Value {
+        index: u16,
+        /// The substitution without which the element is left out.
+        dependency: Option<u16>,
+    },
+}
+
+impl Source {
+    /// A source that is one piece or none.
+    fn of(parts: &[Part], dependency: Option<u16>) -> Option<Self> {
+        match parts {
+            [] => Some(Source::Nothing),
+            [Part::Literal(text)] if dependency.is_none() => {
+                Some(Source::Literal(text.as_str().into()))
+            }
+            [Part::Value(index)] => Some(Source::Value {
+                index: *index,
+                // Where it is its own value, the element is empty without it, which says as little.
+                dependency: dependency.filter(|dependency| dependency != index),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The substitution that it comes from, if it is there.
+    pub(super) fn substitution(&self, values: &[Substitution]) -> Option<Substitution> {
+        let Source::Value { index, dependency } = *self else {
+            return None;
+        };
+        let null = |index: u16| {
+            let value = values.get(usize::from(index));
+            value.is_some_and(|value| value.is_null())
+        };
+        let is_left_out = dependency.is_some_and(null);
+        values
+            .get(usize::from(index))
+            .copied()
+            .filter(|_| !is_left_out)
+    }
+
+    /// What it says in a record; `None` where that is nothing.
+    pub(super) fn value<'a>(
+        &'a self,
+        chunk: &'a [u8],
+        values: &[Substitution],
+    ) -> Option<Value<'a>> {
+        match self {
+            Source::Nothing => None,
+            Source::Literal(text) if text.is_empty() => None,
+            Source::Literal(text) => Some(Value::Text((**text).into())),
+            Source::Value { .. } => self.substitution(values)?.value(chunk),
+        }
+    }
+}
+
+/// What System says.
+#[derive(Debug)]
+pub(super) struct EventPlan {
+    pub provider: Source,
+    pub event_id: Source,
+    pub version: Source,
+    pub time: Source,
+    pub record_id: Source,
+    pub activity: Source,
+    pub writer: Source,
+    pub channel: Source,
+    pub computer: Source,
+    pub user_sid: Source,
+    /// The fields, where the definition has an element for them.
+    pub fields: Inside,
+    /// The substitutions whose values are parts of the event of their own.
+    pub fragments: Vec<u16>,
+    /// Texts that the definition itself holds.
+    pub known: Known,
+}
+
+/// What an event's definition itself has for fields.
+#[derive(Debug)]
+pub(super) enum Inside {
+    /// No element.
+    Nothing,
+    /// The fields.
+    Fields(Layout),
+    /// An element around the part that the value of a substitution is.
+    Part(u16),
+}
+
+impl Inside {
+    fn of(definition: &Definition, element: &Element) -> Option<Self> {
+        match (element.parts.as_slice(), element.children.as_slice()) {
+            ([Part::Value(index)], []) => {
+                let dependency = element.dependency;
+                let own = dependency.is_none_or(|dependency| dependency == *index);
+                (own && uses(definition, *index) == 1).then_some(Inside::Part(*index))
+            }
+            _ if element.dependency.is_some() => None,
+            _ => Layout::of(definition, element).map(Inside::Fields),
+        }
+    }
+}
+
+/// Texts of System that are the same in all records of a definition, as the decoder numbers them.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub provider: Option<usize>,
+    pub channel: Option<usize>,
+    pub computer: Option<usize>,
+}
+
+impl EventPlan {
+    /// The substitutions whose values are parts of the event, one after the other, and whether an element of the event's
+    /// own definition is around each.
+    pub(super) fn fragment(&self, place: usize) -> Option<(u16, bool)> {
+        match self.fragments.get(place) {
+            Some(&index) => Some((index, false)),
+            None => match self.fields {
+                Inside::Part(index) if place == self.fragments.len() => Some((index, true)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether the definition itself has an element for fields.
+    pub(super) fn has_fields(&self) -> bool {
+        !matches!(self.fields, Inside::Nothing)
+    }
+
+    fn of(definition: &Definition, event: &Element) -> Option<Self> {
+        let mut fragments = Vec::new();
+        for part in &event.parts {
+            match part {
+                Part::Value(index) => fragments.push(*index),
+                Part::Literal(text) if text.is_empty() => {}
+                Part::Literal(_) => return None,
+            }
+        }
+        // A fragment in more than one place would be several elements of one name.
+        if fragments.len() > MOST_FRAGMENTS
+            || fragments.iter().any(|index| uses(definition, *index) != 1)
+        {
+            return None;
+        }
+        let fields = match only(definition, event, &FIELDS)? {
+            Some(element) => Inside::of(definition, element)?,
+            None => Inside::Nothing,
+        };
+        let system = only(definition, event, &["System"])??;
+        if system.dependency.is_some() || system.parts.iter().any(says_something) {
+            return None;
+        }
+        let element = |name: &str| only(definition, system, &[name]);
+        let text = |name: &str| match element(name)? {
+            Some(element) if element.children.is_empty() => {
+                Source::of(&element.parts, element.dependency)
+            }
+            Some(_) => None,
+            None => Some(Source::Nothing),
+        };
+        // Elements that say what they have to say in attributes; `others` would not be taken for what they are.
+        let attribute = |of: &str, name: &str, others: &[&str]| match element(of)? {
+            Some(element) if element.children.is_empty() && element.parts.is_empty() => {
+                let named = |wanted: &str| {
+                    let attributes = element.attributes.iter();
+                    attributes
+                        .filter(|(name, _)| name == wanted)
+                        .collect::<Vec<_>>()
+                };
+                if others.iter().any(|other| !named(other).is_empty()) {
+                    return None;
+                }
+                match named(name).as_slice() {
+                    [] => Some(Source::Nothing),
+                    [(_, parts)] => Source::of(parts, element.dependency),
+                    _ => None,
+                }
+            }
+            Some(_) => None,
+            None => Some(Source::Nothing),
+        };
+        Some(EventPlan {
+            provider: attribute("Provider", "Name", &["SystemTime", "ProcessID"])?,
+            event_id: text("EventID")?,
+            version: text("Version")?,
+            time: attribute("TimeCreated", "SystemTime", &["Name", "ProcessID"])?,
+            record_id: text("EventRecordID")?,
+            activity: attribute("Correlation", "ActivityID", &[])?,
+            writer: attribute("Execution", "ProcessID", &["Name", "SystemTime"])?,
+            channel: text("Channel")?,
+            computer: text("Computer")?,
+            user_sid: attribute("Security", "UserID", &[])?,
+            fields,
+            fragments,
+            known: Known::default(),
+        })
+    }
+}
+
+/// Whether a piece of text is more than an empty one.
+fn says_something(part: &Part) -> bool {
+    !matches!(part, Part::Literal(text) if text.is_empty())
+}
+
+/// The one child with one of these names: `Some(None)` where there is none, `None` where there are several.
+fn only<'d>(
+    definition: &'d Definition,
+    parent: &Element,
+    names: &[&str],
+) -> Option<Option<&'d Element>> {
+    let children = parent
+        .children
+        .iter()
+        .filter_map(|&at| definition.elements.get(at));
+    let mut found = children.filter(|child| names.contains(&child.name.as_str()));
+    let first = found.next();
+    found.next().is_none().then_some(first)
+}
+
+/// In how many places a definition uses a substitution.
+fn uses(definition: &Definition, index: u16) -> usize {
+    let elements = definition.elements.iter();
+    let parts = elements.flat_map(|element| {
+        let attributes = element.attributes.iter().flat_map(|(_, parts)| parts);
+        element.parts.iter().chain(attributes)
+    });
+    parts.filter(|part| **part == Part::Value(index)).count()
+}
+
+/// The names and order of fields.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// No other layout of this process has it.
+    pub id: u32,
+    pub fields: Vec<Field>,
+    /// Whether they stand in an element of the provider's.
+    pub wrapped: bool,
+    /// The substitutions without which a value of a list is left out, so that the others move up.
+    moving: Vec<u16>,
+}
+
+/// A field: its name and where its value comes from.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub name: Box<str>,
+    pub source: Source,
+    /// Whether it is one of a list, which keeps empty values: their places tell what they mean.
+    pub listed: bool,
+}
+
+/// Layouts so far.
+static LAYOUTS: AtomicU32 = AtomicU32::new(1);
+
+/// The name of values that may have none.
+const DATA: &str = "Data";
+
+impl Layout {
+    fn of<'d>(definition: &'d Definition, mut element: &'d Element) -> Option<Self> {
+        let mut wrapped = false;
+        loop {
+            if element.parts.iter().any(says_something) {
+                return None;
+            }
+            let children = element.children.iter();
+            let children: Vec<&Element> = children
+                .map(|&at| definition.elements.get(at))
+                .collect::<Option<_>>()?;
+            let holds_data = ["EventData", "UserData"].contains(&element.name.as_str());
+            match children.as_slice() {
+                // An element of the provider's around the fields.
+                [inner] if !(inner.children.is_empty() || holds_data && inner.name == DATA) => {
+                    if inner.dependency.is_some() {
+                        return None;
+                    }
+                    (element, wrapped) = (inner, true);
+                }
+                _ => {
+                    let (fields, moving) = fields(&children, holds_data)?;
+                    return Some(Layout {
+                        id: LAYOUTS.fetch_add(1, Ordering::Relaxed),
+                        fields,
+                        wrapped,
+                        moving,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether each value is where the layout says.
+    pub(super) fn holds(&self, values: &[Substitution]) -> bool {
+        let is_null = |index: &u16| {
+            let value = values.get(usize::from(*index));
+            value.is_some_and(|value| value.is_null())
+        };
+        !self.moving.iter().any(is_null)
+    }
+}
+
+/// The name in the attribute of a `Data` element: `Some(None)` where it has none, `None` where it is more than a literal.
+fn data_name(element: &Element) -> Option<Option<&str>> {
+    let attribute = element.attributes.iter().find(|(name, _)| name == "Name");
+    match attribute.map(|(_, parts)| parts.as_slice()) {
+        None | Some([]) => Some(None),
+        Some([Part::Literal(name)]) => Some(Some(name.as_str()).filter(|name| !name.is_empty())),
+        Some(_) => None,
+    }
+}
+
+/// The fields that elements are, and the dependencies of those in a list.
+fn fields(elements: &[&Element], holds_data: bool) -> Option<(Vec<Field>, Vec<u16>)> {
+    if elements.len() > MOST_FIELDS {
+        return None;
+    }
+    let is_data = |element: &Element| holds_data && element.name == DATA;
+    let data: Vec<&Element> = elements.iter().copied().filter(|e| is_data(e)).collect();
+    // They have names in attributes, or none of them has one and their order tells.
+    let names: Vec<Option<&str>> = data.iter().map(|e| data_name(e)).collect::<Option<_>>()?;
+    let named = names.iter().flatten().count();
+    if named > 0 && named < names.len() {
+        return None;
+    }
+    let listed = named == 0 && data.len() > 1;
+    let mut found: Vec<Field> = Vec::with_capacity(elements.len());
+    let field = |element: &Element, name: &str, listed| {
+        if !element.children.is_empty() {
+            return None;
+        }
+        Some(Field {
+            name: name.into(),
+            source: Source::of(&element.parts, element.dependency)?,
+            listed,
+        })
+    };
+    let mut lists_are_done = false;
+    for element in elements {
+        match (is_data(element), named > 0) {
+            (true, true) => found.push(field(element, data_name(element)??, false)?),
+            // All values of a list stand where its first does.
+            (true, false) if !lists_are_done => {
+                lists_are_done = true;
+                for element in &data {
+                    found.push(field(element, DATA, listed)?);
+                }
+            }
+            (true, false) => {}
+            (false, _) => found.push(field(element, &element.name, false)?),
+        }
+    }
+    // Of several fields of one name all but the first would be numbered.
+    let is_repeated = |(place, field): (usize, &Field)| {
+        let before = found.iter().take(place);
+        !field.listed && before.into_iter().any(|other| other.name == field.name)
+    };
+    if found.iter().enumerate().any(is_repeated) {
+        return None;
+    }
+    let moving = match listed {
+        true => data.iter().filter_map(|e| e.dependency).collect(),
+        false => Vec::new(),
+    };
+    Some((found, moving))
+}

@@ -1,0 +1,329 @@
+//! Template definitions: the elements that records of one shape share, with places for the values of each.
+//!
+//! In: the bytes of a definition in a chunk. Out: its tree of elements; or nothing where it holds something that this
+//! module has no rule for, which leaves its records to the `evtx` crate. A definition holds offsets of its chunk, so the
+//! same one looks different in each chunk; [`Definition::is_at`] tells whether it is the same. Sources: \[MS-EVEN6\]
+//! 2.2.12, libevtx's format notes.
+
+use super::bytes::{array, u16_at, u32_at};
+use super::value::{self, kind};
+use std::ops::Range;
+
+/// Bytes of a definition before its elements: the next definition's offset, its GUID, the size of its elements.
+pub(super) const HEADER_SIZE: usize = 24;
+
+/// The deepest nesting of elements. Real ones have four levels.
+const DEEPEST: usize = 16;
+
+/// The tokens of a definition; [`MORE`] may be set on some.
+mod token {
+    pub(super) const END: u8 = 0x00;
+    pub(super) const OPEN_START: u8 = 0x01;
+    pub(super) const CLOSE_START: u8 = 0x02;
+    pub(super) const CLOSE_EMPTY: u8 = 0x03;
+    pub(super) const END_ELEMENT: u8 = 0x04;
+    pub(super) const VALUE: u8 = 0x05;
+    pub(super) const ATTRIBUTE: u8 = 0x06;
+    pub(super) const SUBSTITUTION: u8 = 0x0d;
+    pub(super) const OPTIONAL_SUBSTITUTION: u8 = 0x0e;
+    pub(super) const FRAGMENT: u8 = 0x0f;
+    /// Says that something of the same kind follows.
+    pub(super) const MORE: u8 = 0x40;
+}
+
+/// Stands for no dependency.
+const NO_DEPENDENCY: u16 = 0xffff;
+
+/// What definitions are told apart by at first sight; [`Definition::is_at`] decides.
+pub(super) type Identity = ([u8; 16], u32);
+
+/// A definition as it stands in one chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    chunk: &'a [u8],
+    at: usize,
+    body: &'a [u8],
+    /// GUID and size of the body.
+    pub identity: Identity,
+}
+
+impl<'a> Place<'a> {
+    /// The definition at an offset, if it lies in the chunk.
+    pub(super) fn at(chunk: &'a [u8], at: usize) -> Option<Self> {
+        let guid = array(chunk, at.checked_add(4)?)?;
+        let size = u32_at(chunk, at + 20)?;
+        let start = at + HEADER_SIZE;
+        let body = chunk.get(start..start.checked_add(size as usize)?)?;
+        Some(Place {
+            chunk,
+            at,
+            body,
+            identity: (guid, size),
+        })
+    }
+
+    /// The first byte after the definition.
+    pub(super) fn end(&self) -> usize {
+        self.at + HEADER_SIZE + self.body.len()
+    }
+
+    /// Bytes of its elements.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// A definition, read.
+#[derive(Debug)]
+pub(super) struct Definition {
+    /// GUID and size of the body.
+    pub identity: Identity,
+    /// All elements; the first is the root.
+    pub elements: Vec<Element>,
+    body: Box<[u8]>,
+    names: Vec<NameReference>,
+}
+
+/// An element of a definition.
+#[derive(Debug, Default)]
+pub(super) struct Element {
+    pub name: String,
+    /// The substitution without which the element is left out.
+    pub dependency: Option<u16>,
+    /// In their order.
+    pub attributes: Vec<(String, Vec<Part>)>,
+    /// What it holds besides elements.
+    pub parts: Vec<Part>,
+    /// The elements in it, by their places in the definition.
+    pub children: Vec<usize>,
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The same in all records; may be empty.
+    Literal(String),
+    /// The value of a substitution.
+    Value(u16),
+}
+
+/// Where a definition refers to a name.
+#[derive(Debug)]
+struct NameReference {
+    /// Where in the body the offset of the name is.
+    at: usize,
+    /// The name's characters, if it lies elsewhere in the chunk; otherwise it follows the offset.
+    elsewhere: Option<Box<[u8]>>,
+}
+
+/// Bytes of the link before a name: the next name's offset and a hash.
+const NAME_LINK: usize = 6;
+
+impl Definition {
+    /// Reads a definition; `None` where it holds something that there is no rule for.
+    pub(super) fn read(place: &Place<'_>) -> Option<Self> {
+        let mut reader = Reader {
+            place,
+            next: 0,
+            names: Vec::new(),
+        };
+        let elements = reader.elements()?;
+        Some(Definition {
+            identity: place.identity,
+            elements,
+            body: place.body.into(),
+            names: reader.names,
+        })
+    }
+
+    /// Whether the definition at a place is this one: the same bytes, but for offsets in the chunk, and the same names.
+    pub(super) fn is_at(&self, place: &Place<'_>) -> bool {
+        let same = |range: Range<usize>| {
+            let bytes = self.body.get(range.clone());
+            bytes.is_some() && bytes == place.body.get(range)
+        };
+        let mut compared = 0;
+        let names_agree = self.names.iter().all(|name| {
+            let after = name.at + 4;
+            let Some(offset) = u32_at(place.body, name.at).map(|offset| offset as usize) else {
+                return false;
+            };
+            let agrees = same(compared..name.at);
+            let follows = offset == place.at + HEADER_SIZE + after;
+            match &name.elsewhere {
+                // The offset of the next name in the table is the chunk's.
+                None => {
+                    compared = after + 4;
+                    agrees && follows
+                }
+                Some(units) => {
+                    compared = after;
+                    agrees && !follows && name_at(place.chunk, offset) == Some(units)
+                }
+            }
+        });
+        names_agree && same(compared..self.body.len()) && self.identity == place.identity
+    }
+}
+
+/// The characters of the name at an offset.
+fn name_at(chunk: &[u8], at: usize) -> Option<&[u8]> {
+    let start = at.checked_add(NAME_LINK)?;
+    let length = usize::from(u16_at(chunk, start)?);
+    let units = chunk.get(start + 2..)?.get(..2 * length)?;
+    // A NUL follows.
+    u16_at(chunk, start + 2 + 2 * length)?;
+    Some(units)
+}
+
+/// Reads tokens.
+struct Reader<'p, 'a> {
+    place: &'p Place<'a>,
+    /// Where in the body the next byte is.
+    next: usize,
+    names: Vec<NameReference>,
+}
+
+impl Reader<'_, '_> {
+    fn u8(&mut self) -> Option<u8> {
+        let byte = *self.place.body.get(self.next)?;
+        self.next += 1;
+        Some(byte)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        let number = u16_at(self.place.body, self.next)?;
+        self.next += 2;
+        Some(number)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        let number = u32_at(self.place.body, self.next)?;
+        self.next += 4;
+        Some(number)
+    }
+
+    /// All elements, the root first.
+    fn elements(&mut self) -> Option<Vec<Element>> {
+        let mut elements: Vec<Element> = Vec::new();
+        // The elements that are open, and whether the last one's start is.
+        let mut open: Vec<usize> = Vec::new();
+        let mut in_start = false;
+        while self.next < self.place.body.len() {
+            let token = self.u8()?;
+            match token & !token::MORE {
+                token::END if token == token::END => break,
+                token::FRAGMENT if token == token::FRAGMENT => {
+                    self.next += 3;
+                }
+                token::OPEN_START if !in_start && open.len() < DEEPEST => {
+                    let element = self.element(token & token::MORE != 0)?;
+                    let place = elements.len();
+                    match open.last() {
+                        Some(&parent) => elements.get_mut(parent)?.children.push(place),
+                        // There is one root.
+                        None if place > 0 => return None,
+                        None => {}
+                    }
+                    elements.push(element);
+                    open.push(place);
+                    in_start = true;
+                }
+                token::CLOSE_START if in_start && token == token::CLOSE_START => in_start = false,
+                token::CLOSE_EMPTY if in_start && token == token::CLOSE_EMPTY => {
+                    open.pop()?;
+                    in_start = false;
+                }
+                token::END_ELEMENT if !in_start && token == token::END_ELEMENT => {
+                    open.pop()?;
+                }
+                token::ATTRIBUTE if in_start => {
+                    let name = self.name()?;
+                    let element = elements.get_mut(*open.last()?)?;
+                    element.attributes.push((name, Vec::new()));
+                }
+                token::VALUE => {
+                    let part = self.literal()?;
+                    parts(elements.get_mut(*open.last()?)?, in_start)?.push(part);
+                }
+                token::SUBSTITUTION | token::OPTIONAL_SUBSTITUTION if token & token::MORE == 0 => {
+                    let part = Part::Value(self.u16()?);
+                    self.substitution_kind()?;
+                    parts(elements.get_mut(*open.last()?)?, in_start)?.push(part);
+                }
+                _ => return None,
+            }
+        }
+        (open.is_empty() && !elements.is_empty()).then_some(elements)
+    }
+
+    /// An element up to its attributes.
+    fn element(&mut self, has_attributes: bool) -> Option<Element> {
+        let dependency = Some(self.u16()?).filter(|&id| id != NO_DEPENDENCY);
+        let _size = self.u32()?;
+        let name = self.name()?;
+        if has_attributes {
+            let _size = self.u32()?;
+        }
+        Some(Element {
+            name,
+            dependency,
+            ..Element::default()
+        })
+    }
+
+    /// A name, which follows where it is first used in the chunk.
+    fn name(&mut self) -> Option<String> {
+        let at = self.next;
+        let offset = self.u32()? as usize;
+        let follows = offset == self.place.at + HEADER_SIZE + self.next;
+        let units = name_at(self.place.chunk, offset)?;
+        if follows {
+            self.next += NAME_LINK + 2 + units.len() + 2;
+            // All of it belongs to the definition, or a comparison would not see it.
+            if self.next > self.place.body.len() {
+                return None;
+            }
+        }
+        self.names.push(NameReference {
+            at,
+            elsewhere: (!follows).then(|| units.into()),
+        });
+        plain_name(units)
+    }
+
+    fn literal(&mut self) -> Option<Part> {
+        if self.u8()? != kind::STRING {
+            return None;
+        }
+        let bytes = 2 * usize::from(self.u16()?);
+        let units = self.place.body.get(self.next..)?.get(..bytes)?;
+        self.next += bytes;
+        let text = value::decode(value::without_padding(units));
+        // Windows ends texts of its own at a NUL; only values of records hold one on purpose.
+        (!text.contains('\0')).then_some(Part::Literal(text))
+    }
+
+    /// The type that a definition gives a substitution: one that there is. What an instance says counts.
+    fn substitution_kind(&mut self) -> Option<()> {
+        let kind = self.u8()?;
+        matches!(kind, 0x00..=0x15 | 0x20 | 0x21 | 0x23 | 0x81..=0x95).then_some(())
+    }
+}
+
+/// Where a piece of text that comes next belongs.
+fn parts(element: &mut Element, in_start: bool) -> Option<&mut Vec<Part>> {
+    match in_start {
+        true => element.attributes.last_mut().map(|(_, parts)| parts),
+        false => Some(&mut element.parts),
+    }
+}
+
+/// A name of ASCII without blanks, quotes and backslashes: all that Windows uses.
+fn plain_name(units: &[u8]) -> Option<String> {
+    let is_plain =
+        |unit: &[u8; 2]| matches!(unit, [b, 0] if b.is_ascii_graphic() && !b"\"\\".contains(b));
+    let units = units.as_chunks::<2>().0;
+    let name = || units.iter().map(|[byte, _]| char::from(*byte)).collect();
+    (!units.is_empty() && units.iter().all(is_plain)).then(name)
+}

@@ -1,0 +1,556 @@
+//! Values of fields: how they lie in a chunk, and what they say.
+//!
+//! Sources: \[MS-EVEN6\] 2.2.12 for the types, \[MS-DTYP\] for SID, GUID, FILETIME and SYSTEMTIME.
+
+use super::bytes::{array, u16_at, u32_at, u64_at};
+use crate::time::Time;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// A text, or a value whose text form says all: a time, bytes in hex, a truth value, a negative number.
+    Text(Cow<'a, str>),
+    /// A text as UTF-16, not empty, without padding.
+    Utf16(&'a [u8]),
+    /// A number.
+    Number(u64),
+    /// A number that is written in hex.
+    Hex(u64),
+    /// A SID.
+    Sid(&'a [u8]),
+    /// A GUID.
+    Guid([u8; 16]),
+    /// A FILETIME.
+    FileTime(u64),
+}
+
+impl<'a> Value<'a> {
+    /// A value that was written as nothing.
+    pub(super) const EMPTY: Value<'static> = Value::Text(Cow::Borrowed(""));
+
+    /// The text form, as Windows shows it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Value::Text(text) => Cow::Borrowed(text),
+            Value::Utf16(units) => decode(units).into(),
+            Value::Number(number) => number.to_string().into(),
+            Value::Hex(number) => format!("{number:#x}").into(),
+            Value::Sid(bytes) => sid_text(bytes).into(),
+            Value::Guid(guid) => guid_text(guid).into(),
+            Value::FileTime(ticks) => filetime_text(*ticks).into(),
+        }
+    }
+
+    /// The text form, borrowed from the record where it can be.
+    pub(super) fn into_text(self) -> Cow<'a, str> {
+        match self {
+            Value::Text(text) => text,
+            other => Cow::Owned(other.text().into_owned()),
+        }
+    }
+
+    /// A number, also one that is written as text in decimal or as `0x` hex.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Value::Number(number) | Value::Hex(number) => Some(*number),
+            Value::Sid(_) | Value::Guid(_) | Value::FileTime(_) => None,
+            Value::Text(text) => number_in(text),
+            Value::Utf16(units) => {
+                let mut digits = [0; MOST_DIGITS];
+                match ascii(units, &mut digits) {
+                    Some(digits) => number_in(digits),
+                    None => number_in(&decode(units)),
+                }
+            }
+        }
+    }
+
+    /// A text's UTF-16, where it is stored so: the same bytes say the same.
+    pub fn units(&self) -> Option<&'a [u8]> {
+        match self {
+            Value::Utf16(units) => Some(units),
+            _ => None,
+        }
+    }
+
+    /// Whether it says exactly this.
+    pub fn is(&self, text: &str) -> bool {
+        match self {
+            Value::Utf16(units) => {
+                let units = units.as_chunks().0.iter();
+                units
+                    .map(|unit| u16::from_le_bytes(*unit))
+                    .eq(text.encode_utf16())
+            }
+            _ => self.text() == text,
+        }
+    }
+
+    /// A time, also one that is written as text.
+    pub fn time(&self) -> Option<Time> {
+        match self {
+            Value::FileTime(ticks) if *ticks < YEAR_10000 => Some(Time::from_filetime(*ticks)),
+            Value::Number(_) => None,
+            other => other.text().parse().ok(),
+        }
+    }
+
+    /// Whether it is stored as a number.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Value::Number(_))
+    }
+}
+
+/// The longest text that is read as a number without a copy: the digits of any number and some blanks.
+const MOST_DIGITS: usize = 64;
+
+/// UTF-16 as ASCII, if it is that and fits.
+fn ascii<'d>(units: &[u8], digits: &'d mut [u8; MOST_DIGITS]) -> Option<&'d str> {
+    let units = units.as_chunks().0;
+    let digits = digits.get_mut(..units.len())?;
+    for (digit, unit) in digits.iter_mut().zip(units) {
+        match unit {
+            [byte, 0] if byte.is_ascii() => *digit = *byte,
+            _ => return None,
+        }
+    }
+    std::str::from_utf8(digits).ok()
+}
+
+fn number_in(text: &str) -> Option<u64> {
+    match text.trim().strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.trim().parse().ok(),
+    }
+}
+
+/// The types of substitutions, by their bytes.
+pub(super) mod kind {
+    pub(in crate::log) const NULL: u8 = 0x00;
+    pub(in crate::log) const STRING: u8 = 0x01;
+    pub(super) const INT8: u8 = 0x03;
+    pub(super) const UINT8: u8 = 0x04;
+    pub(super) const INT16: u8 = 0x05;
+    pub(super) const UINT16: u8 = 0x06;
+    pub(super) const INT32: u8 = 0x07;
+    pub(super) const UINT32: u8 = 0x08;
+    pub(super) const INT64: u8 = 0x09;
+    pub(super) const UINT64: u8 = 0x0a;
+    pub(super) const BOOL: u8 = 0x0d;
+    pub(super) const BINARY: u8 = 0x0e;
+    pub(super) const GUID: u8 = 0x0f;
+    pub(super) const SIZE: u8 = 0x10;
+    pub(in crate::log) const FILETIME: u8 = 0x11;
+    pub(super) const SYSTEMTIME: u8 = 0x12;
+    pub(super) const SID: u8 = 0x13;
+    pub(super) const HEX32: u8 = 0x14;
+    pub(super) const HEX64: u8 = 0x15;
+    pub(in crate::log) const BINXML: u8 = 0x21;
+}
+
+/// A value of a template's instance: its type, and where its bytes are in the chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Substitution {
+    pub at: u32,
+    pub size: u16,
+    pub kind: u8,
+}
+
+/// The most bytes that values of a type take which all take as many. What is more means something else.
+const LARGEST: u8 = 16;
+const ANY: u8 = 0xff;
+const UTF16: u8 = 0xfe;
+/// As many as its second byte says.
+const SID: u8 = 0xfd;
+const POINTER: u8 = 0xfc;
+/// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
+const UNKNOWN: u8 = 0xfb;
+
+/// How many bytes a value of a type takes.
+const fn size_of(kind: u8) -> u8 {
+    match kind {
+        kind::NULL | kind::BINARY | kind::BINXML => ANY,
+        kind::STRING => UTF16,
+        kind::INT8 | kind::UINT8 => 1,
+        kind::INT16 | kind::UINT16 => 2,
+        kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => 4,
+        kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => 8,
+        kind::GUID | kind::SYSTEMTIME => 16,
+        kind::SIZE => POINTER,
+        kind::SID => SID,
+        _ => UNKNOWN,
+    }
+}
+
+/// [`size_of`] each type.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it")]
+static SIZES: [u8; 256] = {
+    let mut sizes = [UNKNOWN; 256];
+    let mut kind = 0;
+    while kind < 256 {
+        sizes[kind] = size_of(kind as u8);
+        kind += 1;
+    }
+    sizes
+};
+
+/// The values of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Array {
+    /// Where they end.
+    pub end: usize,
+    /// How many of them are fragments.
+    pub fragments: usize,
+}
+
+/// Reads the array of sizes and types at `at`, and where each value lies behind it. `None` unless all of them lie before
+/// `end` and have the sizes of their types.
+pub(super) fn substitutions(
+    chunk: &[u8],
+    at: usize,
+    end: usize,
+    found: &mut Vec<Substitution>,
+) -> Option<Array> {
+    found.clear();
+    let count = u32_at(chunk, at)? as usize;
+    let sizes_end = (at + 4).checked_add(count.checked_mul(4)?)?;
+    let sizes = chunk.get(at + 4..sizes_end.min(end))?;
+    if sizes.len() != count * 4 {
+        return None;
+    }
+    found.reserve(count);
+    let mut value = sizes_end;
+    let mut fragments = 0;
+    for &[low, high, kind, _] in sizes.as_chunks().0 {
+        let size = u16::from_le_bytes([low, high]);
+        let of_type = *SIZES.get(usize::from(kind))?;
+        let fits = match of_type {
+            ..=LARGEST => size == u16::from(of_type),
+            ANY => {
+                fragments += usize::from(kind == kind::BINXML && size > 0);
+                true
+            }
+            UTF16 => size.is_multiple_of(2),
+            SID => size == 8 + 4 * u16::from(*chunk.get(value + 1)?),
+            POINTER => size == 4 || size == 8,
+            _ => false,
+        };
+        if !fits {
+            return None;
+        }
+        found.push(Substitution {
+            at: value as u32,
+            size,
+            kind,
+        });
+        value += usize::from(size);
+    }
+    (value <= end).then_some(Array {
+        end: value,
+        fragments,
+    })
+}
+
+impl Substitution {
+    pub(super) fn is_null(self) -> bool {
+        self.kind == kind::NULL
+    }
+
+    pub(super) fn bytes(self, chunk: &[u8]) -> &[u8] {
+        let at = self.at as usize;
+        chunk
+            .get(at..at + usize::from(self.size))
+            .unwrap_or_default()
+    }
+
+    /// What it says; `None` where that is nothing.
+    pub(super) fn value(self, chunk: &[u8]) -> Option<Value<'_>> {
+        let bytes = self.bytes(chunk);
+        let signed = |number: i64| match u64::try_from(number) {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Text(number.to_string().into()),
+        };
+        Some(match self.kind {
+            kind::STRING => match without_padding(bytes) {
+                [] => return None,
+                units => Value::Utf16(units),
+            },
+            kind::INT8 => signed(i64::from(i8::from_le_bytes(array(bytes, 0)?))),
+            kind::INT16 => signed(i64::from(i16::from_le_bytes(array(bytes, 0)?))),
+            kind::INT32 => signed(i64::from(i32::from_le_bytes(array(bytes, 0)?))),
+            kind::INT64 => signed(i64::from_le_bytes(array(bytes, 0)?)),
+            kind::UINT8 => Value::Number(u64::from(*bytes.first()?)),
+            kind::UINT16 => Value::Number(u64::from(u16_at(bytes, 0)?)),
+            kind::UINT32 => Value::Number(u64::from(u32_at(bytes, 0)?)),
+            kind::UINT64 => Value::Number(u64_at(bytes, 0)?),
+            kind::BOOL => match i32::from_le_bytes(array(bytes, 0)?) {
+                0 => Value::Text("false".into()),
+                1 => Value::Text("true".into()),
+                // Some providers keep flags in it.
+                flags => signed(i64::from(flags)),
+            },
+            kind::BINARY if bytes.is_empty() => return None,
+            kind::BINARY => Value::Text(hex(bytes).into()),
+            kind::GUID => Value::Guid(array(bytes, 0)?),
+            kind::SIZE | kind::HEX32 | kind::HEX64 => Value::Hex(match u64_at(bytes, 0) {
+                Some(number) => number,
+                None => u64::from(u32_at(bytes, 0)?),
+            }),
+            kind::FILETIME => Value::FileTime(u64_at(bytes, 0)?),
+            kind::SYSTEMTIME => Value::Text(systemtime_text(bytes)?.into()),
+            kind::SID => Value::Sid(bytes),
+            _ => return None,
+        })
+    }
+}
+
+/// UTF-16 without the NULs that fill up the space of a text.
+pub(super) fn without_padding(mut units: &[u8]) -> &[u8] {
+    while let [rest @ .., 0, 0] = units {
+        units = rest;
+    }
+    units
+}
+
+/// The text of UTF-16; a lone surrogate becomes U+FFFD.
+pub(super) fn decode(units: &[u8]) -> String {
+    let units = units.as_chunks().0;
+    let mut text = String::with_capacity(units.len());
+    let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
+    text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    text
+}
+
+/// Upper-case hex digits.
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02X}");
+    }
+    text
+}
+
+/// `S-1-5-18`: revision, authority, sub-authorities.
+fn sid_text(bytes: &[u8]) -> String {
+    let Some(([revision, _, authority @ ..], parts)) = bytes.split_first_chunk::<8>() else {
+        return String::new();
+    };
+    let authority = authority
+        .iter()
+        .fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+    let mut text = format!("S-{revision}-{authority}");
+    for part in parts.as_chunks().0 {
+        let _ = write!(text, "-{}", u32::from_le_bytes(*part));
+    }
+    text
+}
+
+/// `{d8d9498c-eda5-4346-6c41-f4b9a44c5641}`: the first three parts are little-endian.
+fn guid_text(guid: &[u8; 16]) -> String {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *guid;
+    let parts: [&[u8]; 5] = [
+        &[d, c, b, a],
+        &[f, e],
+        &[h, g],
+        &[i, j],
+        &[k, l, m, n, o, p],
+    ];
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    let mut text = String::with_capacity(38);
+    let mut before = '{';
+    for part in parts {
+        text.push(before);
+        text.extend(
+            part.iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
+        );
+        before = '-';
+    }
+    text.push('}');
+    text
+}
+
+/// The first FILETIME whose year has five digits.
+const YEAR_10000: u64 = 2_650_467_744_000_000_000;
+
+/// Windows writes the last four digits of a year, and zeros for what no signed number can hold.
+fn filetime_text(ticks: u64) -> String {
+    if ticks > i64::MAX as u64 {
+        return "0000-00-00T00:00:00.0000000Z".to_owned();
+    }
+    let text = Time::from_filetime(ticks).to_string();
+    // `+12345-06-07T...`
+    let long = text
+        .strip_prefix('+')
+        .and_then(|long| long.split_at_checked(1));
+    match long {
+        Some((_, last_four)) => last_four.to_owned(),
+        None => text,
+    }
+}
+
+/// Windows writes the first of all times for what is none.
+fn systemtime_text(bytes: &[u8]) -> Option<String> {
+    let field = |place: usize| u16_at(bytes, 2 * place).map(u64::from);
+    let (year, month, day) = (field(0)?, field(1)?, field(3)?);
+    let (hour, minute, second, millisecond) = (field(4)?, field(5)?, field(6)?, field(7)?);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let is_time = (1601..=30827).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=days).contains(&day)
+        && (hour < 24 && minute < 60 && second < 60 && millisecond < 1000);
+    let year = year % 10_000;
+    Some(match is_time {
+        true => format!(
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}0000Z"
+        ),
+        false => filetime_text(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_from_text_in_decimal_and_hex() {
+        assert_eq!(Value::Text("0x3e7".into()).number(), Some(0x3e7));
+        assert_eq!(Value::Text(" 42 ".into()).number(), Some(42));
+        assert_eq!(Value::Text("0xfffffffffffffffff".into()).number(), None);
+        assert_eq!(Value::Text("-".into()).number(), None);
+    }
+
+    /// A chunk that holds nothing but the array of an instance.
+    fn array_of(values: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut chunk = (values.len() as u32).to_le_bytes().to_vec();
+        for (kind, bytes) in values {
+            chunk.extend((bytes.len() as u16).to_le_bytes());
+            chunk.extend([*kind, 0]);
+        }
+        chunk.extend(values.iter().flat_map(|(_, bytes)| *bytes));
+        chunk
+    }
+
+    fn text_of(kind: u8, bytes: &[u8]) -> Option<String> {
+        let chunk = array_of(&[(kind::UINT8, &[7]), (kind, bytes)]);
+        let mut found = Vec::new();
+        let end = substitutions(&chunk, 0, chunk.len(), &mut found);
+        assert_eq!(end.map(|array| array.end), Some(chunk.len()), "{kind:#x}");
+        Some(found[1].value(&chunk)?.text().into_owned())
+    }
+
+    #[test]
+    fn each_type_has_the_text_that_windows_shows() {
+        let sid = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0];
+        let systemtime = |fields: [u16; 8]| fields.map(u16::to_le_bytes).concat();
+        let guid: Vec<u8> = (0..16).collect();
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let rows: &[(u8, &[u8], Option<&str>)] = &[
+            (kind::NULL, b"abc", None),
+            (kind::STRING, &utf16("a\0\u{e9}\0\0"), Some("a\0\u{e9}")),
+            (kind::STRING, &utf16("\0"), None),
+            (kind::STRING, &[0x3d, 0xd8, 0x78, 0], Some("\u{fffd}x")),
+            (kind::INT8, &[0xff], Some("-1")),
+            (kind::INT16, &[0xfe, 0xff], Some("-2")),
+            (kind::INT32, &[3, 0, 0, 0], Some("3")),
+            (kind::INT64, &[0xff; 8], Some("-1")),
+            (kind::UINT8, &[200], Some("200")),
+            (kind::UINT16, &[0xff, 0xff], Some("65535")),
+            (kind::UINT32, &[0xff; 4], Some("4294967295")),
+            (kind::UINT64, &[0xff; 8], Some("18446744073709551615")),
+            (kind::BOOL, &[1, 0, 0, 0], Some("true")),
+            (kind::BOOL, &[0; 4], Some("false")),
+            (kind::BOOL, &[2, 0, 0, 0], Some("2")),
+            (kind::BINARY, &[0x0a, 0xff], Some("0AFF")),
+            (kind::BINARY, &[], None),
+            (
+                kind::GUID,
+                &guid,
+                Some("{03020100-0504-0706-0809-0a0b0c0d0e0f}"),
+            ),
+            (kind::SIZE, &[16, 0, 0, 0], Some("0x10")),
+            (kind::SIZE, &[0, 0, 0, 0, 1, 0, 0, 0], Some("0x100000000")),
+            (kind::HEX32, &[0xe7, 3, 0, 0], Some("0x3e7")),
+            (kind::HEX64, &[0; 8], Some("0x0")),
+            (
+                kind::FILETIME,
+                &0_u64.to_le_bytes(),
+                Some("1601-01-01T00:00:00.0000000Z"),
+            ),
+            (
+                kind::FILETIME,
+                &i64::MAX.to_le_bytes(),
+                Some("0828-09-14T02:48:05.4775807Z"),
+            ),
+            (
+                kind::FILETIME,
+                &u64::MAX.to_le_bytes(),
+                Some("0000-00-00T00:00:00.0000000Z"),
+            ),
+            (
+                kind::SYSTEMTIME,
+                &systemtime([2024, 2, 9, 29, 23, 59, 58, 7]),
+                Some("2024-02-29T23:59:58.0070000Z"),
+            ),
+            (
+                kind::SYSTEMTIME,
+                &systemtime([2023, 2, 0, 29, 0, 0, 0, 0]),
+                Some("1601-01-01T00:00:00.0000000Z"),
+            ),
+            (
+                kind::SYSTEMTIME,
+                &systemtime([12345, 1, 0, 2, 0, 0, 0, 0]),
+                Some("2345-01-02T00:00:00.0000000Z"),
+            ),
+            (kind::SID, &sid, Some("S-1-5-32-544")),
+        ];
+        for (kind, bytes, text) in rows {
+            assert_eq!(text_of(*kind, bytes).as_deref(), *text, "{kind:#x}");
+        }
+    }
+
+    #[test]
+    fn an_array_whose_values_have_other_sizes_than_their_types_is_none() {
+        let odd: &[(u8, &[u8])] = &[
+            (kind::STRING, &[1]),
+            (kind::UINT32, &[]),
+            (kind::UINT32, &[1, 2, 3]),
+            (kind::SIZE, &[1, 2]),
+            (kind::SID, &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0]),
+            (kind::SID, &[]),
+            (0x02, b"ansi"),
+            (0x0b, &[0; 4]),
+            (0x81, &[0; 4]),
+            (0xee, &[]),
+            (0xee, &[0; UNKNOWN as usize]),
+            (kind::SIZE, &[0; POINTER as usize]),
+            (kind::UINT32, &[0; 256 + 4]),
+        ];
+        for (kind, bytes) in odd {
+            let chunk = array_of(&[(*kind, bytes)]);
+            let end = substitutions(&chunk, 0, chunk.len(), &mut Vec::new());
+            assert_eq!(end, None, "{kind:#x}");
+        }
+        let sound = array_of(&[(kind::UINT8, &[7]), (kind::STRING, &[65, 0])]);
+        for end in 0..sound.len() {
+            assert_eq!(
+                substitutions(&sound, 0, end, &mut Vec::new()),
+                None,
+                "{end}"
+            );
+        }
+        let mut many = sound.clone();
+        many[..4].fill(0xff);
+        assert_eq!(substitutions(&many, 0, many.len(), &mut Vec::new()), None);
+    }
+}

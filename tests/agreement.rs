@@ -1,0 +1,355 @@
+//! Two decoders, one answer: every record decoded by plans and by the `evtx` crate alone, field by field.
+//!
+//! One difference is meant: the `evtx` crate ends a text at its first NUL, plans keep all of it. It is counted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use winsessions::damage::Damage;
+use winsessions::log::{Account, Decoding, Reader, Record, Value, blocks};
+
+const HEADER: usize = 4096;
+const CHUNK: usize = 65536;
+
+/// All that a record says.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    number: u64,
+    record_id: u64,
+    time: u64,
+    event_id: u16,
+    version: u8,
+    writer: Option<u32>,
+    /// Provider, channel, computer, UserID and ActivityID.
+    system: Vec<(String, Said)>,
+    fields: Vec<(String, Said)>,
+    /// What each field says that is asked for by its name.
+    by_name: Vec<(String, Option<Said>)>,
+}
+
+/// What a value says, in all ways that it can be asked.
+#[derive(Debug, Clone, PartialEq)]
+struct Said {
+    text: String,
+    number: Option<u64>,
+    is_number: bool,
+    time: Option<u64>,
+}
+
+fn said(value: &Value<'_>) -> Said {
+    Said {
+        text: value.text().into_owned(),
+        number: value.number(),
+        is_number: value.is_number(),
+        time: value.time().map(|time| time.filetime()),
+    }
+}
+
+fn told(record: &Record<'_>) -> Told {
+    let system = [
+        ("provider", Some(Value::Text(record.provider.clone()))),
+        ("channel", Some(Value::Text(record.channel.clone()))),
+        ("computer", Some(Value::Text(record.computer.clone()))),
+        ("user", record.user_sid()),
+        ("activity", record.activity()),
+    ];
+    let of_system = |(name, value): (&str, Option<Value<'_>>)| {
+        Some((name.to_owned(), said(&value?))).filter(|(_, said)| !said.text.is_empty())
+    };
+    let fields: Vec<(String, Said)> = record
+        .fields()
+        .iter()
+        .map(|(name, value)| (name.clone().into_owned(), said(value)))
+        .collect();
+    let names = fields.iter().map(|(name, _)| name.clone());
+    let by_name = names
+        .chain(["SubjectLogonId".to_owned()])
+        .map(|name| {
+            let value = record.field(&name).map(|value| said(&value));
+            (name, value)
+        })
+        .collect();
+    if record.shape().is_some() {
+        let names = record.names().enumerate();
+        let by_place = names.filter_map(|(place, (name, _))| {
+            Some((name.to_owned(), said(&record.value_at(place)?)))
+        });
+        assert_eq!(by_place.collect::<Vec<_>>(), fields);
+    }
+    Told {
+        number: record.number,
+        record_id: record.record_id,
+        time: record.time.filetime(),
+        event_id: record.event_id,
+        version: record.version,
+        writer: record.writer,
+        system: system.into_iter().filter_map(of_system).collect(),
+        fields,
+        by_name,
+    }
+}
+
+impl Told {
+    /// The same with every text ended at its first NUL, as the `evtx` crate tells it.
+    fn ended_at_nul(&self) -> Told {
+        let end = |said: &Said| match said.text.find('\0') {
+            None => said.clone(),
+            Some(at) => self::said(&Value::Text(said.text[..at].to_owned().into())),
+        };
+        // Where nothing is left there is no field, but in a list.
+        let is_gone = |name: &str, said: &Said| {
+            let of_name = self.fields.iter().filter(|(other, _)| other == name);
+            end(said).text.is_empty() && of_name.count() < 2
+        };
+        let all = |told: &[(String, Said)]| {
+            let left = told.iter().filter(|(name, said)| !is_gone(name, said));
+            left.map(|(name, said)| (name.clone(), end(said))).collect()
+        };
+        let by_name = self.by_name.iter().enumerate();
+        let left = by_name.filter(|(place, _)| {
+            let field = self.fields.get(*place);
+            field.is_none_or(|(name, said)| !is_gone(name, said))
+        });
+        let asked = |said: &Option<Said>| said.as_ref().map(end).filter(|s| !s.text.is_empty());
+        Told {
+            system: all(&self.system),
+            fields: all(&self.fields),
+            by_name: left
+                .map(|(_, (name, said))| (name.clone(), asked(said)))
+                .collect(),
+            ..self.clone()
+        }
+    }
+}
+
+/// What was compared.
+#[derive(Debug, Default)]
+struct Counts {
+    records: u64,
+    fields: u64,
+    by_evtx: u64,
+    with_nul: u64,
+    damaged: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.records += other.records;
+        self.fields += other.fields;
+        self.by_evtx += other.by_evtx;
+        self.with_nul += other.with_nul;
+        self.damaged += other.damaged;
+    }
+}
+
+fn read(path: &Path, reader: &mut Reader) -> (Account, Vec<Told>) {
+    let size = fs::metadata(path).unwrap().len();
+    let (mut account, mut records) = (Account::default(), Vec::new());
+    for block in blocks(size) {
+        account.add(reader.read(path, block, &mut |record| records.push(told(record))));
+    }
+    (account, records)
+}
+
+/// Reads a log both ways. `reader` may have read others before.
+fn compare(path: &Path, reader: &mut Reader, what: &str) -> Counts {
+    let (mut by_plans, records) = read(path, reader);
+    let (mut by_evtx, expected) = read(path, &mut Reader::new(Decoding::Evtx));
+    let mut counts = Counts {
+        records: records.len() as u64,
+        by_evtx: by_plans.read_by_evtx,
+        damaged: by_plans.damaged,
+        ..Counts::default()
+    };
+    assert_eq!(by_evtx.read_by_evtx, by_evtx.read);
+    for account in [&mut by_plans, &mut by_evtx] {
+        account.read_by_evtx = 0;
+        // Only `evtx` uses the name table. Plans leave it alone where both checksums of a chunk match.
+        account
+            .damage
+            .retain(|damage: &Damage| !damage.message.contains("name table"));
+    }
+    assert_eq!(by_plans, by_evtx, "{what}");
+    assert_eq!(records.len(), expected.len(), "{what}");
+    for (told, expected) in records.iter().zip(&expected) {
+        counts.fields += told.fields.len() as u64;
+        if told != expected {
+            counts.with_nul += 1;
+            assert_eq!(&told.ended_at_nul(), expected, "{what}");
+            assert_ne!(told, &told.ended_at_nul(), "{what}");
+        }
+    }
+    counts
+}
+
+fn logs(below: &[PathBuf]) -> Vec<PathBuf> {
+    winsessions::evidence::find(below).logs
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    logs(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")])
+}
+
+/// The corpus, or nothing with a visible line.
+fn corpus() -> Vec<PathBuf> {
+    let named = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from);
+    let path =
+        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+    if !path.is_dir() {
+        eprintln!("SKIPPED: no corpus of real logs at {}", path.display());
+        return Vec::new();
+    }
+    logs(&[path])
+}
+
+/// xorshift64: the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
+
+/// Damages a log.
+fn mutate(log: &mut Vec<u8>, random: &mut Random) -> String {
+    let chunks = (log.len() - HEADER) / CHUNK;
+    match random.below(8) {
+        0 => {
+            let at = HEADER + random.below(log.len() - HEADER);
+            log.truncate(at);
+            format!("cut at {at}")
+        }
+        1 if chunks > 1 => {
+            let (one, other) = (random.below(chunks), random.below(chunks));
+            for at in 0..CHUNK {
+                log.swap(HEADER + one * CHUNK + at, HEADER + other * CHUNK + at);
+            }
+            format!("chunks {one} and {other} swapped")
+        }
+        2 => {
+            // A part of one place at another: what a torn write leaves.
+            let length = 1 + random.below(600);
+            let from = HEADER + random.below(log.len() - HEADER - length);
+            let to = HEADER + random.below(log.len() - HEADER - length);
+            log.copy_within(from..from + length, to);
+            format!("{length} bytes at {from} written to {to}")
+        }
+        3 => {
+            let length = 1 + random.below(5000);
+            let at = HEADER + random.below(log.len() - HEADER - length.min(log.len() - HEADER - 1));
+            let end = (at + length).min(log.len());
+            log[at..end].fill(0);
+            format!("zeros from {at} to {end}")
+        }
+        _ => {
+            let count = 1 + random.below(12);
+            let places: Vec<usize> = (0..count)
+                .map(|_| {
+                    let at = HEADER + random.below(log.len() - HEADER);
+                    log[at] = match random.below(3) {
+                        0 => log[at] ^ (1 << random.below(8)),
+                        1 => random.next() as u8,
+                        _ => [0, 1, 0xff, 0x21, 0x81, 0x0e][random.below(6)],
+                    };
+                    at
+                })
+                .collect();
+            format!("bytes at {places:?}")
+        }
+    }
+}
+
+/// Makes all checksums of a log right.
+fn repair(log: &mut [u8]) {
+    for chunk in log[HEADER..].chunks_mut(CHUNK) {
+        if chunk.len() < CHUNK || !chunk.starts_with(b"ElfChnk\0") {
+            continue;
+        }
+        let free = u32::from_le_bytes(chunk[48..52].try_into().unwrap()) as usize;
+        if let Some(records) = chunk.get(512..free) {
+            let sum = crc32fast::hash(records);
+            chunk[52..56].copy_from_slice(&sum.to_le_bytes());
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&chunk[..120]);
+        hasher.update(&chunk[128..512]);
+        let sum = hasher.finalize();
+        chunk[124..128].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+/// Compares damaged copies of logs: every other one with checksums that match all the same.
+fn compare_mutated(logs: &[PathBuf], copies: usize, seed: u64) -> Counts {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.evtx");
+    let mut random = Random(seed);
+    let mut counts = Counts::default();
+    let mut reader = Reader::default();
+    for log in logs {
+        let sound = fs::read(log).unwrap();
+        if sound.len() < HEADER + CHUNK {
+            continue;
+        }
+        for copy in 0..copies {
+            let mut bytes = sound.clone();
+            let mut what = mutate(&mut bytes, &mut random);
+            if copy % 2 == 1 {
+                repair(&mut bytes);
+                what += ", checksums repaired";
+            }
+            fs::write(&path, &bytes).unwrap();
+            let what = format!("{}: {what}", log.display());
+            counts.add(compare(&path, &mut reader, &what));
+        }
+    }
+    counts
+}
+
+#[test]
+fn both_decoders_read_the_same_in_every_fixture() {
+    let mut counts = Counts::default();
+    let mut reader = Reader::default();
+    for log in fixtures() {
+        counts.add(compare(&log, &mut reader, &log.display().to_string()));
+    }
+    eprintln!("fixtures: {counts:?}");
+    // T18 has names with a NUL.
+    assert!(counts.records > 3_000 && counts.with_nul > 0, "{counts:?}");
+    assert!(counts.by_evtx * 20 < counts.records, "{counts:?}");
+}
+
+#[test]
+fn both_decoders_read_the_same_in_every_real_log() {
+    let mut counts = Counts::default();
+    let mut reader = Reader::default();
+    for log in corpus() {
+        counts.add(compare(&log, &mut reader, &log.display().to_string()));
+    }
+    eprintln!("corpus: {counts:?}");
+    assert!(counts.by_evtx * 20 <= counts.records, "{counts:?}");
+}
+
+#[test]
+fn both_decoders_read_the_same_in_damaged_fixtures() {
+    let counts = compare_mutated(&fixtures(), 12, 0x1234_5678_9abc_def1);
+    eprintln!("damaged fixtures: {counts:?}");
+    assert!(
+        counts.damaged > 1_000 && counts.records > 30_000,
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn both_decoders_read_the_same_in_damaged_real_logs() {
+    let small = |log: &PathBuf| fs::metadata(log).is_ok_and(|meta| meta.len() < 4 << 20);
+    let logs: Vec<PathBuf> = corpus().into_iter().filter(small).collect();
+    let counts = compare_mutated(&logs, 4, 0xfeed_f00d_dead_beef);
+    eprintln!("damaged real logs: {counts:?}");
+}
