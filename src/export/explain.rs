@@ -4,28 +4,23 @@
 //! tells what [`session`](crate::session) found, by the roles of the records, the reasons of the parts and the sources
 //! of the bounds.
 
+mod flags;
+mod page;
+mod records;
+mod unknown;
+
+use self::page::Page;
 use super::columns::View;
-use super::said::{meaning, said};
 use super::table::{account, spoken};
-use super::text::{visible, width};
 use crate::analysis::TimelineEvent;
-use crate::event::{Action, LogIndex, LogonType, Text};
+use crate::event::{Action, Event, LogIndex, LogonId, LogonType};
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, Interactivity, Interval, Kind, LinkRule, Part,
-    PartReason, RecordRef, Role, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Session, StartSource,
-    State,
+    Coverage, EndReason, EndSource, Flag, Interactivity, Kind, Part, RecordRef, Role, Session,
+    StartSource,
 };
-use crate::sid::AccountClass;
-use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
-use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use crate::time::{LocalTime, Time};
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
-
-/// Stories are never wrapped narrower.
-const MIN_WIDTH: usize = 60;
-
-/// Events of the Security channel that only mark where a boot begins.
-const STARTING_UP: [u16; 5] = [1101, 4688, 4696, 4826, 6417];
 
 /// How many sessions, gaps or changes of one sort are told one by one; JSON and `coverage` hold all.
 const TOLD: usize = 20;
@@ -40,10 +35,7 @@ pub fn explain<'a>(
     columns: usize,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut page = Page {
-        columns: columns.max(MIN_WIDTH),
-        text: String::new(),
-    };
+    let mut page = Page::new(columns);
     let story = Story::new(view, session);
     story.header(&mut page);
     page.heading("Start");
@@ -61,76 +53,18 @@ pub fn explain<'a>(
     out.write_all(page.text.as_bytes())
 }
 
-/// Text in lines of a width.
-struct Page {
-    columns: usize,
-    text: String,
-}
-
-impl Page {
-    fn heading(&mut self, title: &str) {
-        self.text.push('\n');
-        self.line(0, title);
-    }
-
-    fn list(&mut self, title: &str, items: &[String]) {
-        if !items.is_empty() {
-            self.heading(title);
-            items.iter().for_each(|item| self.line(1, item));
-        }
-    }
-
-    /// Writes `text`, which may hold anything, `depth` steps in; what goes on in another line stands a step further in.
-    fn line(&mut self, depth: usize, text: &str) {
-        let text = visible(text);
-        let mut used = 2 * depth;
-        let mut indent = used;
-        self.text.extend(std::iter::repeat_n(' ', used));
-        let mut is_first = true;
-        for word in text.split(' ') {
-            let needed = width(word) + usize::from(!is_first);
-            if !is_first && used + needed > self.columns {
-                indent = 2 * depth + 2;
-                self.break_line(indent);
-                used = indent;
-            } else if !is_first {
-                self.text.push(' ');
-                used += 1;
-            }
-            // A word longer than a line, as a path can be, goes on in the next: nothing is cut.
-            for character in word.chars() {
-                let step = width(character.encode_utf8(&mut [0; 4]));
-                if used + step > self.columns && used > indent {
-                    indent = 2 * depth + 2;
-                    self.break_line(indent);
-                    used = indent;
-                }
-                self.text.push(character);
-                used += step;
-            }
-            is_first = false;
-        }
-        self.end_line();
-    }
-
-    fn break_line(&mut self, indent: usize) {
-        self.end_line();
-        self.text.extend(std::iter::repeat_n(' ', indent));
-    }
-
-    fn end_line(&mut self) {
-        let length = self.text.trim_end_matches(' ').len();
-        self.text.truncate(length);
-        self.text.push('\n');
-    }
-}
-
 /// What a session's story is told from.
 struct Story<'v, 'a> {
     view: &'v View<'a>,
     session: &'a Session,
     /// The events that its records are.
     events: HashMap<(LogIndex, &'a str, u64), &'a TimelineEvent>,
+    /// Its logons among them, by their Logon IDs.
+    logons: HashMap<LogonId, &'a Event>,
+    /// Its parts by their Logon IDs.
+    parts: HashMap<LogonId, &'a Part>,
+    /// The first record of each channel that ends its boot.
+    boots: HashMap<&'a str, &'a RecordRef>,
     /// What the logs of its machine can speak of.
     coverage: Vec<&'a Coverage>,
 }
@@ -142,16 +76,37 @@ fn key(record: &RecordRef) -> (LogIndex, &str, u64) {
 impl<'v, 'a> Story<'v, 'a> {
     fn new(view: &'v View<'a>, session: &'a Session) -> Self {
         let analysis = view.analysis();
-        let wanted: HashMap<_, ()> = session.records.iter().map(|r| (key(r), ())).collect();
+        let wanted: HashSet<_> = session.records.iter().map(key).collect();
         let events = analysis.events.iter().filter_map(|row| {
             let key = (row.event.log, &*row.event.channel, row.event.record_id);
-            wanted.contains_key(&key).then_some((key, row))
+            wanted.contains(&key).then_some((key, row))
         });
+        let events: HashMap<_, _> = events.collect();
+        let mut logons = HashMap::new();
+        for record in &session.records {
+            let event = events.get(&key(record)).map(|row| &row.event);
+            let logon = event.filter(|event| event.action == Action::Logon);
+            if let Some((id, logon)) = logon.and_then(|logon| Some((logon.logon_id?, logon))) {
+                logons.entry(id).or_insert(logon);
+            }
+        }
+        let mut parts = HashMap::new();
+        for part in &session.parts {
+            parts.entry(part.logon_id).or_insert(part);
+        }
+        let mut boots: HashMap<&str, &RecordRef> = HashMap::new();
+        let records = session.records.iter();
+        for record in records.filter(|record| record.role == Role::Boot) {
+            boots.entry(&record.channel).or_insert(record);
+        }
         let of_machine = |coverage: &&Coverage| coverage.machine == session.machine;
         Story {
             view,
             session,
-            events: events.collect(),
+            events,
+            logons,
+            parts,
+            boots,
             coverage: analysis.coverage.iter().filter(of_machine).collect(),
         }
     }
@@ -222,7 +177,7 @@ impl<'v, 'a> Story<'v, 'a> {
             self.record(s.source_record)
                 .map(|record| format!("as {} tells", named(record))),
         ];
-        line_of(page, "From", from);
+        page.facts("From", from);
         let process = s
             .process_name
             .as_deref()
@@ -242,13 +197,13 @@ impl<'v, 'a> Story<'v, 'a> {
                 .zip(process)
                 .map(|(id, process)| format!("{process} ({id})")),
         ];
-        line_of(page, "Logon by", logon);
+        page.facts("Logon by", logon);
         let asked = Some(account(&s.subject)).filter(|name| !name.is_empty() && name != "S-1-0-0");
         let session = s.subject_logon_id.map(|id| format!("Logon ID {id}"));
-        line_of(page, "Asked for by", [asked, session]);
+        page.facts("Asked for by", [asked, session]);
         let outbound = Some(account(&s.outbound)).filter(|name| !name.is_empty());
-        line_of(page, "On the network as", [outbound]);
-        line_of(page, "Boot began", [s.boot.map(|boot| boot.to_string())]);
+        page.facts("On the network as", [outbound]);
+        page.facts("Boot began", [s.boot.map(|boot| boot.to_string())]);
     }
 
     /// What decided the kind.
@@ -499,313 +454,6 @@ impl<'v, 'a> Story<'v, 'a> {
         }
     }
 
-    fn records(&self, page: &mut Page) {
-        let s = self.session;
-        page.heading(&format!("The records it rests on: {}", s.records.len()));
-        let common = self.sources();
-        for index in self.in_time() {
-            let Some(record) = s.records.get(index) else {
-                continue;
-            };
-            let event = self.event(record);
-            page.line(
-                1,
-                &format!(
-                    "{}  {} {}  record {}  {}",
-                    record.time,
-                    short(&record.channel),
-                    record.event_id,
-                    record.record_id,
-                    self.what(index, record, event)
-                ),
-            );
-            let copies = self.copies(record);
-            match copies.is_empty() {
-                _ if event.is_none() => {}
-                _ if common.contains(&(&record.channel, record.log, copies.clone())) => {}
-                true => page.line(2, "in no other log"),
-                false => page.line(2, &format!("also in {}", copies.join(", "))),
-            }
-        }
-        for (channel, log, copies) in common {
-            let file = self.view.file(log).unwrap_or_default();
-            let copies = match copies.is_empty() {
-                true => String::new(),
-                false => format!("; its records are also in {}", copies.join(", ")),
-            };
-            page.line(
-                1,
-                &format!("{} is read from {file}{copies}", short(channel)),
-            );
-        }
-    }
-
-    /// The channels and logs of the records, each with the other logs that hold its first record.
-    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> {
-        let mut sources: Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> = Vec::new();
-        for record in &self.session.records {
-            let known = |source: &(&Text, LogIndex, Vec<Cow<'_, str>>)| {
-                *source.0 == record.channel && source.1 == record.log
-            };
-            if !sources.iter().any(known) {
-                sources.push((&record.channel, record.log, self.copies(record)));
-            }
-        }
-        sources
-    }
-
-    /// The other logs that hold a record.
-    fn copies(&self, record: &RecordRef) -> Vec<Cow<'a, str>> {
-        let sources = self.event(record).map(|event| event.sources.iter());
-        let others = sources
-            .into_iter()
-            .flatten()
-            .filter(|log| **log != record.log);
-        others.filter_map(|log| self.view.file(*log)).collect()
-    }
-
-    /// The records in order of time; those of one channel in their own order, whatever the clock says.
-    fn in_time(&self) -> Vec<usize> {
-        let records = &self.session.records;
-        let mut channels: Vec<VecDeque<usize>> = Vec::new();
-        for (index, record) in records.iter().enumerate() {
-            let before = index.checked_sub(1).and_then(|before| records.get(before));
-            match channels.last_mut() {
-                Some(channel) if before.is_some_and(|b| b.channel == record.channel) => {
-                    channel.push_back(index)
-                }
-                _ => channels.push([index].into()),
-            }
-        }
-        let mut ordered = Vec::with_capacity(records.len());
-        let next = |channel: &VecDeque<usize>| {
-            let index = channel.front()?;
-            Some((records.get(*index)?.time, *index))
-        };
-        while let Some(first) = channels
-            .iter_mut()
-            .filter(|channel| !channel.is_empty())
-            .min_by_key(|channel| next(channel))
-        {
-            ordered.extend(first.pop_front());
-        }
-        ordered
-    }
-
-    /// What a record says and what that changed.
-    fn what(&self, index: usize, record: &RecordRef, event: Option<&TimelineEvent>) -> String {
-        let s = self.session;
-        // What is written while Windows starts is not on the timeline.
-        let is_starting = record.role == Role::Boot && STARTING_UP.contains(&record.event_id);
-        let told = match event {
-            Some(row) => said(row),
-            None if is_starting => format!("{}.", meaning(Action::StartingUp)),
-            None => String::new(),
-        };
-        let id = event.and_then(|row| row.event.logon_id);
-        let part = id.and_then(|id| s.parts.iter().find(|part| part.logon_id == id));
-        let named = id.map(|id| format!("Logon ID {id}"));
-        let named = named.as_deref();
-        let changed = match record.role {
-            Role::Start if s.start_record == Some(index) => match named {
-                Some(id) => format!("This starts the session, {id}."),
-                None => "This starts the session.".to_owned(),
-            },
-            Role::Start => format!("The same start{}.", self.apart(s.start_record, record)),
-            Role::Part => {
-                let reason = part.map(|part| format!(": {}", part.reason));
-                let id = named.unwrap_or("Another Logon ID");
-                format!(
-                    "{id} is a part of the session{}.",
-                    reason.unwrap_or_default()
-                )
-            }
-            Role::End | Role::Boot if s.end_record == Some(index) => {
-                "This ends the session.".to_owned()
-            }
-            Role::End => match (part.map(|part| part.reason), named) {
-                (Some(PartReason::Logon) | None, Some(id)) => format!("{id} closes."),
-                (Some(reason), Some(id)) => format!("The part with {id} ({reason}) closes."),
-                (_, None) => match self.apart(s.end_record, record) {
-                    apart if apart.is_empty() => "A part of it closes.".to_owned(),
-                    apart => format!("The same end{apart}."),
-                },
-            },
-            Role::State => self.state_changed(record.time),
-            Role::Privileges => {
-                format!("It tells what {} may do.", named.unwrap_or("the session"))
-            }
-            Role::Use => "It shows the session in use.".to_owned(),
-            Role::Credentials => "The credentials of this session were given here.".to_owned(),
-            Role::Connection => {
-                "It is of the connection by which the session was reached.".to_owned()
-            }
-            Role::Failure => self.refused(index),
-            Role::Boot => "It tells how the boot that the session belongs to ended.".to_owned(),
-        };
-        let touches = part.is_none_or(|part| part.reason != PartReason::UacTwin);
-        let event = event.map(|row| &row.event);
-        let event = event.filter(|_| record.role == Role::Part && touches);
-        let from = event
-            .and_then(|event| Some((event.source_address.as_deref()?, event.source_port)))
-            .map(|(address, port)| match port.filter(|&port| port > 0) {
-                Some(port) => format!(" From {address}, port {port}."),
-                None => format!(" From {address}."),
-            })
-            .unwrap_or_default();
-        let joined = record
-            .link
-            .map(|link| format!(" Joined by {}, {}.", link.rule, link.score))
-            .unwrap_or_default();
-        format!("{told} {changed}{from}{joined}")
-            .trim_start()
-            .to_owned()
-    }
-
-    /// How long before or after one of the session's records another channel told the same.
-    fn apart(&self, own: Option<usize>, record: &RecordRef) -> String {
-        let own = self.record(own).filter(|own| own.channel != record.channel);
-        let Some(apart) = own.map(|own| record.time.since(own.time)) else {
-            return String::new();
-        };
-        let order = if apart < 0 { "before" } else { "after" };
-        format!(
-            ", told by another channel {} {order} it",
-            seconds(apart.saturating_abs())
-        )
-    }
-
-    /// Which of the refused logons before it a record is.
-    fn refused(&self, index: usize) -> String {
-        let count = self.session.failures_before.unwrap_or(1);
-        let mut refused = self.session.records.iter();
-        let is_first = refused.position(|record| record.role == Role::Failure) == Some(index);
-        match (count, is_first) {
-            (1, _) => "The only refused logon of the account just before it.".to_owned(),
-            (_, true) => {
-                format!("The first of {count} refused logons of the account just before it.")
-            }
-            (_, false) => {
-                format!("The last of {count} refused logons of the account just before it.")
-            }
-        }
-    }
-
-    /// What state begins or ends at a moment.
-    fn state_changed(&self, time: Time) -> String {
-        let mut told = Vec::new();
-        for interval in &self.session.intervals {
-            if interval.to == Some(time) {
-                let lasted = interval
-                    .from
-                    .map(|from| time.since(from))
-                    .filter(|&ticks| ticks >= 0);
-                let lasted = lasted.map_or_else(
-                    || ", which began nobody knows when".to_owned(),
-                    |ticks| format!(" after {}", spoken(ticks)),
-                );
-                told.push(format!("No longer {}{lasted}.", state(interval.state)));
-            }
-            if interval.from == Some(time) {
-                told.push(format!("From here on {}.", state(interval.state)));
-            }
-        }
-        match told.is_empty() {
-            true => "Another record tells of the same change.".to_owned(),
-            false => told.join(" "),
-        }
-    }
-
-    fn parts(&self, page: &mut Page) {
-        let lines: Vec<String> = self
-            .session
-            .parts
-            .iter()
-            .map(|part| self.part(part))
-            .collect();
-        if lines.len() > 1
-            || self
-                .session
-                .parts
-                .iter()
-                .any(|part| part.reason != PartReason::Logon)
-        {
-            page.list("The Logon IDs that were joined, and by which rule", &lines);
-        }
-    }
-
-    fn part(&self, part: &Part) -> String {
-        let known = [
-            part.logon_type.map(type_text),
-            part.start.map(|start| format!("from {start}")),
-            part.end.map(|end| format!("closed {end}")),
-        ];
-        let known: Vec<String> = known.into_iter().flatten().collect();
-        let known = match known.is_empty() {
-            true => ", its own logon not in the evidence".to_owned(),
-            false => format!(" ({})", known.join(", ")),
-        };
-        format!(
-            "{} {}{known}: {}",
-            part.logon_id,
-            part.reason,
-            self.rule(part)
-        )
-    }
-
-    /// Which rule made a Logon ID a part.
-    fn rule(&self, part: &Part) -> String {
-        let logon = |id| {
-            let rows = self.events.values();
-            let mut logons = rows.filter(|row| row.event.action == Action::Logon);
-            logons
-                .find(|row| row.event.logon_id == Some(id))
-                .map(|row| &row.event)
-        };
-        match part.reason {
-            PartReason::UacTwin => {
-                let own = logon(part.logon_id).and_then(|event| event.linked_logon_id);
-                let others = self.session.parts.iter().filter_map(|other| logon(other.logon_id));
-                let named = others.clone().any(|other| other.linked_logon_id == Some(part.logon_id));
-                let link = own.is_some_and(|id| self.session.parts.iter().any(|other| other.logon_id == id));
-                match (link, named) {
-                    (true, true) => "User Account Control split the logon; the two records name each other as linked.".to_owned(),
-                    (true, false) | (false, true) => {
-                        "User Account Control split the logon; one of the two names the other as linked.".to_owned()
-                    }
-                    (false, false) => "User Account Control split the logon: no link is recorded, but account, type, process and logon process are the same, and the records follow each other within a millisecond.".to_owned(),
-                }
-            }
-            PartReason::Unlock => "a logon at the logon screen while this desktop of the same account was open, and no sign of Remote Desktop around it.".to_owned(),
-            PartReason::RdpReconnect => "a logon at the logon screen while this desktop of the same account was open, by its type or by what lies around it over Remote Desktop.".to_owned(),
-            PartReason::LsaRefresh => "LSA (lsass.exe, type 7) validated the logon anew within half a second of it.".to_owned(),
-            other => sentence(other.meaning()),
-        }
-    }
-
-    /// The rules by which records that name no Logon ID were joined.
-    fn links(&self, page: &mut Page) {
-        let links = self.session.records.iter().filter_map(|record| record.link);
-        let mut rules: Vec<LinkRule> = links.map(|link| link.rule).collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let mut lines: Vec<String> = rules
-            .into_iter()
-            .map(|rule| format!("{rule}: {}", sentence(rule.meaning())))
-            .collect();
-        if let Some(score) = self.session.link() {
-            lines.push(format!(
-                "The least sure of them scores {score}; 1 is an identifier that is given once, 0.4 the nearest of several."
-            ));
-        }
-        page.list("How records of other channels were joined", &lines);
-    }
-
-    fn intervals(&self, page: &mut Page) {
-        let lines: Vec<String> = self.session.intervals.iter().map(interval).collect();
-        page.list("When it was not in use", &lines);
-    }
-
     fn relatives(&self, page: &mut Page) {
         let s = self.session;
         let sessions = &self.view.analysis().sessions;
@@ -838,322 +486,7 @@ impl<'v, 'a> Story<'v, 'a> {
         more(&mut lines, children.count());
         page.list("Started from it, or belonging to it", &lines);
     }
-
-    fn flags(&self, page: &mut Page) {
-        let mut lines = Vec::new();
-        for flag in &self.session.flags {
-            lines.push(format!("{flag}: {}", sentence(flag.meaning())));
-            match flag {
-                Flag::ClockChanged => self.clock_changes(&mut lines),
-                Flag::SpansClear => self.clears(&mut lines),
-                Flag::SpansGap => self.gaps(&mut lines),
-                Flag::Conflict => self.conflicts(&mut lines),
-                Flag::AtShutdown => self.stop_requests(&mut lines),
-                _ => {}
-            }
-        }
-        page.list("What an examiner should know", &lines);
-    }
-
-    /// Whether a record of a channel lies inside the session, by its number where records of the session bound that, else by
-    /// its time; so one without a number of its own.
-    fn is_inside(&self, channel: &Text, record: Option<u64>, time: Time) -> bool {
-        let s = self.session;
-        let own = |index: Option<usize>| self.record(index).filter(|own| own.channel == *channel);
-        // Before the first record that shows it, everything can touch it.
-        let begins = match (own(s.start_record).zip(record), s.start.time) {
-            (Some((start, record)), _) => start.record_id <= record,
-            (None, Some(start)) => start <= time,
-            (None, None) => true,
-        };
-        let boot = s
-            .records
-            .iter()
-            .find(|r| r.role == Role::Boot && r.channel == *channel);
-        let ends = match (own(s.end_record).or(boot).zip(record), s.end.max) {
-            (Some((end, record)), _) => record <= end.record_id,
-            (None, Some(end)) => time <= end,
-            (None, None) => true,
-        };
-        begins && ends
-    }
-
-    /// Whether what happened to a channel concerns the session.
-    fn rests_on(&self, channel: &str) -> bool {
-        let is_desktop = self.session.kind.is_desktop() && short(channel) == LOCAL_SESSION_MANAGER;
-        is_desktop
-            || self
-                .session
-                .records
-                .iter()
-                .any(|record| *record.channel == *channel)
-    }
-
-    /// Tells what happened inside the session to the channels that it rests on.
-    fn within<T>(
-        &self,
-        lines: &mut Vec<String>,
-        list: impl Fn(&'a Coverage) -> Vec<(Option<u64>, Time, T)>,
-        told: impl Fn(&T) -> String,
-    ) {
-        for coverage in self.coverage.iter().filter(|c| self.rests_on(&c.channel)) {
-            let listed = list(coverage).into_iter();
-            let mut inside = listed
-                .filter(|(record, time, _)| self.is_inside(&coverage.channel, *record, *time));
-            let first = inside.by_ref().take(TOLD);
-            let channel = short(&coverage.channel);
-            lines.extend(first.map(|(.., one)| format!("  {channel}: {}", told(&one))));
-            more(lines, inside.count());
-        }
-    }
-
-    fn clock_changes(&self, lines: &mut Vec<String>) {
-        // Security and System tell of the same changes: one is enough.
-        for channel in ["Security", "System"] {
-            let rows = self.coverage.iter().filter(|c| *c.channel == *channel);
-            let mut steps = rows.flat_map(|c| c.clock_steps()).filter(|step| {
-                let mark = &step.record;
-                self.is_inside(&channel.into(), Some(mark.record_id), mark.time)
-            });
-            let told = steps.by_ref().take(TOLD).map(|change| {
-                let step = match change.step() {
-                    Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
-                    Some(step) => format!("forward by {}", spoken(step)),
-                    None => "by an unknown amount".to_owned(),
-                };
-                let mark = &change.record;
-                format!(
-                    "  {channel}: set {step} at record {}, {}",
-                    mark.record_id, mark.time
-                )
-            });
-            let told: Vec<String> = told.collect();
-            if !told.is_empty() {
-                lines.extend(told);
-                more(lines, steps.count());
-                return;
-            }
-        }
-    }
-
-    fn clears(&self, lines: &mut Vec<String>) {
-        let list = |c: &'a Coverage| {
-            let own = c.clears.iter().filter(|clear| clear.cleared == c.channel);
-            let told = own.map(|clear| {
-                let number = Some(clear.record.record_id).filter(|_| clear.channel == c.channel);
-                (number, clear.record.time, clear)
-            });
-            told.collect()
-        };
-        self.within(lines, list, |clear| {
-            let by = Some(account(&clear.by)).filter(|by| !by.is_empty());
-            let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
-            format!(
-                "cleared{by} at record {} of {}, {}",
-                clear.record.record_id,
-                short(&clear.channel),
-                clear.record.time
-            )
-        });
-    }
-
-    fn gaps(&self, lines: &mut Vec<String>) {
-        let list = |c: &'a Coverage| {
-            let gaps = c.gaps.iter().map(|gap| (Some(gap.first), gap.before, gap));
-            gaps.collect()
-        };
-        self.within(lines, list, |gap| {
-            format!(
-                "records {} to {} are missing, {} to {}",
-                gap.first, gap.last, gap.before, gap.after
-            )
-        });
-        let list = |c: &'a Coverage| {
-            let lost = c
-                .audit_losses
-                .iter()
-                .filter(|loss| loss.record.event_id == 1108);
-            lost.map(|loss| (Some(loss.record.record_id), loss.record.time, loss))
-                .collect()
-        };
-        self.within(lines, list, |loss| {
-            let what = loss.event_id.map_or_else(
-                || "an audit event".to_owned(),
-                |lost| format!("an event {lost}"),
-            );
-            format!(
-                "{what} could not be written: record {}, {}",
-                loss.record.record_id, loss.record.time
-            )
-        });
-    }
-
-    /// The records it rests on that another log holds with other contents.
-    fn conflicts(&self, lines: &mut Vec<String>) {
-        for coverage in &self.coverage {
-            let own = |record_id| {
-                let mut records = self.session.records.iter();
-                records.any(|r| r.channel == coverage.channel && r.record_id == record_id)
-            };
-            let conflicts = coverage
-                .conflicts
-                .iter()
-                .filter(|conflict| own(conflict.record_id));
-            lines.extend(conflicts.map(|conflict| {
-                format!(
-                    "  record {} of {}: {} says what is told here, {} something else",
-                    conflict.record_id,
-                    coverage.channel,
-                    self.view.file(conflict.used).unwrap_or_default(),
-                    self.view.file(conflict.other).unwrap_or_default()
-                )
-            }));
-        }
-    }
-
-    /// Who asked Windows to stop about the time that the person left.
-    fn stop_requests(&self, lines: &mut Vec<String>) {
-        let Some(left) = self.session.end.time() else {
-            return;
-        };
-        let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
-        let asked = self.view.analysis().events.iter().filter(|row| {
-            let is_request = matches!(row.event.action, Action::StopRequest | Action::TsStop);
-            is_request && row.machine == self.session.machine && near.contains(&row.event.time)
-        });
-        lines.extend(asked.take(TOLD).map(|row| {
-            let event = &row.event;
-            let channel = short(&event.channel);
-            format!(
-                "  {}  {channel} {}  record {}  {}",
-                event.time,
-                event.event_id,
-                event.record_id,
-                said(row)
-            )
-        }));
-    }
-
-    /// Why its start has no local time.
-    fn unknown_local_time(&self) -> String {
-        let offsets = self.coverage.iter().flat_map(|coverage| &coverage.offsets);
-        let zone = offsets.clone().rev().find(|mark| mark.offset.is_none());
-        let why = match zone {
-            _ if offsets.clone().any(|mark| mark.offset.is_some()) => {
-                "the records that tell its offset from UTC do not cover that moment".to_owned()
-            }
-            Some(mark) => format!(
-                "its zone is {}, UTC{} without daylight saving, but no record tells whether that was on",
-                mark.zone.as_deref().unwrap_or("not named"),
-                mark.standard
-                    .map(|offset| offset.to_string())
-                    .unwrap_or_default()
-            ),
-            None => "no record of it tells its offset from UTC".to_owned(),
-        };
-        format!("The local time of the machine: {why}.")
-    }
-
-    /// What is in the logs of the machine that tell of sessions.
-    fn covered(&self) -> Vec<String> {
-        let told = |coverage: &&&Coverage| {
-            TELLING.contains(&short(&coverage.channel)) || self.rests_on(&coverage.channel)
-        };
-        let rows = self.coverage.iter().filter(told);
-        let mut lines: Vec<String> = rows.map(|coverage| cover(coverage)).collect();
-        for channel in TELLING {
-            if !self
-                .coverage
-                .iter()
-                .any(|coverage| short(&coverage.channel) == *channel)
-            {
-                lines.push(format!("{channel}: not in the evidence"));
-            }
-        }
-        lines
-    }
-
-    /// What the evidence does not tell, and why.
-    fn unknown(&self) -> Vec<String> {
-        let s = self.session;
-        let mut lines: Vec<String> = Vec::new();
-        let mut tell = |text: &str| lines.push(text.to_owned());
-        if s.start.time.is_none() {
-            tell("When it began, how and from where: its logon is not in the evidence.");
-        }
-        if s.start.time.is_some() && s.start_local.is_none() {
-            tell(&self.unknown_local_time());
-        }
-        if s.end.time().is_none() {
-            tell(match s.end.reason {
-                EndReason::LogEnds => "Whether and when it ended: the evidence ends before that.",
-                EndReason::LostBoot | EndReason::Unclean | EndReason::Crash => {
-                    "When exactly it ended: nothing was written then."
-                }
-                _ => "When exactly it ended: no record of its own tells.",
-            });
-        }
-        if s.duration.is_none() && s.start.time.is_some() && s.end.time().is_some() {
-            tell(
-                "How long it lasted: changes of the clock leave no sure difference, or its beginning is inferred.",
-            );
-        }
-        let is_remote = matches!(
-            s.kind,
-            Kind::Rdp | Kind::RdpCached | Kind::Network | Kind::NetworkCleartext | Kind::Ssh
-        );
-        if is_remote && s.source_address.is_none() && s.start.time.is_some() {
-            tell("From which address it came: its logon names none.");
-        }
-        if s.kind.is_desktop() {
-            let mut events = self
-                .view
-                .analysis()
-                .events
-                .iter()
-                .filter(|row| row.machine == s.machine);
-            let writes = |wanted: &'static [u16]| {
-                move |row: &TimelineEvent| wanted.contains(&row.event.event_id)
-            };
-            let was = |state| s.intervals.iter().any(|interval| interval.state == state);
-            if !was(State::Locked) && !events.clone().any(writes(&[4800, 4801])) {
-                tell(
-                    "When it was locked: this machine's evidence holds no 4800 or 4801, which Windows writes only where that is audited.",
-                );
-            }
-            if !was(State::Disconnected) && !events.any(writes(&[4778, 4779])) {
-                tell(
-                    "When it was disconnected: this machine's evidence holds no 4778 or 4779, which Windows writes only where that is audited.",
-                );
-            }
-        }
-        if s.intervals.iter().any(|interval| interval.from.is_none()) {
-            tell(
-                "When a state began of which only the end is recorded: it is not taken off the time in use, which was no more than told.",
-            );
-        }
-        if s.class == AccountClass::Unknown {
-            tell(match s.account.sid {
-                Some(_) => {
-                    "What kind of account it is: nothing tells a local from a domain account."
-                }
-                None => "What kind of account it is: no record names its SID.",
-            });
-        }
-        let asked = s
-            .subject_logon_id
-            .filter(|id| !(0x3e3..=0x3e7).contains(&id.0));
-        if let Some(asked) = asked.filter(|_| s.parent.is_none()) {
-            tell(&format!(
-                "The session that asked for it, Logon ID {asked}: no session of this boot has it."
-            ));
-        }
-        lines
-    }
 }
-
-/// Channels that tell of sessions, by their short names.
-const TELLING: &[&str] = &["Security", "System", LOCAL_SESSION_MANAGER];
 
 const LOCAL_SESSION_MANAGER: &str = "TerminalServices-LocalSessionManager";
 
@@ -1165,55 +498,11 @@ fn short(channel: &str) -> &str {
     name.strip_suffix("/Operational").unwrap_or(name)
 }
 
-/// What a channel's logs hold, in a line.
-fn cover(coverage: &Coverage) -> String {
-    let (first, last) = (coverage.first, coverage.last);
-    let mut line = format!(
-        "{}: records {} to {}, {} to {}",
-        short(&coverage.channel),
-        first.0,
-        last.0,
-        first.1,
-        last.1
-    );
-    let missing = Some(coverage.missing()).filter(|&count| count > 0);
-    let left_out = Some(coverage.left_out).filter(|&count| count > 0);
-    let clears = Some(coverage.own_clears()).filter(|&count| count > 0);
-    let steps = Some(coverage.clock_steps().count()).filter(|&count| count > 0);
-    let facts = [
-        coverage
-            .wrapped
-            .then(|| "older ones are not there".to_owned()),
-        missing.map(|count| format!("{count} missing")),
-        left_out.map(|count| format!("{count} left out by an export")),
-        clears.map(|count| format!("cleared {}", times(count))),
-        steps.map(|count| format!("the clock set {}", times(count as u64))),
-    ];
-    for fact in facts.into_iter().flatten() {
-        line.push_str(&format!("; {fact}"));
-    }
-    line
-}
-
-/// `once`, `3 times`
-fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        count => format!("{count} times"),
-    }
-}
-
 /// ` (local time 2020-09-18T20:21:46-07:00)`, or nothing.
 fn by_local_time(local: Option<LocalTime>) -> String {
     local
         .map(|local| format!(" (local time {local})"))
         .unwrap_or_default()
-}
-
-/// `0.05 s`
-fn seconds(ticks: Ticks) -> String {
-    let hundredths = ticks / (TICKS_PER_SECOND / 100);
-    format!("{}.{:02} s", hundredths / 100, hundredths % 100)
 }
 
 /// `event 4624, record 90 of Security`
@@ -1229,50 +518,6 @@ fn type_text(logon_type: LogonType) -> String {
     match logon_type.name() {
         Some(name) => format!("logon type {} ({name})", logon_type.0),
         None => format!("logon type {}", logon_type.0),
-    }
-}
-
-fn state(state: State) -> &'static str {
-    match state {
-        State::Disconnected => "disconnected",
-        State::Locked => "locked",
-        State::ScreenSaver => "under its screen saver",
-    }
-}
-
-fn interval(interval: &Interval) -> String {
-    let from = interval
-        .from
-        .map_or_else(|| "an unknown time".to_owned(), |from| from.to_string());
-    let to = interval.to.map_or_else(
-        || "the end, or an unknown time".to_owned(),
-        |to| to.to_string(),
-    );
-    let lasted = interval
-        .from
-        .zip(interval.to)
-        .map(|(from, to)| to.since(from));
-    let lasted = lasted.filter(|&ticks| ticks >= TICKS_PER_SECOND);
-    let lasted = lasted
-        .map(|ticks| format!(" ({})", spoken(ticks)))
-        .unwrap_or_default();
-    let back = interval
-        .address
-        .as_deref()
-        .map(|address| format!("; the client that came back: {address}"));
-    format!(
-        "{} from {from} to {to}{lasted}, {}{}",
-        state(interval.state),
-        interval.source,
-        back.unwrap_or_default()
-    )
-}
-
-/// A line that names what is known of something; none if nothing is.
-fn line_of(page: &mut Page, title: &str, known: impl IntoIterator<Item = Option<String>>) {
-    let known: Vec<String> = known.into_iter().flatten().collect();
-    if !known.is_empty() {
-        page.line(1, &format!("{title}: {}", known.join(", ")));
     }
 }
 

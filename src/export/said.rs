@@ -53,7 +53,7 @@ fn facts(row: &TimelineEvent) -> Vec<String> {
             more.other_session_number
                 .map(|other| format!("by session number {other}")),
         ],
-        LogonFailed => vec![failure(row), from(event)],
+        LogonFailed => vec![why_failed(row), from(event)],
         ExplicitCredentials => {
             let whose = Some(account(&event.account)).filter(|whose| !whose.is_empty());
             vec![
@@ -147,7 +147,7 @@ fn reason(more: &Details) -> Option<String> {
 }
 
 /// Why a logon failed.
-fn failure(row: &TimelineEvent) -> Option<String> {
+pub(super) fn why_failed(row: &TimelineEvent) -> Option<String> {
     let event = &row.event;
     let code = event.sub_status.filter(|&code| code != 0).or(event.status);
     let text = row.failure_text().map(str::to_owned);

@@ -5,6 +5,7 @@
 
 use super::columns::{Row, View, is_cut};
 use super::messages::counted;
+use super::said::why_failed;
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
@@ -225,11 +226,7 @@ impl Tabular for Coverage {
         few(&mut lines, clears, "clears");
         let steps = self.clock_steps().map(|change| {
             let time = day_and_time(change.record.time);
-            let step = match change.step() {
-                Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
-                Some(step) => format!("forward by {}", spoken(step)),
-                None => "by an unknown amount".to_owned(),
-            };
+            let step = step_of(change);
             let why = match change.reason {
                 Some(ClockChange::FROM_HARDWARE) => ", read from the hardware",
                 _ => "",
@@ -659,6 +656,15 @@ pub(super) fn spoken(ticks: Ticks) -> String {
     }
 }
 
+/// How far a change set the clock.
+pub(super) fn step_of(change: &ClockChange) -> String {
+    match change.step() {
+        Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
+        Some(step) => format!("forward by {}", spoken(step)),
+        None => "by an unknown amount".to_owned(),
+    }
+}
+
 /// Where a session came from. The loopback address that Windows writes for logons at the console says nothing.
 fn came_from(session: &Session) -> String {
     let at_the_machine = matches!(
@@ -707,13 +713,7 @@ fn detail(row: &TimelineEvent) -> String {
         subject => format!("by {subject}"),
     };
     match event.action {
-        Action::LogonFailed => {
-            let code = event.sub_status.filter(|&code| code != 0).or(event.status);
-            row.failure_text()
-                .map(str::to_owned)
-                .or_else(|| code.map(|code| format!("{code:#010x}")))
-                .unwrap_or_default()
-        }
+        Action::LogonFailed => why_failed(row).unwrap_or_default(),
         Action::ExplicitCredentials => match &event.target_server {
             Some(server) => format!("{} for {server}", by()),
             None => by(),

@@ -14,6 +14,11 @@ pub(super) fn is_loopback(address: &str) -> bool {
     parse(address).is_some_and(|address| address.is_loopback())
 }
 
+/// Whether what stands for an address in a record of LocalSessionManager, or a 4778, is the console: no address.
+pub(super) fn is_local(address: &str) -> bool {
+    address.eq_ignore_ascii_case("LOCAL")
+}
+
 /// Whether two addresses are one, however they are written.
 pub(super) fn same_address(a: &str, b: &str) -> bool {
     match (parse(a), parse(b)) {

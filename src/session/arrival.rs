@@ -1,7 +1,7 @@
 //! What an examiner should know of how a client came to a Remote Desktop session: through a tunnel, from a virtual machine's
 //! host, or not at all.
 
-use super::address::is_loopback;
+use super::address::{is_local, is_loopback};
 use super::draft::Draft;
 use super::gaps::Gaps;
 use super::machine::Machine;
@@ -34,7 +34,7 @@ pub(super) fn mark(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
         };
         let is_tunnel = addresses().any(is_loopback);
         let is_from_host = addresses().any(|address| address == NOWHERE)
-            && addresses().all(|address| address == NOWHERE || desktop::is_local(address));
+            && addresses().all(|address| address == NOWHERE || is_local(address));
         let begins = proofs().any(|event| {
             matches!(
                 event.action,

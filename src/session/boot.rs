@@ -278,9 +278,7 @@ fn breaks(
     };
     let named = |event: &Event| {
         let ids = [event.logon_id, event.subject_logon_id];
-        ids.into_iter()
-            .flatten()
-            .filter(|&id| super::kind::standing(id).is_none())
+        ids.into_iter().flatten().filter(|&id| !id.is_standing())
     };
     let mut after_gaps = own()
         .zip(own().skip(1))
@@ -510,7 +508,7 @@ impl Seen {
     fn given(event: &Event) -> Option<LogonId> {
         event
             .logon_id
-            .filter(|&id| event.action == Action::Logon && super::kind::standing(id).is_none())
+            .filter(|&id| event.action == Action::Logon && !id.is_standing())
     }
 }
 

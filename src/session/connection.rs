@@ -7,13 +7,14 @@
 //! Windows 8). Of 2,093 such IDs in real logs each had at most one record of each event, one address and one machine; the
 //! console's is made of constants, the same on every machine, and joins nothing.
 
-use super::address::same_address;
+use super::address::{is_local, same_address};
+use super::bridges::Bridges;
 use super::build::TWIN_TIME;
-use super::desktop::{self, ARBITRATION, Bridges};
+use super::desktop::{ARBITRATION, RECONNECT};
 use super::draft::Draft;
-use super::failures::folded_name;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::moments::{Moments, folded_name};
 use super::{Flag, Role};
 use crate::event::{Account, Action, Event, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -28,54 +29,38 @@ pub(super) const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCo
 /// How long before its logon a client's credentials were accepted (1149) or its connection stood (98), at most: seen 0.2 to
 /// 2.6 s, and 0.2 to 1.6 s.
 const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
-/// How long after the logon the session manager gives it the desktop that it came back to, at most: seen 0.7 to 3.2 s.
-const AFTER_LOGON: Ticks = 10 * TICKS_PER_SECOND;
-/// How many logons after a connection are looked at: a bound for logs in which all have one time.
-const NEAR_LOGONS: usize = 2000;
+/// How many logons after a connection are looked at: a bound for logs in which all have one time. Each is kept as a pair.
+const NEAR_LOGONS: usize = 64;
 
-/// When clients were let in (1149), and when one came back to a desktop (LocalSessionManager 25), by the account's name.
-#[derive(Debug, Default)]
+/// When clients were let in (1149), and when one came back to a desktop (LocalSessionManager 25).
+#[derive(Debug)]
 pub(super) struct Clients {
-    accepted: HashMap<String, Vec<Time>>,
-    returned: HashMap<String, Vec<Time>>,
+    accepted: Moments<String>,
+    returned: Moments<String>,
 }
 
 impl Clients {
     pub(super) fn of(events: &[Event]) -> Self {
-        let mut clients = Clients::default();
-        for event in events {
-            let known = match event.action {
-                Action::RdpAuth => &mut clients.accepted,
-                Action::TsReconnect => &mut clients.returned,
-                _ => continue,
-            };
-            if let Some(name) = folded_name(&event.account) {
-                known.entry(name).or_default().push(event.time);
-            }
+        let of = |action: Action| {
+            Moments::by_name(events.iter().filter(move |event| event.action == action))
+        };
+        Clients {
+            accepted: of(Action::RdpAuth),
+            returned: of(Action::TsReconnect),
         }
-        let all = clients.accepted.values_mut();
-        all.chain(clients.returned.values_mut())
-            .for_each(|times| times.sort_unstable());
-        clients
     }
 
     /// Whether a client was let in as the account right before a logon at `time`.
     pub(super) fn were_accepted(&self, account: &Account, time: Time) -> bool {
-        is_within(&self.accepted, account, time.plus(-BEFORE_LOGON), time)
+        let from = time.plus(-BEFORE_LOGON);
+        self.accepted.any_named(account, from, time)
     }
 
     /// Whether a client comes back to a desktop of the account right after a logon at `time`.
     pub(super) fn return_soon(&self, account: &Account, time: Time) -> bool {
-        is_within(&self.returned, account, time, time.plus(AFTER_LOGON))
+        let to = time.plus(RECONNECT);
+        self.returned.any_named(account, time, to)
     }
-}
-
-fn is_within(known: &HashMap<String, Vec<Time>>, account: &Account, from: Time, to: Time) -> bool {
-    let times = folded_name(account).and_then(|name| known.get(&name));
-    times.is_some_and(|times| {
-        let first = times.partition_point(|time| *time < from);
-        times.get(first).is_some_and(|time| *time <= to)
-    })
 }
 
 /// The records of one connection, by their positions.
@@ -121,7 +106,7 @@ fn read(machine: &Machine) -> Vec<Connection> {
             connection.records.push(index);
         }
         let address = event.source_address.as_deref();
-        if address.is_some_and(desktop::is_local) {
+        if address.is_some_and(is_local) {
             is_console.insert(at);
         } else if is_of_protocol || address.is_some() {
             is_remote.insert(at);

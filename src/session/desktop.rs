@@ -4,16 +4,20 @@
 //! A session number is no Logon ID and is given anew. What it is joined by: the account's name or SID, and a time that
 //! the two records of one change lie apart in real logs. Each join is a [`Link`] that says which and how sure it is.
 
+mod audited;
+mod read;
+
+use self::audited::Audited;
+use self::read::{Desktop, read};
+use super::address::is_local;
 use super::boot::{Boot, BootEnd};
 use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::{Flag, Kind, Role, State};
-use crate::event::{Account, Action, Event, Text};
-use crate::sid::Sid;
+use crate::event::{Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::collections::HashMap;
 
 /// The channel of desktop sessions.
 pub(super) const CHANNEL: &str =
@@ -21,51 +25,14 @@ pub(super) const CHANNEL: &str =
 
 /// How long after its 4624 a 41 lies at most: seen 0 to 0.21 s.
 pub(super) const ARBITRATION: Ticks = TICKS_PER_SECOND;
-/// How long after its 4624 a 21 lies at most: seen 0.05 to 3.7 s.
-const LOGON: Ticks = 5 * TICKS_PER_SECOND;
-/// How far a 23 and its 4647 lie apart at most: seen to 0.17 s, once 15 s.
-const LOGOFF: Ticks = 20 * TICKS_PER_SECOND;
 /// How far a 25 and its 4778 or logon lie apart at most: seen 0.7 to 3.2 s.
-const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
+pub(super) const RECONNECT: Ticks = 10 * TICKS_PER_SECOND;
 /// How far a 24 and its 4779, or the end of its pre-authentication, lie apart at most: seen to 0.45 s.
-pub(super) const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
-/// How far a 21 and the record that bridges its session number to a SID lie apart at most.
-const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
+const DISCONNECT: Ticks = 2 * TICKS_PER_SECOND;
 /// How far a 32 and the start of its boot lie apart at most.
 const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
 pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
-
-/// How many sessions are looked at for one desktop: a bound for logs in which all have one time.
-const NEAR_SESSIONS: usize = 2000;
-
-/// A desktop session as LocalSessionManager shows it. Positions are indexes into the machine's events.
-#[derive(Debug, Default)]
-struct Desktop {
-    account: Account,
-    address: Option<Text>,
-    number: u32,
-    first: usize,
-    last: usize,
-    /// The last, unless all are of a client that leaves: that can be the aftermath of a logoff.
-    last_alive: Option<usize>,
-    /// Its 41: the account was let in, and its desktop is looked for.
-    arbitration: Option<usize>,
-    /// Its 21.
-    logon: Option<usize>,
-    /// Its 23.
-    logoff: Option<usize>,
-    /// Where its client left (`true`) or came back.
-    changes: Vec<(usize, bool)>,
-    /// All its records.
-    records: Vec<usize>,
-}
-
-impl Desktop {
-    fn is_at_console(&self) -> bool {
-        self.address.as_deref().is_some_and(is_local)
-    }
-}
 
 /// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is. `boot_of` is extended
 /// for these: the number of their boot, or one that no boot has.
@@ -102,318 +69,6 @@ pub(super) fn join(
     }
 }
 
-/// The desktop sessions, in the order of their first records.
-fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
-    let mut desktops: Vec<Desktop> = Vec::new();
-    let mut open: HashMap<u32, usize> = HashMap::new();
-    let mut ended: HashMap<u32, Time> = HashMap::new();
-    // The 41 and 42 of somebody whose desktop is not there yet.
-    let mut arriving: HashMap<u32, Vec<usize>> = HashMap::new();
-    let bridges = Bridges::of(machine);
-    for index in machine.channel(CHANNEL) {
-        let Some(event) = machine.events.get(index) else {
-            continue;
-        };
-        if event.action == Action::TsStart {
-            open.clear();
-            ended.clear();
-            arriving.clear();
-        }
-        let Some(session) = event.session_number else {
-            continue;
-        };
-        // A number that somebody else has now was given anew; and where records are missing, it may have been.
-        let is_cut_off = |&at: &usize| {
-            let known = desktops.get(at);
-            let last = known.and_then(|known| machine.events.get(known.last));
-            last.is_some_and(|last| gaps.between_events(last, Some(event)))
-                || known.is_some_and(|known| is_another(&known.account, &event.account))
-        };
-        if open.get(&session).is_some_and(is_cut_off) {
-            open.remove(&session);
-        }
-        let known = open.get(&session).copied();
-        let is_aftermath = || {
-            ended
-                .get(&session)
-                .is_some_and(|&end| event.time.within(end, AFTERMATH))
-        };
-        let (leaves, opens) = match event.action {
-            Action::TsArbitration => {
-                arriving.insert(session, vec![index]);
-                continue;
-            }
-            Action::TsArbitrated => {
-                if let Some(arrival) = arriving.get_mut(&session) {
-                    arrival.push(index);
-                }
-                continue;
-            }
-            Action::TsLogon => (None, true),
-            Action::TsShell | Action::TsLogoff => (None, known.is_none() && !is_aftermath()),
-            Action::TsReconnect => (Some(false), known.is_none()),
-            Action::TsDisconnect => (Some(true), known.is_none() && !is_aftermath()),
-            // They do not say whose session it is.
-            Action::TsReason | Action::TsDisconnectedBy => (Some(true), false),
-            _ => continue,
-        };
-        if opens {
-            open.insert(session, desktops.len());
-            // A number without a 21 or 22 after it was that of a client who was given the desktop of another.
-            let is_arrival = |arrival: &Vec<usize>| {
-                let arrived = arrival.first().and_then(|&first| machine.events.get(first));
-                matches!(event.action, Action::TsLogon | Action::TsShell)
-                    && arrived.is_some_and(|arrived| {
-                        arrived.account.same_name(&event.account)
-                            && !gaps.between_events(arrived, Some(event))
-                    })
-            };
-            let arrival = arriving.remove(&session).filter(is_arrival);
-            let arrival = arrival.unwrap_or_default();
-            desktops.push(Desktop {
-                number: session,
-                arbitration: arrival.first().copied(),
-                records: arrival,
-                account: Account {
-                    sid: bridges.sid(session, event).cloned(),
-                    ..event.account.clone()
-                },
-                address: event
-                    .source_address
-                    .clone()
-                    .filter(|_| event.action == Action::TsLogon),
-                first: index,
-                last: index,
-                ..Desktop::default()
-            });
-        }
-        let Some(desktop) = open.get(&session).and_then(|&at| desktops.get_mut(at)) else {
-            continue;
-        };
-        desktop.last = index;
-        if leaves != Some(true) || desktop.last_alive.is_some() {
-            desktop.last_alive = Some(index);
-        }
-        desktop.records.push(index);
-        desktop.changes.extend(leaves.map(|leaves| (index, leaves)));
-        match event.action {
-            Action::TsLogon => desktop.logon = Some(index),
-            Action::TsLogoff => {
-                desktop.logoff = Some(index);
-                ended.insert(session, event.time);
-                open.remove(&session);
-            }
-            _ => {}
-        }
-    }
-    desktops
-}
-
-/// Whether two records of one session number tell of two accounts.
-fn is_another(known: &Account, account: &Account) -> bool {
-    known.name.is_some() && account.name.is_some() && !known.same_name(account)
-}
-
-/// Session numbers with their accounts' SIDs, in order of time: Winlogon 7001 and User Profile Service 1.
-pub(super) struct Bridges(Vec<(Time, u32, Sid)>);
-
-impl Bridges {
-    pub(super) fn of(machine: &Machine) -> Self {
-        let is_bridge =
-            |event: &&Event| matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad);
-        let bridges = machine.events.iter().filter(is_bridge);
-        let mut bridges: Vec<_> = bridges
-            .filter_map(|event| {
-                Some((
-                    event.time,
-                    event.session_number?,
-                    event.account.sid.clone()?,
-                ))
-            })
-            .collect();
-        bridges.sort();
-        Bridges(bridges)
-    }
-
-    /// Whose desktop a session number begins to be about the time of an event.
-    pub(super) fn sid(&self, session: u32, event: &Event) -> Option<&Sid> {
-        let Bridges(bridges) = self;
-        let from = bridges.partition_point(|(time, ..)| *time < event.time.plus(-BRIDGE));
-        let near = bridges
-            .iter()
-            .skip(from)
-            .take_while(|(time, ..)| *time <= event.time.plus(BRIDGE));
-        near.filter(|(_, number, _)| *number == session)
-            .min_by_key(|(time, ..)| time.since(event.time).unsigned_abs())
-            .map(|(.., sid)| sid)
-    }
-}
-
-/// Whether an address of LocalSessionManager or a 4778 is that of the console.
-pub(super) fn is_local(address: &str) -> bool {
-    address.eq_ignore_ascii_case("LOCAL")
-}
-
-/// The audited desktop sessions that are not joined yet, by their changes.
-struct Audited {
-    /// When which session changed so, by the account's name and SID, in order of time.
-    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>>,
-    is_joined: Vec<bool>,
-}
-
-/// What a record calls an account: by its name without case, or by its SID.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Owner {
-    Name(String),
-    Sid(Sid),
-}
-
-impl Audited {
-    fn new(machine: &Machine, drafts: &[Draft]) -> Self {
-        let mut audited = Audited {
-            changes: HashMap::new(),
-            is_joined: vec![false; drafts.len()],
-        };
-        let time = |position: usize| machine.events.get(position).map(|event| event.time);
-        // When the network logons of a session's connections ended.
-        let mut connections_end: HashMap<usize, Vec<Time>> = HashMap::new();
-        let own = drafts.iter();
-        for draft in own.filter(|draft| draft.flags.contains(&Flag::Nla)) {
-            if let Some((parent, closed)) = draft.parent.zip(draft.closed().and_then(time)) {
-                connections_end.entry(parent).or_default().push(closed);
-            }
-        }
-        for (number, draft) in drafts.iter().enumerate() {
-            if !draft.is_desktop {
-                continue;
-            }
-            let owners = owners(machine, draft);
-            let mut note = |rule: LinkRule, time: Option<Time>| {
-                let Some(time) = time else { return };
-                for owner in &owners {
-                    let known = audited.changes.entry((rule, owner.clone())).or_default();
-                    known.push((time, number));
-                }
-            };
-            let at = |position: Option<usize>| position.and_then(time);
-            note(LinkRule::Logon, at(draft.logon));
-            note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
-            for interval in draft.intervals() {
-                note(LinkRule::Leave, at(interval.from));
-                note(LinkRule::Return, at(interval.to));
-            }
-            for part in draft.parts() {
-                note(LinkRule::Return, at(part.logon));
-            }
-            for &closed in connections_end.get(&number).into_iter().flatten() {
-                note(LinkRule::Leave, Some(closed));
-            }
-        }
-        let lists = audited.changes.values_mut();
-        lists.for_each(|list| list.sort_unstable());
-        audited
-    }
-
-    /// The audited session that a desktop session is: the nearest by its logon, else by its logoff, else by a return, else
-    /// by a leave. With it comes the record of the desktop that it is joined by.
-    fn find(
-        &mut self,
-        machine: &Machine,
-        drafts: &[Draft],
-        desktop: &Desktop,
-    ) -> Option<(usize, usize, Link)> {
-        let change = |leaves: bool| {
-            let mut changes = desktop.changes.iter();
-            let first = changes.find(|change| change.1 == leaves);
-            first.map(|change| change.0)
-        };
-        let sure = match desktop.account.sid {
-            Some(_) => Score::EXACT,
-            None => Score::NAMED,
-        };
-        use LinkRule::*;
-        let rules: [(LinkRule, Option<usize>, Ticks, Ticks, Score); 5] = [
-            (Logon, desktop.arbitration, ARBITRATION, 0, sure),
-            (Logon, desktop.logon, LOGON, 0, sure),
-            (Logoff, desktop.logoff, LOGOFF, LOGOFF, Score::BESIDE),
-            (Return, change(false), RECONNECT, RECONNECT, sure),
-            (Leave, change(true), DISCONNECT, DISCONNECT, Score::BESIDE),
-        ];
-        let found = rules
-            .into_iter()
-            .find_map(|(rule, record, before, after, score)| {
-                let record = record?;
-                let at = machine.events.get(record)?.time;
-                let near = self.near(rule, desktop, at.plus(-before), at.plus(after));
-                let fits = |number: usize| {
-                    let sid = drafts
-                        .get(number)
-                        .and_then(|draft| draft.account.sid.as_ref());
-                    let own = desktop.account.sid.as_ref();
-                    own.zip(sid).is_none_or(|(own, sid)| own == sid)
-                };
-                let mut near: Vec<(u64, usize)> = near
-                    .filter(|(_, number)| fits(*number))
-                    .map(|(time, number)| (time.since(at).unsigned_abs(), number))
-                    .collect();
-                near.sort_unstable();
-                let &(_, number) = near.first()?;
-                let is_only = near.iter().all(|(_, other)| *other == number);
-                let score = if is_only { score } else { Score::NEAREST };
-                Some((number, record, Link::new(rule, score)))
-            })?;
-        if let Some(joined) = self.is_joined.get_mut(found.0) {
-            *joined = true;
-        }
-        Some(found)
-    }
-
-    /// The sessions of a desktop's account, not joined yet, that changed so from a time to another. One whose beginning is
-    /// missing can be the rest of one that is.
-    fn near(
-        &self,
-        rule: LinkRule,
-        desktop: &Desktop,
-        from: Time,
-        to: Time,
-    ) -> impl Iterator<Item = (Time, usize)> {
-        let (account, is_rest) = (&desktop.account, desktop.logon.is_none());
-        let name = account.name.as_deref().map(str::to_lowercase);
-        let owners = [name.map(Owner::Name), account.sid.clone().map(Owner::Sid)];
-        let lists = owners
-            .into_iter()
-            .flatten()
-            .filter_map(move |owner| self.changes.get(&(rule, owner)));
-        lists.flat_map(move |list| {
-            let first = list.partition_point(|(time, _)| *time < from);
-            let near = list.iter().skip(first).take(NEAR_SESSIONS);
-            let near = near.take_while(move |(time, _)| *time <= to);
-            let is_free = move |(_, number): &&(Time, usize)| {
-                is_rest || self.is_joined.get(*number) == Some(&false)
-            };
-            near.filter(is_free).copied()
-        })
-    }
-}
-
-/// What the records of a session call its account. It is often shown by another name when it ends: that of a Microsoft account.
-fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
-    let named = draft
-        .proofs
-        .iter()
-        .filter_map(|&(record, _)| machine.events.get(record))
-        .filter(|event| event.logon_id.is_some());
-    let mut names: Vec<String> = named
-        .filter_map(|event| event.account.name.as_deref())
-        .map(str::to_lowercase)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut owners: Vec<Owner> = names.into_iter().map(Owner::Name).collect();
-    owners.extend(draft.account.sid.clone().map(Owner::Sid));
-    owners
-}
-
 /// A session that only LocalSessionManager shows.
 fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     let mut draft = Draft::new(desktop.first, None);
@@ -434,7 +89,7 @@ fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
 }
 
 /// Adds what LocalSessionManager tells of a session: its records, and when its client was away. `joined` is the record that
-/// joins it to an audited session.
+/// joins it to an audited session, and how.
 fn add(
     machine: &Machine,
     draft: &mut Draft,
@@ -477,9 +132,15 @@ fn add(
             draft.show(record, event.time);
         }
     }
+    tell_changes(machine, draft, desktop);
     if is_doubtful {
         draft.flags.insert(Flag::UncertainLink);
+        draft.doubt(State::Disconnected);
     }
+}
+
+/// Tells anew when the client of a session was away, by the records of LocalSessionManager and the audit records together.
+fn tell_changes(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
     let time = |position: usize| machine.events.get(position).map(|event| event.time);
     // What comes with the end is the session being torn down.
     let over = [
@@ -542,9 +203,6 @@ fn add(
                 draft.come_back(State::Disconnected, record, address, near);
             }
         }
-    }
-    if is_doubtful {
-        draft.doubt(State::Disconnected);
     }
 }
 

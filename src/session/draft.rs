@@ -4,7 +4,7 @@ use super::link::Link;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use crate::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A session in the making. Positions are indexes into the machine's events.
 #[derive(Debug, Clone)]
@@ -38,8 +38,10 @@ pub(super) struct Draft {
     pub failures: Option<u32>,
     pub parent: Option<usize>,
     parts: Vec<DraftPart>,
-    /// How many of its parts carry it, and how many of those are closed.
-    carriers: (u32, u32),
+    /// The last part of each Logon ID.
+    part_of: HashMap<LogonId, usize>,
+    /// The Logon IDs that it lives at least as long as, and how many of them are closed.
+    carriers: (Vec<LogonId>, usize),
     /// The last event that closed a part that carries it.
     last_closed: Option<usize>,
     pub proofs: Vec<(usize, Role)>,
@@ -135,7 +137,8 @@ impl Draft {
             failures: None,
             parent: None,
             parts: Vec::new(),
-            carriers: (0, 0),
+            part_of: HashMap::new(),
+            carriers: (Vec::new(), 0),
             last_closed: None,
             proofs: Vec::new(),
             links: BTreeMap::new(),
@@ -163,7 +166,10 @@ impl Draft {
     }
 
     pub(super) fn add_part(&mut self, part: DraftPart) {
-        self.carriers.0 += u32::from(part.carries());
+        if part.carries() {
+            self.carriers.0.push(part.id);
+        }
+        self.part_of.insert(part.id, self.parts.len());
         self.parts.push(part);
     }
 
@@ -264,9 +270,9 @@ impl Draft {
         &self.intervals
     }
 
-    /// The parts that the session lives at least as long as.
-    pub(super) fn carriers(&self) -> impl Iterator<Item = &DraftPart> {
-        self.parts.iter().filter(|part| part.carries())
+    /// The Logon IDs that the session lives at least as long as.
+    pub(super) fn carriers(&self) -> &[LogonId] {
+        &self.carriers.0
     }
 
     pub(super) fn parts(&self) -> &[DraftPart] {
@@ -320,20 +326,19 @@ impl Draft {
         }
     }
 
-    // What is looked for is nearly always a late part.
     pub(super) fn part(&self, id: LogonId) -> Option<&DraftPart> {
-        self.parts.iter().rev().find(|part| part.id == id)
+        self.parts.get(*self.part_of.get(&id)?)
     }
 
     pub(super) fn part_mut(&mut self, id: LogonId) -> Option<&mut DraftPart> {
-        self.parts.iter_mut().rev().find(|part| part.id == id)
+        self.parts.get_mut(*self.part_of.get(&id)?)
     }
 
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
-        let (carriers, closed) = self.carriers;
+        let (carriers, closed) = &self.carriers;
         self.last_closed
-            .filter(|_| carriers == closed && !self.is_part)
+            .filter(|_| carriers.len() == *closed && !self.is_part)
     }
 
     /// Whether nothing has ended it so far.

@@ -1,8 +1,12 @@
 //! Refused logons in bursts, each tied to the logon that ended it.
+//!
+//! In: the audit records and the drafts that they belong to. Out: the same drafts, with the count of each burst and its first and
+//! last record. A burst that no logon ended belongs to no session.
 
 use super::draft::Draft;
+use super::moments::folded_name;
 use super::{Flag, Role};
-use crate::event::{Account, Action, Event};
+use crate::event::{Action, Event};
 use crate::time::{TICKS_PER_SECOND, Ticks};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -74,10 +78,4 @@ pub(super) fn tie(
             _ => {}
         }
     }
-}
-
-/// The name by which records without a SID are compared: without case, and without the domain of `name@domain`.
-pub(super) fn folded_name(account: &Account) -> Option<String> {
-    let name = account.name.as_deref()?;
-    Some(name.split('@').next().unwrap_or(name).to_lowercase())
 }

@@ -116,10 +116,17 @@ pub(super) fn may_return(logon_type: LogonType) -> bool {
     matches!(logon_type.0, 7 | 10 | 12 | 13)
 }
 
+impl LogonId {
+    /// Whether it exists in every boot from its beginning, and is given to no logon.
+    pub fn is_standing(self) -> bool {
+        STANDING.iter().any(|(number, _)| *number == self.0)
+    }
+}
+
 impl Session {
     /// Whether it is one of those that exist in every boot from its beginning, without a logon of their own.
     pub fn is_standing(&self) -> bool {
-        self.logon_id.is_some_and(|id| standing(id).is_some())
+        self.logon_id.is_some_and(LogonId::is_standing)
     }
 }
 
@@ -142,7 +149,7 @@ impl Kind {
             System | Service | Batch | WindowManager | FontDriver | LsaRefresh => {
                 Interactivity::NonInteractive
             }
-            // A terminal of an SSH connection would show in OpenSSH's own log.
+            // Unless OpenSSH's own log tells of a terminal.
             Network | NetworkCleartext | Anonymous | Ssh => Interactivity::Network,
             Other | Unknown => Interactivity::Unknown,
             Program | PasswordChange => return None,

@@ -390,7 +390,8 @@ fn disjoint(stretches: Vec<(Time, Time, UtcOffset)>) -> Vec<(Time, Time, UtcOffs
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Details, LogIndex, Span};
+    use crate::event::Details;
+    use crate::session::tests::span;
     use crate::session::{Source, machines};
 
     fn at(text: &str) -> Time {
@@ -453,21 +454,8 @@ mod tests {
             })
         });
         let events: Vec<Event> = events.collect();
-        let spans = events.iter().map(|event| Span {
-            log: LogIndex(0),
-            channel: event.channel.clone(),
-            computer: event.computer.clone(),
-            first_id: event.record_id,
-            last_id: event.record_id,
-            records: 1,
-            first_time: event.time,
-            last_time: event.time,
-            earliest: event.time,
-            latest: event.time,
-            live: true,
-        });
         let source = Source {
-            spans: spans.collect(),
+            spans: events.iter().map(span).collect(),
             events,
             ..Source::default()
         };

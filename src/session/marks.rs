@@ -1,7 +1,7 @@
 //! Records of other channels that are written only when a desktop session begins or ends, and not when somebody leaves it
 //! or returns to it: they tell a new logon from an unlock or a reconnect.
 
-use super::failures::folded_name;
+use super::moments::{Moments, folded_name};
 use crate::event::{Account, Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -10,16 +10,18 @@ use std::collections::HashMap;
 /// How long before and after its logon the mark of a start lies at most.
 const BEFORE: Ticks = TICKS_PER_SECOND / 2;
 const AFTER: Ticks = 5 * TICKS_PER_SECOND;
+/// How many marks around a logon are looked at: a bound for logs in which all have one time.
+const NEAR_STARTS: usize = 2000;
 
 /// The marks of a machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Marks {
     /// The starts that Winlogon (7001) and the User Profile Service (1) tell, by account and in order of time.
     starts: [HashMap<Sid, Vec<Start>>; 2],
     /// Those that LocalSessionManager (21) tells, by the account's name.
     named_starts: HashMap<String, Vec<Start>>,
-    /// The logoffs that LocalSessionManager (23) tells, by the account's name and in order of time.
-    logoffs: HashMap<String, Vec<Time>>,
+    /// The logoffs that LocalSessionManager (23) tells, by the account's name.
+    logoffs: Moments<String>,
 }
 
 /// A start serves one logon.
@@ -31,7 +33,13 @@ struct Start {
 
 impl Marks {
     pub(super) fn of(events: &[Event]) -> Self {
-        let mut marks = Marks::default();
+        let logoffs = events.iter();
+        let logoffs = logoffs.filter(|event| event.action == Action::TsLogoff);
+        let mut marks = Marks {
+            starts: Default::default(),
+            named_starts: HashMap::new(),
+            logoffs: Moments::by_name(logoffs),
+        };
         let [winlogon, profiles] = &mut marks.starts;
         for event in events {
             let sid = || event.account.sid.clone();
@@ -44,13 +52,6 @@ impl Marks {
                 Action::ProfileLoad => sid().map(|sid| profiles.entry(sid).or_default()),
                 Action::TsLogon => folded_name(&event.account)
                     .map(|name| marks.named_starts.entry(name).or_default()),
-                Action::TsLogoff => {
-                    let logoffs = folded_name(&event.account).map(|name| marks.logoffs.entry(name));
-                    if let Some(logoffs) = logoffs {
-                        logoffs.or_default().push(event.time);
-                    }
-                    continue;
-                }
                 _ => continue,
             };
             if let Some(known) = known {
@@ -61,10 +62,6 @@ impl Marks {
         by_sid
             .chain(marks.named_starts.values_mut())
             .for_each(|starts| starts.sort_by_key(|start| start.time));
-        marks
-            .logoffs
-            .values_mut()
-            .for_each(|times| times.sort_unstable());
         marks
     }
 
@@ -79,6 +76,7 @@ impl Marks {
             let near = starts
                 .iter_mut()
                 .skip(from)
+                .take(NEAR_STARTS)
                 .take_while(|start| start.time <= time.plus(AFTER));
             let nearest = near
                 .filter(|start| start.is_free)
@@ -93,9 +91,6 @@ impl Marks {
 
     /// Whether a session of the account was logged off after one time and up to another.
     pub(super) fn was_left(&self, account: &Account, after: Time, upto: Time) -> bool {
-        let times = folded_name(account).and_then(|name| self.logoffs.get(&name));
-        let times = times.map(Vec::as_slice).unwrap_or_default();
-        let next = times.partition_point(|time| *time <= after);
-        times.get(next).is_some_and(|time| *time <= upto)
+        self.logoffs.any_named(account, after.plus(1), upto)
     }
 }

@@ -2,11 +2,29 @@
 //!
 //! In: the events of one machine. Out: its [`Session`]s, each with the records that prove it. Every
 //! boundary says whether it was recorded or inferred; what the evidence does not tell stays unknown.
+//!
+//! The steps, in the order of [`timeline`](timeline()):
+//!
+//! ```text
+//! machine                        the events and spans of one machine, out of all logs
+//! gaps, system, boot             where records are missing; its boots, and how each began and ended
+//! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
+//! desktop, winlogon, connection, shell
+//!                                the records of other channels, tied to drafts; each with its link
+//! pre_authentication             what is inferred of connections that nothing else tells of
+//! failures, takeover, arrival    what an examiner should know
+//! finish, clock, local_time      sessions out of drafts: their ends, spans and local times
+//! touches                        what lies inside a session beside the missing records of Security
+//! ```
+//!
+//! `coverage` tells of the same machine what its logs can speak of at all.
 
 mod address;
 mod arrival;
 mod boot;
+mod bridges;
 mod build;
+mod clock;
 mod connection;
 mod coverage;
 mod desktop;
@@ -20,12 +38,14 @@ mod link;
 mod local_time;
 mod machine;
 mod marks;
+mod moments;
 mod pre_authentication;
 mod shell;
 mod system;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod touches;
 mod winlogon;
 
@@ -33,10 +53,11 @@ pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
     Origin, coverage,
 };
-pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE, Timeline, timeline};
+pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};
 pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, Sources, machines};
+pub use timeline::{Timeline, timeline};
 
 use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;

@@ -10,9 +10,9 @@ use super::address::same_address;
 use super::boot::{Boot, BootEnd};
 use super::connection::{LISTENER, PROTOCOL};
 use super::draft::{Draft, DraftInterval};
-use super::failures::folded_name;
 use super::gaps::Gaps;
 use super::machine::Machine;
+use super::moments::Moments;
 use super::{Flag, Kind, PartReason, Role, State, desktop, kind};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// lives at least to be a return.
 const OUTLIVES: Ticks = 10 * TICKS_PER_SECOND;
 /// How long before its desktop logon a network logon lies at most.
-const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
+pub(super) const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
 /// How long before a network logon its credentials can be said to be accepted (1149), and how long after: seen 0.01 to 0.9 s
 /// after it.
 const ACCEPTED_BEFORE: Ticks = TICKS_PER_SECOND;
@@ -61,55 +61,37 @@ struct Story<'a> {
     gaps: &'a Gaps,
     /// The boots in which 4778 and 4779 are audited.
     audited: HashSet<usize>,
-    /// The logons at the logon screen, by account and in order of time.
-    screen: HashMap<Sid, Vec<Time>>,
-    /// When credentials were accepted that led to no session that is known, by name and in order of time.
-    accepted: HashMap<String, Vec<Time>>,
+    /// When somebody logged on at the logon screen.
+    screen: Moments<&'a Sid>,
+    /// When credentials were accepted (1149).
+    accepted: Moments<String>,
 }
 
 impl<'a> Story<'a> {
     fn new(machine: &'a Machine, boots: &'a [Boot], boot_of: &'a [usize], gaps: &'a Gaps) -> Self {
-        let mut story = Story {
+        let is_change =
+            |event: &Event| matches!(event.action, Action::Reconnect | Action::Disconnect);
+        let is_audited = |boot: &Boot| {
+            let events = machine.events.get(boot.events.clone());
+            events.unwrap_or_default().iter().any(is_change)
+        };
+        let numbered = boots.iter().enumerate();
+        let audited = numbered.filter(|(_, boot)| is_audited(boot));
+        let of = |action: Action| {
+            let events = machine.events.iter();
+            events.filter(move |event| event.action == action)
+        };
+        Story {
             machine,
             boots,
             boot_of,
             gaps,
-            audited: HashSet::new(),
-            screen: HashMap::new(),
-            accepted: HashMap::new(),
-        };
-        for (number, boot) in boots.iter().enumerate() {
-            let events = machine.events.get(boot.events.clone()).unwrap_or_default();
-            let is_change =
-                |event: &Event| matches!(event.action, Action::Reconnect | Action::Disconnect);
-            if events.iter().any(is_change) {
-                story.audited.insert(number);
-            }
+            audited: audited.map(|(number, _)| number).collect(),
+            screen: Moments::by_sid(
+                of(Action::Logon).filter(|event| kind::is_at_logon_screen(event)),
+            ),
+            accepted: Moments::by_name(of(Action::RdpAuth)),
         }
-        for event in &machine.events {
-            match event.action {
-                Action::Logon if kind::is_at_logon_screen(event) => {
-                    if let Some(sid) = event.account.sid.clone() {
-                        story.screen.entry(sid).or_default().push(event.time);
-                    }
-                }
-                Action::RdpAuth => {
-                    if let Some(name) = folded_name(&event.account) {
-                        story.accepted.entry(name).or_default().push(event.time);
-                    }
-                }
-                _ => {}
-            }
-        }
-        story
-            .screen
-            .values_mut()
-            .for_each(|own| own.sort_unstable());
-        story
-            .accepted
-            .values_mut()
-            .for_each(|own| own.sort_unstable());
-        story
     }
 
     fn event(&self, index: usize) -> Option<&'a Event> {
@@ -345,29 +327,20 @@ impl<'a> Story<'a> {
         draft.intervals().iter().position(is_then)
     }
 
-    /// Whether somebody of the account logged on at the logon screen about the time of a network logon.
+    /// Whether somebody of the account logged on at the logon screen right after a network logon.
     fn is_at_screen(&self, logon: &Event) -> bool {
-        let own = logon
-            .account
-            .sid
-            .as_ref()
-            .and_then(|sid| self.screen.get(sid));
-        own.is_some_and(|own| {
-            let from = own.partition_point(|time| *time < logon.time);
-            own.get(from)
-                .is_some_and(|time| *time <= logon.time.plus(BEFORE_LOGON))
-        })
+        let (from, to) = (logon.time, logon.time.plus(BEFORE_LOGON));
+        self.screen.any_of(&logon.account, from, to)
     }
 
     /// Whether a network logon was a Remote Desktop client's: its credentials are said to be accepted; where no channel would say
     /// so, it is like the one that an earlier connection of the session was prepared by.
     fn is_remote_desktops(&self, logon: &Event, earlier: Option<&Event>) -> bool {
-        let accepted = folded_name(&logon.account).and_then(|name| self.accepted.get(&name));
-        let is_accepted = accepted.is_some_and(|own| {
-            let from = own.partition_point(|time| *time < logon.time.plus(-ACCEPTED_BEFORE));
-            own.get(from)
-                .is_some_and(|time| *time <= logon.time.plus(ACCEPTED_AFTER))
-        });
+        let is_accepted = self.accepted.any_named(
+            &logon.account,
+            logon.time.plus(-ACCEPTED_BEFORE),
+            logon.time.plus(ACCEPTED_AFTER),
+        );
         let would_be_told = [LISTENER, PROTOCOL]
             .into_iter()
             .any(|channel| self.gaps.goes_back_to(channel, logon.time));
@@ -416,11 +389,15 @@ impl<'a> Story<'a> {
 
 /// Whether a network logon looks like those of Remote Desktop: nobody of the machine asked for it, and no port is named.
 fn is_like_one(draft: &Draft, logon: &Event) -> bool {
-    let nobody = logon.subject.sid.as_ref().map(Sid::as_str) == Some("S-1-0-0");
     draft.kind == Kind::Network
         && !draft.flags.contains(&Flag::Nla)
-        && nobody
+        && is_asked_for_by_nobody(logon)
         && logon.source_port.is_none_or(|port| port == 0)
+}
+
+/// Whether nobody of the machine asked for a logon: it came over the network.
+pub(super) fn is_asked_for_by_nobody(logon: &Event) -> bool {
+    logon.subject.sid.as_ref().map(Sid::as_str) == Some("S-1-0-0")
 }
 
 /// Whether two network logons came from the same client, as far as they tell.

@@ -5,9 +5,9 @@
 //! WinRM's record of a shell tells who opened it, and when.
 
 use super::draft::Draft;
-use super::failures::folded_name;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::moments::folded_name;
 use super::{Flag, Kind, Role};
 use crate::event::{Action, Event, Text};
 use crate::sid::Sid;

@@ -335,8 +335,8 @@ pub(super) fn align(
     aligned
 }
 
-/// The positions of a channel's events.
 impl Machine {
+    /// The positions of a channel's events.
     pub(super) fn channel(&self, channel: &str) -> Range<usize> {
         let from = self
             .events

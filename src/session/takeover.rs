@@ -1,15 +1,17 @@
 //! Desktop sessions that were taken up again though nobody had logged on as their owner.
+//!
+//! In: drafts to which the records of returns are tied. Out: the same, flagged. A return is suspected only where the records
+//! before it are whole, so that a logon would show.
 
 use super::Flag;
 use super::address::same_address;
 use super::draft::Draft;
-use super::failures::folded_name;
 use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
+use super::moments::Moments;
 use crate::event::{Action, Event};
 use crate::sid::Sid;
-use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::collections::HashMap;
+use crate::time::{TICKS_PER_SECOND, Ticks};
 use std::ops::Range;
 
 /// How long before its return somebody logs on as the owner.
@@ -65,9 +67,7 @@ fn by_audit(
         else {
             continue;
         };
-        let number = places.get(index).copied().flatten();
-        let Some((number, draft)) = number.and_then(|number| Some((number, drafts.get(number)?)))
-        else {
+        let Some((number, draft)) = session_of(index, places, drafts) else {
             continue;
         };
         let earlier = machine.events.get(audited.start..index).unwrap_or_default();
@@ -103,6 +103,16 @@ fn by_audit(
     suspects
 }
 
+/// The session that the event at `index` belongs to.
+fn session_of<'a>(
+    index: usize,
+    places: &[Option<usize>],
+    drafts: &'a [Draft],
+) -> Option<(usize, &'a Draft)> {
+    let number = places.get(index).copied().flatten()?;
+    Some((number, drafts.get(number)?))
+}
+
 fn is_of(sid: Option<&Sid>, draft: &Draft) -> bool {
     sid.is_some() && sid == draft.account.sid.as_ref()
 }
@@ -115,30 +125,15 @@ fn by_session_manager(
     drafts: &[Draft],
     gaps: &Gaps,
 ) -> Vec<(usize, bool)> {
-    let mut by_name: HashMap<String, Vec<Time>> = HashMap::new();
-    let mut by_sid: HashMap<&Sid, Vec<Time>> = HashMap::new();
     let logons = machine.events.get(audited).unwrap_or_default();
-    let accepted = machine
-        .events
-        .iter()
-        .filter(|event| event.action == Action::RdpAuth);
     let logons = logons.iter().filter(|event| event.action == Action::Logon);
-    for event in logons.chain(accepted) {
-        if let Some(name) = folded_name(&event.account) {
-            by_name.entry(name).or_default().push(event.time);
-        }
-        if let Some(sid) = &event.account.sid {
-            by_sid.entry(sid).or_default().push(event.time);
-        }
-    }
-    by_name.values_mut().for_each(|own| own.sort_unstable());
-    by_sid.values_mut().for_each(|own| own.sort_unstable());
-    let has = |times: Option<&Vec<Time>>, from: Time, to: Time| {
-        times.is_some_and(|times| {
-            let first = times.partition_point(|time| *time < from);
-            times.get(first).is_some_and(|time| *time <= to)
-        })
-    };
+    let accepted = machine.events.iter();
+    let accepted = accepted.filter(|event| event.action == Action::RdpAuth);
+    let arrivals = logons.chain(accepted);
+    let (by_name, by_sid) = (
+        Moments::by_name(arrivals.clone()),
+        Moments::by_sid(arrivals),
+    );
     let mut suspects = Vec::new();
     let mut left: Option<&Event> = None;
     for (index, event) in machine.events.iter().enumerate() {
@@ -148,18 +143,13 @@ fn by_session_manager(
         if event.action != Action::TsReconnect {
             continue;
         }
-        let Some(number) = places.get(index).copied().flatten() else {
+        let Some((number, draft)) = session_of(index, places, drafts) else {
             continue;
         };
-        let Some(draft) = drafts.get(number) else {
-            continue;
-        };
-        let from = event.time.plus(-LOGON);
-        let named = folded_name(&event.account).and_then(|name| by_name.get(&name));
-        let identified = draft.account.sid.as_ref().and_then(|sid| by_sid.get(sid));
-        if !gaps.covers(SECURITY, from, event.time)
-            || has(named, from, event.time)
-            || has(identified, from, event.time)
+        let (from, to) = (event.time.plus(-LOGON), event.time);
+        if !gaps.covers(SECURITY, from, to)
+            || by_name.any_named(&event.account, from, to)
+            || by_sid.any_of(&draft.account, from, to)
         {
             continue;
         }

@@ -127,19 +127,6 @@ impl Story {
     }
 
     fn source(&self) -> Source {
-        let span = |event: &Event| Span {
-            log: event.log,
-            channel: event.channel.clone(),
-            computer: event.computer.clone(),
-            first_id: event.record_id,
-            last_id: event.record_id,
-            records: 1,
-            first_time: event.time,
-            last_time: event.time,
-            earliest: event.time,
-            latest: event.time,
-            live: true,
-        };
         Source {
             events: self.events.clone(),
             spans: self.events.iter().map(span).collect(),
@@ -159,6 +146,23 @@ impl Story {
             .into_iter()
             .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
             .collect()
+    }
+}
+
+/// The stretch that one record is.
+pub(super) fn span(event: &Event) -> Span {
+    Span {
+        log: event.log,
+        channel: event.channel.clone(),
+        computer: event.computer.clone(),
+        first_id: event.record_id,
+        last_id: event.record_id,
+        records: 1,
+        first_time: event.time,
+        last_time: event.time,
+        earliest: event.time,
+        latest: event.time,
+        live: true,
     }
 }
 

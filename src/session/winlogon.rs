@@ -4,6 +4,7 @@
 //! Where the audit records and LocalSessionManager tell no logoff, theirs is the session's end.
 
 use super::boot::Boot;
+use super::bridges::BRIDGE;
 use super::draft::Draft;
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
@@ -17,8 +18,6 @@ use std::collections::{HashMap, HashSet};
 /// How long before the first record of a run its audited logon lies at most, and how long after it.
 const BEFORE: Ticks = 5 * TICKS_PER_SECOND;
 const AFTER: Ticks = TICKS_PER_SECOND / 2;
-/// How far the first record of a run and the session manager's 21 lie apart at most, where no logon was audited.
-const BRIDGE: Ticks = 5 * TICKS_PER_SECOND;
 /// How many sessions near a run are looked at: a bound for logs in which all have one time.
 const NEAR_SESSIONS: usize = 64;
 

@@ -411,19 +411,36 @@ fn inexact(
     wrong
 }
 
+/// Of which sessions of the truth each row tells.
+struct Truths<'a> {
+    truths: Vec<BTreeSet<usize>>,
+    by_id: HashMap<&'a str, usize>,
+}
+
+impl<'a> Truths<'a> {
+    fn of(history: &History, rows: &'a [Session]) -> Self {
+        let witness = Witness::new(history);
+        let numbered = rows.iter().enumerate();
+        Truths {
+            truths: rows.iter().map(|row| witness.truths(row)).collect(),
+            by_id: numbered.map(|(at, row)| (&*row.id, at)).collect(),
+        }
+    }
+
+    /// The session of the truth that the parent of a row is.
+    fn parent(&self, row: &Session) -> Option<usize> {
+        let parent = self.by_id.get(row.parent.as_deref()?)?;
+        self.truths[*parent].first().copied()
+    }
+}
+
 /// Holds the rows of complete evidence against the truth: how many sessions were told exactly, and what was told otherwise.
 pub fn hold_exact(history: &History, rows: &[Session]) -> (usize, Vec<Fault>) {
-    let witness = Witness::new(history);
-    let of: Vec<BTreeSet<usize>> = rows.iter().map(|row| witness.truths(row)).collect();
-    let by_id: HashMap<&str, usize> = rows
-        .iter()
-        .enumerate()
-        .map(|(at, row)| (&*row.id, at))
-        .collect();
+    let told_of = Truths::of(history, rows);
     let mut faults = Vec::new();
     let mut told = vec![0; history.truths.len()];
     let mut exact = 0;
-    for (row, truths) in rows.iter().zip(&of) {
+    for (row, truths) in rows.iter().zip(&told_of.truths) {
         let fault = |what: String, truth: Option<usize>| Fault {
             what,
             story: story(history, row, truth),
@@ -437,11 +454,7 @@ pub fn hold_exact(history: &History, rows: &[Session]) -> (usize, Vec<Fault>) {
             continue;
         };
         told[truth] += 1;
-        let parent = row
-            .parent
-            .as_deref()
-            .and_then(|parent| by_id.get(parent))
-            .and_then(|&parent| of[parent].first().copied());
+        let parent = told_of.parent(row);
         let wrong = inexact(history, row, &history.truths[truth], parent);
         if wrong.is_empty() && told[truth] == 1 {
             exact += 1;
@@ -469,16 +482,10 @@ pub fn hold_exact(history: &History, rows: &[Session]) -> (usize, Vec<Fault>) {
 
 /// Holds the rows of damaged evidence against the truth: what is claimed must be so.
 pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
-    let witness = Witness::new(history);
-    let of: Vec<BTreeSet<usize>> = rows.iter().map(|row| witness.truths(row)).collect();
-    let by_id: HashMap<&str, usize> = rows
-        .iter()
-        .enumerate()
-        .map(|(at, row)| (&*row.id, at))
-        .collect();
+    let told_of = Truths::of(history, rows);
     let mut faults = Vec::new();
     let mut started: BTreeMap<usize, usize> = BTreeMap::new();
-    for (row, truths) in rows.iter().zip(&of) {
+    for (row, truths) in rows.iter().zip(&told_of.truths) {
         let mut fault = |what: &str, truth: Option<usize>| {
             faults.push(Fault {
                 what: what.to_owned(),
@@ -586,11 +593,7 @@ pub fn hold_sound(history: &History, rows: &[Session]) -> Vec<Fault> {
                 );
             }
         }
-        let parent = row
-            .parent
-            .as_deref()
-            .and_then(|parent| by_id.get(parent))
-            .and_then(|&parent| of[parent].first().copied());
+        let parent = told_of.parent(row);
         if row.parent.is_some() && parent != truth.parent {
             fault(&format!("parent of {}", row.kind), at);
         }
