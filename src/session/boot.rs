@@ -339,7 +339,7 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
             run.get_or_insert(index);
             continue;
         } else if event.action == Action::Used {
-            seen.add(event);
+            seen.add(index, event);
             continue;
         } else if event.action == Action::Boot {
             Some(Opening {
@@ -361,7 +361,9 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
                 })
             }
         } else if seen.is_of_another_boot(event) {
-            Some(Opening::lost(run.unwrap_or(index)))
+            Some(Opening::lost(
+                run.unwrap_or_else(|| seen.first_of_lost(events, index)),
+            ))
         } else {
             None
         };
@@ -371,9 +373,15 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
             if next.first > range.start {
                 openings.push(current);
             }
+            if next.is_lost {
+                let before = events.get(next.first..index).unwrap_or_default();
+                (next.first..)
+                    .zip(before)
+                    .for_each(|(at, event)| seen.add(at, event));
+            }
             current = next;
         }
-        seen.add(event);
+        seen.add(index, event);
     }
     openings.push(current);
     // The records end before the 4608 of a start.
@@ -462,6 +470,8 @@ struct Seen {
     /// Logon IDs that records named, with the first record and its time.
     named: HashMap<LogonId, (u64, Time)>,
     highest: u64,
+    /// The last event that lsass wrote or that names a Logon ID of the boot: it is surely of it.
+    last_sure: Option<usize>,
 }
 
 impl Seen {
@@ -483,7 +493,29 @@ impl Seen {
         })
     }
 
-    fn add(&mut self, event: &Event) {
+    /// The first event of a lost boot, of which the event at `index` tells. What it wrote when it began is missing, so it
+    /// began where the most records are: a 1102 of the event log service can stand before the first that tells
+    /// (DeepBlueCLI's `metasploit-psexec-pwshpayload.evtx`).
+    fn first_of_lost(&self, events: &[Event], index: usize) -> usize {
+        let number = |at: usize| events.get(at).map_or(0, |event| event.record_id);
+        let unsure = self.last_sure.map_or(index, |sure| sure + 1)..=index;
+        unsure
+            .max_by_key(|&at| number(at).saturating_sub(number(at.saturating_sub(1))))
+            .unwrap_or(index)
+    }
+
+    fn add(&mut self, index: usize, event: &Event) {
+        let ids = [event.logon_id, event.subject_logon_id];
+        let is_known = |&id: &LogonId| {
+            super::kind::standing(id).is_none()
+                && (self.given.contains(&id) || self.named.contains_key(&id))
+        };
+        if self.last_sure.is_none()
+            || Self::lsass(event).is_some()
+            || ids.iter().flatten().any(is_known)
+        {
+            self.last_sure = Some(index);
+        }
         self.lsass = self.lsass.or(Self::lsass(event));
         if let Some(id) = Self::given(event) {
             self.given.insert(id);

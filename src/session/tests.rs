@@ -837,6 +837,32 @@ fn what_happens_under_a_session_that_is_still_open_at_the_end_of_the_log_is_flag
     assert_eq!(sessions.last().unwrap().flags, []);
 }
 
+/// DeepBlueCLI's `metasploit-psexec-pwshpayload.evtx` after another log of its machine: 22808, then 1102 as 23133, 23134.
+#[test]
+fn a_lost_boot_began_where_records_are_missing_and_not_between_two_that_follow_each_other() {
+    let mut story = Story::new();
+    story.at(10).logon(3, 0x50000, BOB);
+    story.record += 300;
+    story.lsass = 604;
+    let cleared = story.at(80_000).write(1102, Action::LogCleared);
+    cleared.writer = Some(988);
+    cleared.subject_logon_id = Some(LogonId(0x42c3d));
+    cleared.subject = account("somebody", "WS01", ALICE);
+    story.at(80_007).logon(3, 0x1861f7, BOB);
+    let shown = story.at(80_300).write(4798, Action::Used);
+    shown.subject_logon_id = Some(LogonId(0x42c3d));
+    let sessions = story.own();
+    let of = |id| {
+        let own = sessions
+            .iter()
+            .filter(move |one| one.logon_id == Some(LogonId(id)));
+        own.map(|one| (one.end.min, one.end.max))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(0x50000), [(Some(clock(10.0)), Some(clock(80_000.0)))]);
+    assert_eq!(of(0x42c3d), [(Some(clock(80_300.0)), None)]);
+}
+
 #[test]
 fn a_logon_id_that_was_used_long_before_it_is_given_is_of_another_boot() {
     let mut story = Story::booted();
