@@ -117,10 +117,13 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             .filter(|_| !is_followed_by_lost)
             .and_then(|number| system.get(number));
         // What comes next in either channel: the same boot, or one that only the System channel shows.
-        let next_number = number
-            .filter(|_| !is_followed_by_lost)
-            .map(|number| number + 1)
-            .filter(|number| *number < system.len());
+        let next_number = number.filter(|_| !is_followed_by_lost).and_then(|number| {
+            let is_later = |next: &usize| {
+                let seen = system.get(*next).and_then(|next| next.seen);
+                of(at).is_some() || seen.is_none_or(|seen| first_time(boot) < Some(seen))
+            };
+            (number + 1..system.len()).find(is_later)
+        });
         let next_system = match (next_number, of(at + 1)) {
             (Some(number), _) => system.get(number),
             (None, number) => number.and_then(|number| system.get(number)),

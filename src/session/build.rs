@@ -73,6 +73,8 @@ pub(super) struct Builder<'a> {
     left_by: HashMap<Sid, usize>,
     /// The last event that names each Logon ID, other than the closing of its token.
     last_alive: HashMap<LogonId, usize>,
+    /// The clock was set in this boot.
+    was_clock_set: bool,
     /// Where its token closed last.
     closed: HashMap<LogonId, usize>,
     /// The draft and the Logon ID of the first half of a split logon, by the Logon ID of the second.
@@ -111,6 +113,7 @@ impl<'a> Builder<'a> {
             left_by: HashMap::new(),
             last_alive: HashMap::new(),
             closed: HashMap::new(),
+            was_clock_set: false,
             awaited: HashMap::new(),
             held: HashMap::new(),
         };

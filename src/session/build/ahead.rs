@@ -1,5 +1,6 @@
 //! What the later records of a boot tell of a Logon ID, before its events are paired in order.
 
+use super::super::CLOCK_STEP;
 use super::Builder;
 use crate::event::{Account, Action, LogonId, LogonType};
 use std::collections::HashMap;
@@ -88,6 +89,12 @@ impl Builder<'_> {
             .filter_map(|(_, event)| event.logon_id)
             .collect();
         self.unlogged = unlogged;
+        self.was_clock_set = own().any(|(_, event)| {
+            let times = event.new_time.zip(event.previous_time);
+            let step = times.map(|(new, previous)| new.since(previous));
+            event.action == Action::ClockChange
+                && step.is_none_or(|step| step.saturating_abs() >= CLOCK_STEP)
+        });
         self.last_alive = last_alive;
         self.closed = closed;
     }

@@ -119,7 +119,10 @@ impl Builder<'_> {
         let Some(own) = sid.and_then(|sid| self.desktops_of.get(sid)) else {
             return Open::No;
         };
-        if own.len() == 1 && own.first().is_some_and(|&only| self.was_left(only, event)) {
+        if own.len() == 1
+            && !self.was_clock_set
+            && own.first().is_some_and(|&only| self.was_left(only, event))
+        {
             return Open::No;
         }
         let is = |wanted: &dyn Fn(&Draft) -> bool| {
@@ -204,7 +207,12 @@ impl Builder<'_> {
         let (mut open, mut ended) = (Vec::new(), Vec::new());
         for &number in &self.desktops {
             let is_open = self.drafts.get(number).is_some_and(Draft::is_open);
-            match is_open && !self.was_left(number, event) {
+            let was_left = is_open && self.was_left(number, event);
+            if was_left && self.was_clock_set {
+                // The times of two channels cannot be compared: nothing tells whether it is still there.
+                return None;
+            }
+            match is_open && !was_left {
                 true => open.push(number),
                 false => ended.push(number),
             }
