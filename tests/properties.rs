@@ -81,7 +81,7 @@ fn variation() -> impl Strategy<Value = Variation> {
 
 /// The story with its changes that are possible; a step of a machine that is off, say, is not.
 fn varied(variation: &Variation) -> Table {
-    let mut story = variation.story.get(&*STORIES).clone();
+    let mut story = variation.story.get(&STORIES).clone();
     let mut attempt = |change: &dyn Fn(&mut Vec<Value>)| {
         let mut changed = story.clone();
         let machines = changed["machine"].as_array_mut().unwrap();
