@@ -427,3 +427,48 @@ fn every_session_of_the_fixtures_has_a_story_that_names_all_its_records() {
         }
     }
 }
+
+#[test]
+fn a_story_says_why_a_session_can_begin_after_the_record_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("scenario.toml");
+    std::fs::write(
+        &scenario,
+        r#"
+            title = "Privileges without their logon"
+            [account.alice]
+            rid = 1001
+            admin = true
+            [[machine]]
+            name = "SRV-OAK"
+            os = "server-2019"
+            sid = "S-1-5-21-11-12-13"
+            [[machine.step]]
+            at = "2024-05-06T07:55:00Z"
+            do = "boot"
+            [[machine.step]]
+            at = "08:00:00"
+            do = "logon"
+            kind = "network"
+            account = "alice"
+            without = [4624]
+        "#,
+    )
+    .unwrap();
+    let logs = folder.path().join("logs");
+    let made = winsessions(&["synth", path(&scenario), path(&logs)]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let rows = csv(&["sessions", path(&logs)]);
+    let row = rows.iter().find(|row| row["account_name"] == "alice");
+    let row = row.expect("the session of alice");
+    let story = winsessions(&["explain", "-q", &row["session_id"], path(&logs)]).stdout;
+    let story = String::from_utf8(story).unwrap();
+    let words: Vec<&str> = story.split_whitespace().collect();
+    let said = format!("It was there by {}: event 4672, record", row["start_max"]);
+    let words = words.join(" ");
+    assert!(words.contains(&said), "{story}");
+    assert!(
+        words.contains("can be written just before the logon"),
+        "{story}"
+    );
+}

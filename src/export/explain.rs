@@ -279,10 +279,16 @@ impl<'v, 'a> Story<'v, 'a> {
             (Some(time), _) => format!("{time}{local}, inferred{}.", self.seen_at(time)),
             (None, _) => {
                 let max = s.start.max.map_or_else(String::new, |max| {
-                    format!(
-                        " It was there by {max}, when the first record shows it{}.",
-                        self.seen_at(max)
-                    )
+                    let shown = match s.records.first() {
+                        // The privileges and groups of a logon are written before it, too.
+                        Some(first)
+                            if first.time < max && matches!(first.event_id, 4672 | 4964) =>
+                        {
+                            format!("{} can be written just before the logon", named(first))
+                        }
+                        _ => format!("the first record shows it then{}", self.seen_at(max)),
+                    };
+                    format!(" It was there by {max}: {shown}.")
                 });
                 format!(
                     "Not known: its logon is not in the evidence.{max}{}",
