@@ -319,10 +319,14 @@ pub(super) fn align(
             .iter()
             .find_map(|number| *number)
             .unwrap_or(boots.len());
+        // A boot that was audited from its start has ended all that were before it.
+        let mut before = audited.get(..at).unwrap_or_default().iter().rev();
+        let other = before.find_map(|(start, _)| *start);
         let runs = |number: &usize| {
-            let is_after = boots
-                .get(*number)
-                .is_some_and(|boot| boot.seen.is_none_or(|seen| seen <= first));
+            let is_after = boots.get(*number).is_some_and(|boot| {
+                boot.seen
+                    .is_none_or(|seen| seen <= first && other.is_none_or(|other| other <= seen))
+            });
             let is_before = boots
                 .get(number + 1)
                 .is_none_or(|next| next.seen.is_none_or(|next| first < next));
