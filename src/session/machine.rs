@@ -274,14 +274,20 @@ fn one_machine(events: &[Event], spans: &[Span]) -> Option<Vec<Text>> {
     for channel in channels {
         for pair in channel.windows(2) {
             if let [before, after] = pair
-                && !before.computer.eq_ignore_ascii_case(&after.computer)
+                && !is_same_name(&before.computer, &after.computer)
                 && !(before.last_id < after.first_id && boots_between(events, before, after))
             {
                 return None;
             }
         }
         let mut runs: Vec<Text> = channel.iter().map(|span| span.computer.clone()).collect();
-        runs.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+        runs.dedup_by(|next, kept| {
+            let is_same = is_same_name(next, kept);
+            if is_same && next.len() > kept.len() {
+                *kept = next.clone();
+            }
+            is_same
+        });
         // A name that comes back is no rename.
         let mut folded: Vec<String> = runs.iter().map(|name| name.to_lowercase()).collect();
         folded.sort_unstable();
@@ -297,6 +303,14 @@ fn one_machine(events: &[Event], spans: &[Span]) -> Option<Vec<Text>> {
         return None;
     }
     Some(names)
+}
+
+/// Whether two names are the same, or one is the other without its domain: a provider can write the short one in the midst of
+/// records with the long one (record 1045 of plaso's `System.evtx`).
+fn is_same_name(one: &str, other: &str) -> bool {
+    let is_short =
+        |short: &str, long: &str| !short.contains('.') && first_label(long) == short.to_lowercase();
+    one.eq_ignore_ascii_case(other) || is_short(one, other) || is_short(other, one)
 }
 
 /// Whether a boot lies where one run of records ends and the next begins.

@@ -636,6 +636,21 @@ fn a_renamed_machine_is_one_machine_and_a_collector_holds_many() {
     );
 }
 
+/// Record 1045 of plaso's `System.evtx`: the Key Distribution Center leaves out the domain.
+#[test]
+fn a_name_without_its_domain_in_mid_log_is_no_other_machine() {
+    let mut story = Story::new();
+    story.computer = "DC1.example.com";
+    story.boot().at(10).logon(3, 0x5000, BOB);
+    story.computer = "DC1";
+    story.at(20).logon(3, 0x6000, BOB);
+    story.computer = "DC1.example.com";
+    story.at(30).logon(3, 0x7000, BOB);
+    let found = machines(vec![story.source()]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(&*found[0].host, "DC1.example.com");
+}
+
 #[test]
 fn logs_of_one_name_are_one_machine_only_if_something_else_agrees() {
     let mut live = Story::booted();
