@@ -109,7 +109,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
         let is_followed_by_lost = next.is_some() && of(at + 1).is_none();
         let number = latest.filter(|_| of(at).is_some() || boot.is_lost);
         let begun = of(at).and_then(|number| system.get(number));
-        let is_later = |stop: &usize| {
+        let is_own = |stop: &usize| {
             let stop = events.get(*stop).map(|event| event.time);
             of(at).is_some() || first_time(boot) <= stop
         };
@@ -129,7 +129,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (None, number) => number.and_then(|number| system.get(number)),
         };
         let only_system = next_number.is_some() && (next.is_none() || next_number != of(at + 1));
-        let stopped = own.and_then(|own| own.stop).filter(is_later);
+        let stopped = own.and_then(|own| own.stop).filter(is_own);
         let end = match (boot.stop, stopped, next) {
             (Some(stop), ..) => BootEnd::Stopped(stop),
             (None, Some(stop), Some(_)) => BootEnd::Stopped(stop),
@@ -510,8 +510,7 @@ impl Seen {
     fn add(&mut self, index: usize, event: &Event) {
         let ids = [event.logon_id, event.subject_logon_id];
         let is_known = |&id: &LogonId| {
-            super::kind::standing(id).is_none()
-                && (self.given.contains(&id) || self.named.contains_key(&id))
+            !id.is_standing() && (self.given.contains(&id) || self.named.contains_key(&id))
         };
         if self.last_sure.is_none()
             || Self::lsass(event).is_some()
