@@ -2,6 +2,7 @@
 //!
 //! One difference is meant: the `evtx` crate ends a text at its first NUL, plans keep all of it. It is counted.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use winsessions::damage::Damage;
@@ -117,6 +118,40 @@ impl Told {
                 .map(|(_, (name, said))| (name.clone(), asked(said)))
                 .collect(),
             ..self.clone()
+        }
+    }
+}
+
+/// What equal bytes and equal numbers of names have said, of which they say the same wherever they stand.
+#[derive(Debug, Default)]
+struct Equals {
+    raw: HashMap<(u8, Vec<u8>), Option<Said>>,
+    names: HashMap<u32, String>,
+}
+
+impl Equals {
+    fn add(&mut self, record: &Record<'_>) {
+        let names = [
+            (record.channel_id(), &record.channel),
+            (record.computer_id(), &record.computer),
+        ];
+        for (id, text) in names {
+            assert_eq!(id.is_some(), record.shape().is_some());
+            if let Some(id) = id {
+                assert_eq!(
+                    self.names.entry(id).or_insert_with(|| text.to_string()),
+                    text
+                );
+            }
+        }
+        for place in 0..record.names().count() {
+            let said = record.value_at(place).map(|value| said(&value));
+            // An empty value of a list is told, of others it is not.
+            let said = said.filter(|said| !said.text.is_empty());
+            if let Some(raw) = record.raw_at(place) {
+                let known = self.raw.entry((raw.kind, raw.bytes.to_vec()));
+                assert_eq!(known.or_insert_with(|| said.clone()), &said);
+            }
         }
     }
 }
@@ -323,6 +358,20 @@ fn both_decoders_read_the_same_in_every_fixture() {
     // T18 has names with a NUL.
     assert!(counts.records > 3_000 && counts.with_nul > 0, "{counts:?}");
     assert!(counts.by_evtx * 20 < counts.records, "{counts:?}");
+}
+
+#[test]
+fn equal_bytes_say_the_same_in_every_record() {
+    let mut equals = Equals::default();
+    let mut reader = Reader::default();
+    for log in fixtures() {
+        let size = fs::metadata(&log).unwrap().len();
+        for block in blocks(size) {
+            reader.read(&log, block, &mut |record| equals.add(record));
+        }
+    }
+    let texts = equals.raw.values().flatten().count();
+    assert!(texts > 500 && equals.names.len() > 10, "{texts} texts");
 }
 
 #[test]

@@ -114,6 +114,7 @@ impl Decoder {
         }
         let provider = self.names.get(parts.provider)?;
         let channel = self.names.get(parts.channel)?;
+        let computer = self.names.get(parts.computer)?;
         let number_of = |source: &Source| source.value(chunk, &self.values)?.number();
         Some(Record {
             number: frame.number,
@@ -126,7 +127,7 @@ impl Decoder {
                 .unwrap_or(0),
             writer: number_of(&event.writer).and_then(|id| u32::try_from(id).ok()),
             channel: channel.text.as_ref().into(),
-            computer: self.names.get(parts.computer)?.text.as_ref().into(),
+            computer: computer.text.as_ref().into(),
             rest: Rest::Planned(Planned {
                 chunk,
                 event,
@@ -139,6 +140,7 @@ impl Decoder {
                     event_id: parts.event_id,
                 },
                 fields,
+                computer: computer.id,
             }),
         })
     }

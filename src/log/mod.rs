@@ -31,7 +31,7 @@ mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
-pub use record::{Field, Record, Shape};
+pub use record::{Field, Raw, Record, Shape};
 pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};

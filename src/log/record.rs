@@ -48,6 +48,7 @@ pub(super) struct Planned<'a> {
     pub values: &'a [Substitution],
     pub fields: Option<Fields<'a>>,
     pub shape: Shape,
+    pub computer: u32,
 }
 
 /// Where the fields of a record are.
@@ -67,6 +68,15 @@ pub struct Shape {
     pub(super) layout: u32,
     pub(super) is_wrapped: bool,
     pub(super) event_id: u16,
+}
+
+/// A value as it stands in the log: equal ones say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Raw<'r> {
+    /// The byte of its type.
+    pub kind: u8,
+    /// Its bytes, padding included.
+    pub bytes: &'r [u8],
 }
 
 /// A field: its name, and its value if that is not empty.
@@ -100,6 +110,30 @@ impl<'a> Record<'a> {
     pub fn value_at(&self, place: usize) -> Option<Value<'a>> {
         match &self.rest {
             Rest::Planned(planned) => planned.value_at(place),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// What [`Record::value_at`] reads; `None` where the value does not stand in the record itself, or is left out.
+    pub fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
+        match &self.rest {
+            Rest::Planned(planned) => planned.raw_at(place),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// A number that stands for the channel's text, and for no other text of this process; `None` where it has none.
+    pub fn channel_id(&self) -> Option<u32> {
+        match &self.rest {
+            Rest::Planned(planned) => Some(planned.shape.channel),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// The same for the computer.
+    pub fn computer_id(&self) -> Option<u32> {
+        match &self.rest {
+            Rest::Planned(planned) => Some(planned.computer),
             Rest::Json(_) => None,
         }
     }
@@ -157,5 +191,15 @@ impl<'a> Planned<'a> {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
         }
+    }
+
+    fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
+        let fields = self.fields?;
+        let field = fields.layout.fields.get(place)?;
+        let value = field.source.substitution(fields.values)?;
+        Some(Raw {
+            kind: value.kind,
+            bytes: value.bytes(self.chunk),
+        })
     }
 }
