@@ -244,8 +244,15 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
 fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = TimelineEvent> {
     let places = timeline.session_of.iter().zip(&timeline.kind_of);
-    let events = machine.events.into_iter().zip(machine.sources).zip(places);
+    let mut copies = machine.copies.into_iter().peekable();
+    let with_sources = move |(place, event): (usize, Event)| {
+        let copied = copies.next_if(|(copied, _)| *copied == place);
+        let sources = copied.map_or(Sources::of(event.log), |(_, logs)| logs);
+        (event, sources)
+    };
+    let events = machine.events.into_iter().enumerate().map(with_sources);
     events
+        .zip(places)
         .filter(|((event, _), _)| !matches!(event.action, Action::StartingUp | Action::Used))
         .map(move |((event, sources), (session, kind))| {
             let session = session

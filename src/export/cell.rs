@@ -1,6 +1,6 @@
 //! One value of a row, with its type: what CSV writes as text and JSON as text, number, boolean, list or null.
 
-use crate::event::LogonId;
+use crate::event::{Guid, LogonId};
 use crate::session::Score;
 use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
 use serde::ser::{Error as _, Serialize, Serializer};
@@ -96,6 +96,12 @@ fn seconds(ticks: Ticks) -> String {
         _ => format!("{sign}{whole}.{fraction:07}")
             .trim_end_matches('0')
             .to_owned(),
+    }
+}
+
+impl From<Guid> for Cell<'_> {
+    fn from(guid: Guid) -> Self {
+        guid.to_string().into()
     }
 }
 
@@ -210,7 +216,7 @@ mod tests {
             "\"a\\\"b\\u0000\u{202e}\""
         );
         assert_eq!(json(true.into()), "true");
-        assert_eq!(json(LogonId(0x3e7).into()), "\"0x3e7\"");
+        assert_eq!(json(LogonId::new(0x3e7).unwrap().into()), "\"0x3e7\"");
         assert_eq!(json(Cell::status(Some(0xc000_006d))), "\"0xc000006d\"");
         assert_eq!(json(Score::NAMED.into()), "0.8");
         assert_eq!(json(Cell::list(["a", "b"], ";")), "[\"a\",\"b\"]");

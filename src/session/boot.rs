@@ -492,7 +492,7 @@ impl Seen {
             });
             was_used
                 || self.given.contains(&id)
-                || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest
+                || id.get().saturating_add(LOGON_ID_STEP_BACK) < self.highest
         })
     }
 
@@ -521,7 +521,7 @@ impl Seen {
         self.lsass = self.lsass.or(Self::lsass(event));
         if let Some(id) = Self::given(event) {
             self.given.insert(id);
-            self.highest = self.highest.max(id.0);
+            self.highest = self.highest.max(id.get());
         }
         let own = event.logon_id.filter(|_| event.action != Action::Logon);
         for id in [own, event.subject_logon_id].into_iter().flatten() {

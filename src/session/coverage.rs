@@ -6,7 +6,7 @@
 use super::boot::{self, Boot, BootEnd};
 use super::gaps::Gaps;
 use super::local_time::{self, OffsetMark};
-use super::machine::{Conflict, Machine, SECURITY, Sources};
+use super::machine::{Conflict, Machine, SECURITY};
 use super::system::{self, SYSTEM, SystemBoot};
 use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
@@ -326,12 +326,16 @@ fn of_channel(
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
     let range = machine.channel(channel);
     let events = machine.events.get(range.clone()).unwrap_or_default();
-    let sources = machine.sources.get(range).unwrap_or_default();
+    let copied = machine
+        .copies
+        .iter()
+        .filter(|(place, _)| range.contains(place));
+    let copied = copied.map(|(_, logs)| logs.len().saturating_sub(1)).sum();
     let of = |action: Action| events.iter().filter(move |event| event.action == action);
     let read = spans
         .iter()
         .fold(0, |sum: u64, span| sum.saturating_add(span.records));
-    let duplicates = copies(&spans, sources).min(read.saturating_sub(1));
+    let duplicates = copies(&spans, copied).min(read.saturating_sub(1));
     let origin = match (
         spans.iter().any(|span| span.live),
         spans.iter().any(|span| !span.live),
@@ -559,8 +563,9 @@ fn holdings(spans: &[&Span]) -> Vec<Holding> {
     logs.into_values().collect()
 }
 
-/// How many copies of records there are beside the first. `spans` are sorted by first number.
-fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
+/// How many copies of records there are beside the first; `copied` of them are known as events. `spans` are sorted by first
+/// number.
+fn copies(spans: &[&Span], copied: usize) -> u64 {
     let (mut known, mut reached): (u64, Option<u64>) = (0, None);
     for span in spans.iter().filter(is_dense) {
         let overlap = match reached {
@@ -575,8 +580,7 @@ fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
     if spans.iter().all(|span| is_dense(&span)) {
         return known;
     }
-    let of_events = sources.iter().map(|logs| logs.len().saturating_sub(1));
-    known.max(of_events.sum::<usize>() as u64)
+    known.max(copied as u64)
 }
 
 /// The numbers between records of live logs that no log has. `spans` are sorted by first number.
@@ -640,15 +644,12 @@ mod tests {
     }
 
     fn event(log: u32, record_id: u64, event_id: u16, action: Action) -> Event {
-        Event {
-            log: LogIndex(log),
-            record_id,
-            event_id,
-            time: Time::from_filetime(record_id * DAY),
-            channel: "Security".into(),
-            computer: "WS01".into(),
-            ..Event::of(action)
-        }
+        let mut event = Event::of(action);
+        (event.log, event.record_id) = (LogIndex(log), record_id);
+        event.time = Time::from_filetime(record_id * DAY);
+        event.event_id = event_id;
+        (event.channel, event.computer) = ("Security".into(), "WS01".into());
+        event
     }
 
     fn covered(spans: &[Span], events: &[Event]) -> Coverage {
@@ -843,7 +844,7 @@ mod tests {
         };
         let logon = |record_id, logon_id| {
             let mut event = event(0, record_id, 4624, Action::Logon);
-            event.logon_id = Some(crate::event::LogonId(logon_id));
+            event.logon_id = crate::event::LogonId::new(logon_id);
             event
         };
         let own = |id, event_id, action| event(0, id, event_id, action);

@@ -172,7 +172,7 @@ impl<'a> Finisher<'a> {
             outbound: source
                 .map(|logon| logon.outbound.clone())
                 .unwrap_or_default(),
-            logon_guid: source.and_then(|logon| logon.logon_guid.clone()),
+            logon_guid: source.and_then(|logon| logon.logon_guid()),
             parent: None,
             subject: source
                 .map(|logon| logon.subject.clone())
@@ -312,7 +312,7 @@ impl<'a> Finisher<'a> {
                 event.channel,
                 event.record_id,
                 event.time.filetime(),
-                id.map_or(0, |id| id.0)
+                id.map_or(0, |id| id.get())
             );
             hash.update(text.as_bytes());
         }

@@ -59,7 +59,7 @@ pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 pub use timeline::{Timeline, timeline};
 
-use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
+use crate::event::{Account, Guid, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
 use crate::time::{LocalTime, Ticks, Time};
@@ -415,7 +415,7 @@ pub struct Session {
     /// The account whose credentials go out on the network.
     pub outbound: Account,
     /// The logon GUID.
-    pub logon_guid: Option<Text>,
+    pub logon_guid: Option<Guid>,
     /// The session that this one was started from.
     pub parent: Option<Text>,
     /// The account that asked for the logon.

@@ -1,7 +1,7 @@
 //! The boots that the System channel tells of: when each began, whether and when it stopped cleanly.
 
 use super::gaps::Gaps;
-use super::machine::Machine;
+use super::machine::{Machine, of_channel};
 use crate::event::{Action, Event};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::ops::Range;
@@ -342,12 +342,6 @@ pub(super) fn align(
 impl Machine {
     /// The positions of a channel's events.
     pub(super) fn channel(&self, channel: &str) -> Range<usize> {
-        let from = self
-            .events
-            .partition_point(|event| *event.channel < *channel);
-        let to = self
-            .events
-            .partition_point(|event| *event.channel <= *channel);
-        from..to
+        of_channel(&self.events, channel)
     }
 }

@@ -263,7 +263,7 @@ impl<'a> Witness<'a> {
             .iter()
             .map(|part| part.logon_id)
             .chain(row.logon_id)
-            .map(|id| id.0)
+            .map(|id| id.get())
             .collect();
         for &boot in boots.iter().take(1) {
             found.extend(

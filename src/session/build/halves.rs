@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
             let last_half = logon.record_id.saturating_add(TWIN_RECORDS);
             let is_lost = draft.part(first).is_some_and(|part| !part.is_paired)
                 && logon.version < FIRST_VERSION_WITH_LINK
-                && (1..TWIN_DISTANCE).contains(&id.0.saturating_sub(first.0))
+                && (1..TWIN_DISTANCE).contains(&id.get().saturating_sub(first.get()))
                 && self
                     .gaps
                     .between(&logon.channel, logon.record_id, last_half);
@@ -175,7 +175,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         .collect();
     unlogged.sort();
     let near = |a: &(Sid, LogonId, usize, bool), b: &(Sid, LogonId, usize, bool)| {
-        a.0 == b.0 && b.1.0.abs_diff(a.1.0) < TWIN_DISTANCE
+        a.0 == b.0 && b.1.get().abs_diff(a.1.get()) < TWIN_DISTANCE
     };
     for (at, desktop) in unlogged.iter().enumerate().filter(|(_, one)| one.3) {
         let neighbours = [at.checked_sub(1), at.checked_add(1)]
@@ -184,7 +184,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
             .filter_map(|at| unlogged.get(at));
         let nearest = neighbours
             .filter(|other| near(desktop, other))
-            .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
+            .min_by_key(|other| desktop.1.get().abs_diff(other.1.get()));
         let Some(other) = nearest.map(|other| other.2) else {
             continue;
         };

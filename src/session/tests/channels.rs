@@ -92,7 +92,7 @@ impl Channels {
     pub(super) fn own(&self) -> Vec<Session> {
         let (_, timeline) = self.timeline();
         let own = timeline.sessions.into_iter();
-        own.filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+        own.filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
             .collect()
     }
 
