@@ -6,9 +6,10 @@ use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
 use crate::session::{self, Coverage, Kind, Machine, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// An event in its place on the timeline.
@@ -164,27 +165,81 @@ fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
     })
 }
 
-/// Reads all blocks of all logs, each on whichever thread is free.
+/// What was read of the logs so far: of each all blocks up to one.
+struct Logs {
+    accounts: Vec<LogAccount>,
+    sources: Vec<Source>,
+    /// How many blocks that is in all.
+    blocks: usize,
+    /// Blocks behind one that is still being read.
+    ahead: BTreeMap<usize, (LogIndex, Account, Source)>,
+}
+
+impl Logs {
+    fn new(paths: &[PathBuf]) -> Self {
+        let mut folders: HashMap<&Path, usize> = HashMap::new();
+        let sources = paths.iter().map(|path| {
+            let next = folders.len();
+            let parent = path.parent().unwrap_or(path);
+            Source {
+                folder: *folders.entry(parent).or_insert(next),
+                ..Source::default()
+            }
+        });
+        let account = |path: &PathBuf| LogAccount {
+            path: path.clone(),
+            account: Account::default(),
+            span: None,
+        };
+        Logs {
+            sources: sources.collect(),
+            accounts: paths.iter().map(account).collect(),
+            blocks: 0,
+            ahead: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what was read of a block, one of all blocks.
+    fn add(&mut self, block: usize, log: LogIndex, account: Account, part: Source) {
+        self.ahead.insert(block, (log, account, part));
+        while let Some((log, account, part)) = self.ahead.remove(&self.blocks) {
+            self.blocks += 1;
+            let log = log.0 as usize;
+            let (Some(kept), Some(source)) =
+                (self.accounts.get_mut(log), self.sources.get_mut(log))
+            else {
+                continue;
+            };
+            kept.account.add(account);
+            for span in &part.spans {
+                let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
+                kept.span = Some((first.min(span.earliest), last.max(span.latest)));
+            }
+            source.uses.extend(part.uses);
+            source.events.extend(part.events);
+            source.spans.extend(part.spans);
+        }
+    }
+}
+
+/// Reads all blocks of all logs, one after the other, each on whichever thread is free.
 fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>) {
-    let sizes = paths
-        .iter()
-        .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
-    let blocks: Vec<(usize, Block)> = sizes
-        .enumerate()
-        .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
-        .collect();
-    // As many as threads; each has what it learnt from the blocks before.
-    let workers: Mutex<Vec<(Reader, Collector)>> = Mutex::default();
-    let idle = || workers.lock().unwrap_or_else(PoisonError::into_inner);
-    let read: Vec<(usize, Account, Source)> = blocks
-        .into_par_iter()
-        .filter_map(|(log, block)| {
-            let index = LogIndex(u32::try_from(log).ok()?);
-            let path = paths.get(log)?;
-            let worker = idle().pop();
-            let (mut reader, mut collector) =
-                worker.unwrap_or_else(|| (Reader::new(decoding), Collector::new(index)));
-            collector.begin(index);
+    let blocks_of = |(log, path)| {
+        let size = fs::metadata(path).map_or(0, |meta| meta.len());
+        log::blocks(size).map(move |block| (LogIndex(log), path, block))
+    };
+    let blocks: Vec<(LogIndex, &PathBuf, Block)> = (0..).zip(paths).flat_map(blocks_of).collect();
+    let next = AtomicUsize::new(0);
+    let logs = Mutex::new(Logs::new(paths));
+    let work = || {
+        let mut reader = Reader::new(decoding);
+        let mut collector = Collector::new(LogIndex(0));
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(log, path, block)) = blocks.get(number) else {
+                return;
+            };
+            collector.begin(log);
             let account = reader.read(path, block, &mut |record| collector.add(record));
             let part = Source {
                 events: std::mem::take(&mut collector.events),
@@ -192,53 +247,17 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            idle().push((reader, collector));
-            Some((log, account, part))
-        })
-        .collect();
-    let mut folders: HashMap<&Path, usize> = HashMap::new();
-    let mut logs: Vec<LogAccount> = paths
-        .iter()
-        .map(|path| LogAccount {
-            path: path.clone(),
-            account: Account::default(),
-            span: None,
-        })
-        .collect();
-    let mut sources: Vec<Source> = paths
-        .iter()
-        .map(|path| {
-            let next = folders.len();
-            let folder = *folders.entry(path.parent().unwrap_or(path)).or_insert(next);
-            Source {
-                folder,
-                ..Source::default()
-            }
-        })
-        .collect();
-    let mut events = vec![0; paths.len()];
-    for (log, _, part) in &read {
-        if let Some(events) = events.get_mut(*log) {
-            *events += part.events.len();
+            let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
+            logs.add(number, log, account, part);
         }
-    }
-    for (source, events) in sources.iter_mut().zip(events) {
-        source.events.reserve_exact(events);
-    }
-    for (log, account, part) in read {
-        let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
-            continue;
-        };
-        kept.account.add(account);
-        for span in &part.spans {
-            let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
-            kept.span = Some((first.min(span.earliest), last.max(span.latest)));
+    };
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(blocks.len()) {
+            scope.spawn(|_| work());
         }
-        source.uses.extend(part.uses);
-        source.events.extend(part.events);
-        source.spans.extend(part.spans);
-    }
-    (logs, sources)
+    });
+    let logs = logs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (logs.accounts, logs.sources)
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
