@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
-use crate::session::{self, Coverage, Kind, Machine, Session, Source, Sources, Timeline};
+use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -118,21 +118,21 @@ fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
     }
     let (logs, sources) = read(&found.logs, options.decoding);
     let machines = session::machines(sources);
-    let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
     let conflicts = machines
         .iter()
         .map(|machine| machine.conflicts.len() as u64)
         .sum();
-    let coverage: Vec<Coverage> = machines
-        .par_iter()
-        .flat_map_iter(session::coverage)
-        .collect();
+    let timelines: Vec<Timeline> = machines.into_par_iter().map(session::timeline).collect();
+    let mut coverage: Vec<Coverage> = Vec::new();
     let (mut sessions, mut events) = (Vec::new(), Vec::new());
-    for (machine, timeline) in machines.into_iter().zip(timelines) {
+    for mut timeline in timelines {
+        coverage.append(&mut timeline.coverage);
+        let numbers = (0..timeline.count()).into_par_iter();
+        let finished: Vec<Session> = numbers.filter_map(|n| timeline.session(n)).collect();
         if options.events {
-            events.extend(on_timeline(machine, &timeline));
+            events.extend(on_timeline(timeline, &finished));
         }
-        sessions.extend(timeline.sessions);
+        sessions.extend(finished);
     }
     sessions.par_sort_by(|a: &Session, b: &Session| {
         let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
@@ -261,8 +261,11 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
-fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = TimelineEvent> {
-    let places = timeline.session_of.iter().zip(&timeline.kind_of);
+fn on_timeline(timeline: Timeline, sessions: &[Session]) -> impl Iterator<Item = TimelineEvent> {
+    let numbers = 0..timeline.machine().events.len();
+    let places = numbers.map(|event| (timeline.session_of(event), timeline.kind_of(event)));
+    let places: Vec<(Option<usize>, Option<Kind>)> = places.collect();
+    let machine = timeline.into_machine();
     let mut copies = machine.copies.into_iter().peekable();
     let with_sources = move |(place, event): (usize, Event)| {
         let copied = copies.next_if(|(copied, _)| *copied == place);
@@ -275,13 +278,13 @@ fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = Ti
         .filter(|((event, _), _)| !matches!(event.action, Action::StartingUp | Action::Used))
         .map(move |((event, sources), (session, kind))| {
             let session = session
-                .and_then(|session| timeline.sessions.get(session))
+                .and_then(|session| sessions.get(session))
                 .map(|session| session.id.clone());
             TimelineEvent {
                 event,
                 machine: machine.number,
                 host: machine.host.clone(),
-                kind: *kind,
+                kind,
                 session,
                 sources,
             }

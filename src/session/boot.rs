@@ -76,20 +76,19 @@ pub(super) enum BootEnd {
     Running(Option<Time>),
 }
 
-/// Splits the audit records of a machine into boots, each record to exactly one, and asks the System channel when they
-/// began and how they ended.
-pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
+/// Splits the audit records of a machine into boots, each record to exactly one, and asks those of the System channel when
+/// they began and how they ended.
+pub(super) fn boots(machine: &Machine, gaps: &Gaps, system: &[SystemBoot]) -> Vec<Boot> {
     let range = machine.channel(SECURITY);
     let events = &machine.events;
-    let system = system::boots(machine);
-    let witness = system::Witness::of(machine, gaps, &system);
+    let witness = system::Witness::of(machine, gaps, system);
     let audited = split(events, range, &machine.spans, gaps, &witness);
     let first_time = |boot: &Audited| events.get(boot.events.start).map(|event| event.time);
     let starts: Vec<_> = audited
         .iter()
         .map(|boot| (boot.start, first_time(boot)))
         .collect();
-    let aligned = system::align(&starts, &system);
+    let aligned = system::align(&starts, system);
     let of = |at: usize| aligned.get(at).copied().flatten();
     // What tells of the boot before the next one then tells of another.
     let may_hide_boot = |boot: &Audited, next: &Audited| {

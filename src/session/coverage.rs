@@ -1,13 +1,12 @@
 //! What the logs of a machine can speak of: which records they hold, what is missing, and what makes their times unsure.
 //!
-//! In: one machine's part of the evidence. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
+//! In: one machine's part of the evidence, and its boots. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
 //! exported log is a filter and is not listed, a gap in a live one is.
 
-use super::boot::{self, Boot, BootEnd};
-use super::gaps::Gaps;
+use super::boot::{Boot, BootEnd};
 use super::local_time::{self, OffsetMark};
 use super::machine::{Conflict, Machine, SECURITY};
-use super::system::{self, SYSTEM, SystemBoot};
+use super::system::{SYSTEM, SystemBoot};
 use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
 use crate::named::named;
@@ -268,18 +267,21 @@ impl Mark {
 }
 
 /// What the logs hold of each channel of a machine, sorted by channel.
-pub fn coverage(machine: &Machine) -> Vec<Coverage> {
+pub(super) fn coverage(
+    machine: &Machine,
+    audited: &[Boot],
+    system: &[SystemBoot],
+) -> Vec<Coverage> {
     let mut channels: BTreeMap<&Text, Vec<&Span>> = BTreeMap::new();
     for span in &machine.log_spans {
         channels.entry(&span.channel).or_default().push(span);
     }
     let mut clears = clears(machine, channels.keys().copied());
-    let audited = boot::boots(machine, &Gaps::of(machine));
     let covered = channels.into_iter().filter_map(|(channel, spans)| {
         let clears = clears.remove(channel).unwrap_or_default();
         let boots = match &**channel {
-            SECURITY => audited_boots(machine, &audited),
-            SYSTEM => system_boots(machine, &audited),
+            SECURITY => audited_boots(machine, audited),
+            SYSTEM => system_boots(machine, audited, system),
             _ => Vec::new(),
         };
         of_channel(machine, channel, spans, clears, boots)
@@ -420,9 +422,8 @@ fn audited_boots(machine: &Machine, boots: &[Boot]) -> Vec<CoveredBoot> {
 }
 
 /// The boots of the System channel. Where it does not tell how one ended, the Security channel may.
-fn system_boots(machine: &Machine, audited: &[Boot]) -> Vec<CoveredBoot> {
+fn system_boots(machine: &Machine, audited: &[Boot], boots: &[SystemBoot]) -> Vec<CoveredBoot> {
     let at = |index: usize| machine.events.get(index);
-    let boots = system::boots(machine);
     let joined: HashMap<Time, &Boot> = audited
         .iter()
         .filter_map(|boot| Some((boot.start?, boot)))
@@ -621,7 +622,7 @@ fn gaps(spans: &[&Span], clears: &Clears<'_>) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Source, machines};
+    use crate::session::{Machine, Source, machines, timeline};
 
     const DAY: u64 = 864_000_000_000;
 
@@ -652,6 +653,11 @@ mod tests {
         event
     }
 
+    fn coverage(mut machines: Vec<Machine>) -> Vec<Coverage> {
+        assert_eq!(machines.len(), 1);
+        timeline(machines.remove(0)).coverage
+    }
+
     fn covered(spans: &[Span], events: &[Event]) -> Coverage {
         let mut sources = vec![Source::default(); 4];
         for span in spans {
@@ -660,9 +666,7 @@ mod tests {
         for event in events {
             sources[event.log.0 as usize].events.push(event.clone());
         }
-        let machines = machines(sources);
-        assert_eq!(machines.len(), 1);
-        coverage(&machines[0]).remove(0)
+        coverage(machines(sources)).remove(0)
     }
 
     fn holes(coverage: &Coverage) -> Vec<(u64, u64, GapCause)> {
@@ -758,8 +762,7 @@ mod tests {
             ],
             ..Source::default()
         }];
-        let machines = machines(sources);
-        let rows: BTreeMap<String, Coverage> = coverage(&machines[0])
+        let rows: BTreeMap<String, Coverage> = coverage(machines(sources))
             .into_iter()
             .map(|row| (row.channel.to_string(), row))
             .collect();
@@ -873,8 +876,7 @@ mod tests {
             ],
             ..Source::default()
         }];
-        let machines = machines(sources);
-        let rows = coverage(&machines[0]);
+        let rows = coverage(machines(sources));
         let row = |channel: &str| rows.iter().find(|row| &*row.channel == channel).unwrap();
         type Told = (
             Option<u64>,
@@ -952,8 +954,9 @@ mod tests {
             spans: vec![span(0, 7, 9, true)],
             ..Source::default()
         }]);
-        let found: Vec<Coverage> = machines.iter().flat_map(coverage).collect();
+        assert!(!machines[0].same_name);
+        let found = coverage(machines);
         assert_eq!(found.len(), 1);
-        assert!(found[0].wrapped && !machines[0].same_name);
+        assert!(found[0].wrapped);
     }
 }

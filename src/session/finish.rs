@@ -1,6 +1,7 @@
 //! From drafts to sessions: the finished rows.
 //!
-//! In: the drafts of a machine with its boots and gaps. Out: a [`Session`] of each; nothing is paired or tied here any more.
+//! In: the drafts of a machine with its boots and gaps. Out: a [`Session`] of each, when it is asked for; nothing is paired or
+//! tied here any more.
 
 mod ending;
 mod flags;
@@ -25,11 +26,13 @@ use crate::time::{Ticks, Time};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
-/// What is needed of a machine to finish its sessions.
-pub(super) struct Finisher<'a> {
-    machine: &'a Machine,
-    boots: &'a [Boot],
-    drafts: &'a [Draft],
+/// A machine, its drafts, and what is needed to finish them.
+pub(super) struct Finisher {
+    pub machine: Machine,
+    boots: Vec<Boot>,
+    pub drafts: Vec<Draft>,
+    /// For each draft the number of its boot, or one that no boot has.
+    boot_of: Vec<usize>,
     /// The positions of the audit records.
     audited: Range<usize>,
     clock: Clock,
@@ -44,11 +47,12 @@ pub(super) struct Finisher<'a> {
     local: LocalClock,
 }
 
-impl<'a> Finisher<'a> {
+impl Finisher {
     pub(super) fn new(
-        machine: &'a Machine,
-        boots: &'a [Boot],
-        drafts: &'a [Draft],
+        machine: Machine,
+        boots: Vec<Boot>,
+        drafts: Vec<Draft>,
+        boot_of: Vec<usize>,
         gaps: Gaps,
     ) -> Self {
         let events = &machine.events;
@@ -63,17 +67,18 @@ impl<'a> Finisher<'a> {
             .collect();
         stop_requests.sort_unstable();
         Finisher {
-            machine,
-            boots,
-            drafts,
-            clock: Clock::of(events, &of(Action::ClockChange), boots),
+            clock: Clock::of(events, &of(Action::ClockChange), &boots),
             gaps,
             leavers: of(Action::UserLogoff),
             clears: of(Action::LogCleared),
-            ts_starts: desktop::starts(machine),
+            ts_starts: desktop::starts(&machine),
             stop_requests,
-            local: LocalClock::of(machine),
+            local: LocalClock::of(&machine),
             audited,
+            machine,
+            boots,
+            drafts,
+            boot_of,
         }
     }
 
@@ -85,11 +90,14 @@ impl<'a> Finisher<'a> {
         self.event(index).map(|event| event.time)
     }
 
-    pub(super) fn session(&self, draft: &Draft, boot_number: usize) -> Session {
-        let machine = self.machine;
-        let boot = self.boots.get(boot_number);
+    /// The session that a draft becomes.
+    pub(super) fn session(&self, number: usize) -> Option<Session> {
+        let machine = &self.machine;
+        let draft = self.drafts.get(number)?;
+        let boot = self.boot_of.get(number);
+        let boot = boot.and_then(|&boot| self.boots.get(boot));
         let logon = draft.logon.and_then(|logon| self.event(logon));
-        let mut ending = self.ending(draft, boot_number);
+        let mut ending = self.ending(draft, boot);
         self.was_seen(draft, boot, &mut ending);
         let mut proofs = draft.proofs.clone();
         if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
@@ -126,7 +134,8 @@ impl<'a> Finisher<'a> {
         let source = logon.filter(|_| !draft.standing);
         let from = draft.source.and_then(|from| self.event(from)).or(source);
         let start = self.start(draft, boot);
-        Session {
+        let parent = draft.parent.and_then(|parent| self.drafts.get(parent));
+        Some(Session {
             id: self.session_id(draft),
             machine: machine.number,
             host: machine.host.clone(),
@@ -173,7 +182,7 @@ impl<'a> Finisher<'a> {
                 .map(|logon| logon.outbound.clone())
                 .unwrap_or_default(),
             logon_guid: source.and_then(|logon| logon.logon_guid()),
-            parent: None,
+            parent: parent.map(|parent| self.session_id(parent)),
             subject: source
                 .map(|logon| logon.subject.clone())
                 .unwrap_or_default(),
@@ -184,7 +193,7 @@ impl<'a> Finisher<'a> {
             privileges: draft.privileges.clone(),
             logons: draft.logons,
             failures_before: draft.failures,
-            flags: self.flags(draft, boot_number, &ending),
+            flags: self.flags(draft, boot, &ending),
             intervals: draft
                 .intervals()
                 .iter()
@@ -208,7 +217,7 @@ impl<'a> Finisher<'a> {
             end_record: ending.record.and_then(|record| at(Some(record))),
             source_record: draft.source.and_then(|from| at(Some(from))),
             records,
-        }
+        })
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {

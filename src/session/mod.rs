@@ -51,7 +51,7 @@ mod winlogon;
 
 pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
-    Origin, coverage,
+    Origin,
 };
 pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};

@@ -23,6 +23,11 @@ struct Story {
     lsass: u32,
 }
 
+/// The sessions of a machine.
+fn sessions_of(machine: &Machine) -> Vec<Session> {
+    timeline(machine.clone()).sessions().collect()
+}
+
 /// Seconds after the story's day began.
 fn clock(second: f64) -> Time {
     "2024-03-04"
@@ -131,7 +136,7 @@ impl Story {
     fn sessions(&self) -> Vec<Session> {
         let machines = machines(vec![self.source()]);
         assert_eq!(machines.len(), 1);
-        timeline(&machines[0]).sessions
+        sessions_of(&machines[0])
     }
 
     /// The sessions of people and programs: all but the standing ones.
@@ -708,7 +713,7 @@ fn a_record_found_twice_counts_once_and_keeps_both_sources() {
             .iter()
             .all(|(_, logs)| logs == &[LogIndex(0), LogIndex(1)])
     );
-    assert_eq!(timeline(&found[0]).sessions.len(), 2);
+    assert_eq!(sessions_of(&found[0]).len(), 2);
 }
 
 #[test]
@@ -733,7 +738,7 @@ fn the_order_of_logs_and_their_split_do_not_change_the_sessions() {
         };
         let split = machines(vec![part(cut..source.events.len()), part(0..cut)]);
         assert_eq!(split.len(), 1);
-        assert_eq!(timeline(&split[0]).sessions, whole, "cut at {cut}");
+        assert_eq!(sessions_of(&split[0]), whole, "cut at {cut}");
     }
 }
 
@@ -1000,7 +1005,7 @@ fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let found = machines(order.map(|at| parts[at].clone()).to_vec());
         assert_eq!(found.len(), 1, "{order:?}");
-        assert_eq!(timeline(&found[0]).sessions.len(), 13);
+        assert_eq!(sessions_of(&found[0]).len(), 13);
     }
 }
 
@@ -1049,29 +1054,23 @@ fn other_channels_change_no_session_and_belong_to_none() {
         beside("A channel", &shell),
     ]);
     assert_eq!(found.len(), 1);
-    let timeline = timeline(&found[0]);
-    assert_eq!(timeline.sessions, alone);
-    assert_eq!(timeline.session_of.len(), found[0].events.len());
-    for (event, (session, kind)) in found[0]
-        .events
-        .iter()
-        .zip(timeline.session_of.iter().zip(&timeline.kind_of))
-    {
+    let timeline = timeline(found[0].clone());
+    assert!(timeline.sessions().eq(alone));
+    let mut named = 0;
+    for (at, event) in found[0].events.iter().enumerate() {
+        let (session, kind) = (timeline.session_of(at), timeline.kind_of(at));
         assert!(*event.channel == *"Security" || (session.is_none() && kind.is_none()));
+        named += usize::from(session.is_some());
     }
-    let named = timeline.session_of.iter().filter(|place| place.is_some());
-    assert_eq!(named.count(), 3, "boot logon, logon, logoff");
+    assert_eq!(named, 3, "boot logon, logon, logoff");
 }
 
 #[test]
 fn a_machine_without_audit_records_has_events_and_no_sessions() {
     let found = machines(vec![beside("System", &[("WS01", 12, Action::Boot)])]);
     assert_eq!(found[0].events.len(), 1);
-    let timeline = timeline(&found[0]);
-    assert_eq!(
-        (timeline.sessions.len(), timeline.session_of),
-        (0, vec![None])
-    );
+    let timeline = timeline(found[0].clone());
+    assert_eq!((timeline.count(), timeline.session_of(0)), (0, None));
 }
 
 #[test]
@@ -1155,7 +1154,7 @@ fn with_system(story: &Story, records: &[Beside]) -> Vec<Session> {
     }
     let found = machines(vec![story.source(), system]);
     assert_eq!(found.len(), 1);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     sessions
         .into_iter()
         .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
@@ -1441,7 +1440,7 @@ fn any_record_that_a_session_asked_for_shows_that_it_was_still_there() {
         first: seen(4, 20.0),
         last: seen(9, 700.0),
     }];
-    let sessions = timeline(&machines(vec![source])[0]).sessions;
+    let sessions = sessions_of(&machines(vec![source])[0]);
     let session = sessions
         .iter()
         .find(|session| session.kind == Kind::Console)
@@ -1493,7 +1492,7 @@ fn a_desktop_that_only_the_session_manager_shows_does_not_end_before_it_began() 
         .iter_mut()
         .for_each(|span| span.channel = desktop::CHANNEL.into());
     let found = machines(vec![story.source(), manager]);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     let session = sessions
         .iter()
         .find(|session| session.kind == Kind::Rdp)

@@ -3,33 +3,38 @@
 use super::boot;
 use super::build::{self, Builder};
 use super::connection::{self, Clients};
+use super::coverage::coverage;
 use super::desktop;
-use super::draft::Draft;
 use super::finish::Finisher;
 use super::gaps::Gaps;
 use super::kind;
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
-use super::{Kind, Session};
-use super::{arrival, failures, pre_authentication, shell, takeover, touches, winlogon};
-use crate::event::{Action, Event, Text};
+use super::touches::Touches;
+use super::{Coverage, Kind, Session};
+use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
+use crate::event::Action;
 
-/// The sessions of a machine, and what each of its events belongs to.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A machine, and what its events add up to: its sessions, what each event belongs to, what its logs can speak of.
+///
+/// A [`Session`] takes several times the space of what it is made from, so each is made when it is asked for.
 pub struct Timeline {
-    /// The sessions, in the order of their first records.
-    pub sessions: Vec<Session>,
-    /// For each event of the machine the index of its session.
-    pub session_of: Vec<Option<usize>>,
-    /// For each event of the machine the kind of logon it belongs to, if known.
-    pub kind_of: Vec<Option<Kind>>,
+    /// What the logs hold of each channel, sorted by channel.
+    pub coverage: Vec<Coverage>,
+    finisher: Finisher,
+    touches: Touches,
+    /// For each event of the machine the number of its session.
+    places: Vec<Option<usize>>,
 }
 
 /// Builds the timeline of one machine.
-pub fn timeline(machine: &Machine) -> Timeline {
+pub fn timeline(machine: Machine) -> Timeline {
     let events = &machine.events;
-    let gaps = Gaps::of(machine);
-    let boots = boot::boots(machine, &gaps);
+    let gaps = Gaps::of(&machine);
+    let system = system::boots(&machine);
+    let boots = boot::boots(&machine, &gaps, &system);
+    let coverage = coverage(&machine, &boots, &system);
+    let touches = Touches::of(&machine, &coverage);
     let mut marks = Marks::of(events);
     let clients = Clients::of(events);
     let mut drafts = Vec::new();
@@ -51,58 +56,79 @@ pub fn timeline(machine: &Machine) -> Timeline {
         boot_of.resize(drafts.len(), number);
     }
     desktop::join(
-        machine,
+        &machine,
         &boots,
         &gaps,
         &mut drafts,
         &mut boot_of,
         &mut places,
     );
-    desktop::withdraw_returns(machine, &gaps, &mut drafts);
-    winlogon::tie(machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
-    connection::tie(machine, &mut drafts, &mut places);
-    shell::tie(machine, &mut drafts, &mut places);
-    pre_authentication::infer(machine, &boots, &boot_of, &gaps, &mut drafts);
+    desktop::withdraw_returns(&machine, &gaps, &mut drafts);
+    winlogon::tie(&machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
+    connection::tie(&machine, &mut drafts, &mut places);
+    shell::tie(&machine, &mut drafts, &mut places);
+    pre_authentication::infer(&machine, &boots, &boot_of, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(events, audited.clone(), &places, &mut drafts);
-    takeover::mark(machine, audited, &places, &mut drafts, &gaps);
-    arrival::mark(machine, &gaps, &mut drafts);
-    let finisher = Finisher::new(machine, &boots, &drafts, gaps);
-    let mut sessions: Vec<Session> = drafts
-        .iter()
-        .zip(&boot_of)
-        .map(|(draft, &boot)| finisher.session(draft, boot))
-        .collect();
-    let ids: Vec<Text> = sessions.iter().map(|session| session.id.clone()).collect();
-    for (session, draft) in sessions.iter_mut().zip(&drafts) {
-        session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
-    }
-    touches::mark(machine, &mut sessions);
-    let kind_of = places
-        .iter()
-        .zip(events)
-        .map(|(&place, event)| kind_of(place, event, &drafts))
-        .collect();
+    takeover::mark(&machine, audited, &places, &mut drafts, &gaps);
+    arrival::mark(&machine, &gaps, &mut drafts);
     Timeline {
-        sessions,
-        session_of: places,
-        kind_of,
+        coverage,
+        finisher: Finisher::new(machine, boots, drafts, boot_of, gaps),
+        touches,
+        places,
     }
 }
 
-/// What kind of logon an event belongs to: its session's, but a failed logon has its own, and so has a logon that only
-/// touches a session.
-fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind> {
-    if event.action == Action::LogonFailed {
-        let returns = kind::is_at_logon_screen(event) && matches!(event.logon_type?.0, 7 | 13);
-        return Some(if returns {
-            Kind::Unlock
-        } else {
-            kind::of_logon(event)
-        });
+impl Timeline {
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.finisher.machine
     }
-    let draft = drafts.get(place?)?;
-    let part = event.logon_id.and_then(|id| draft.part(id));
-    part.and_then(|part| build::attached_kind(part.reason))
-        .or(Some(draft.kind))
+
+    /// Gives the machine back.
+    pub fn into_machine(self) -> Machine {
+        self.finisher.machine
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.finisher.drafts.len()
+    }
+
+    /// A session by its number; they are in the order of their first records.
+    pub fn session(&self, number: usize) -> Option<Session> {
+        let mut session = self.finisher.session(number)?;
+        self.touches.mark(&mut session);
+        Some(session)
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> impl Iterator<Item = Session> {
+        (0..self.count()).filter_map(|number| self.session(number))
+    }
+
+    /// The number of the session that an event of the machine belongs to.
+    pub fn session_of(&self, event: usize) -> Option<usize> {
+        self.places.get(event).copied().flatten()
+    }
+
+    /// What kind of logon an event of the machine belongs to, if known: its session's, but a failed logon has its own, and so
+    /// has a logon that only touches a session.
+    pub fn kind_of(&self, event: usize) -> Option<Kind> {
+        let place = self.session_of(event);
+        let event = self.machine().events.get(event)?;
+        if event.action == Action::LogonFailed {
+            let returns = kind::is_at_logon_screen(event) && matches!(event.logon_type?.0, 7 | 13);
+            return Some(if returns {
+                Kind::Unlock
+            } else {
+                kind::of_logon(event)
+            });
+        }
+        let draft = self.finisher.drafts.get(place?)?;
+        let part = event.logon_id.and_then(|id| draft.part(id));
+        part.and_then(|part| build::attached_kind(part.reason))
+            .or(Some(draft.kind))
+    }
 }

@@ -19,10 +19,9 @@ pub(super) struct Ending {
     pub token_closed: Option<Time>,
 }
 
-impl Finisher<'_> {
+impl Finisher {
     /// What ended the session: itself, its parent, its boot, or nothing that the evidence shows.
-    pub(super) fn ending(&self, draft: &Draft, boot_number: usize) -> Ending {
-        let boot = self.boots.get(boot_number);
+    pub(super) fn ending(&self, draft: &Draft, boot: Option<&Boot>) -> Ending {
         let boot_end = boot.map_or(draft.last_use, |boot| boot.events.end.saturating_sub(1));
         self.own_ending(draft, boot_end)
             .or_else(|| self.ending_with_parent(draft, boot_end))

@@ -14,8 +14,8 @@ pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after somebody left the request to stop is written at most.
 pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
-impl Finisher<'_> {
-    pub(super) fn flags(&self, draft: &Draft, boot_number: usize, ending: &Ending) -> Vec<Flag> {
+impl Finisher {
+    pub(super) fn flags(&self, draft: &Draft, boot: Option<&Boot>, ending: &Ending) -> Vec<Flag> {
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let mut flags = draft.flags.clone();
         let is_network =
@@ -33,7 +33,7 @@ impl Finisher<'_> {
         if draft
             .user_logoff
             .and_then(|left| self.time(left))
-            .is_some_and(|left| self.stop_was_asked_for(left, self.boots.get(boot_number)))
+            .is_some_and(|left| self.stop_was_asked_for(left, boot))
         {
             flags.insert(Flag::AtShutdown);
         }
@@ -41,10 +41,7 @@ impl Finisher<'_> {
             flags.insert(Flag::Moved);
         }
         // From the first to the last event that it can have lived through.
-        let boot = self
-            .boots
-            .get(boot_number)
-            .map_or(0..0, |boot| boot.events.clone());
+        let boot = boot.map_or(0..0, |boot| boot.events.clone());
         let begins = if draft.logon.is_some() && self.audited.contains(&draft.first) {
             draft.first
         } else {

@@ -8,7 +8,7 @@ use crate::session::{EndSource, Interval, State, desktop};
 use crate::time::Ticks;
 use std::ops::Range;
 
-impl Finisher<'_> {
+impl Finisher {
     /// The time that really passed between two records, of which `to` was written after the audit record at `audited`; `None`
     /// if a change of the clock makes it unknown.
     pub(super) fn elapsed(

@@ -23,7 +23,7 @@ fn channel(name: &str, story: &Story) -> Source {
 fn only(sources: Vec<Source>) -> Session {
     let found = machines(sources);
     assert_eq!(found.len(), 1);
-    let sessions = timeline(&found[0]).sessions.into_iter();
+    let sessions = sessions_of(&found[0]).into_iter();
     let mut own: Vec<_> = sessions
         .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
         .collect();
@@ -208,7 +208,7 @@ fn what_a_session_of_the_session_manager_alone_touches_is_told_too() {
     );
     // What comes after the gap may be of another desktop with the same number.
     let found = machines(vec![booted(), desktop(|story| story.record += 5)]);
-    let mut sessions = timeline(&found[0]).sessions.into_iter();
+    let mut sessions = sessions_of(&found[0]).into_iter();
     let session =
         sessions.find(|session| session.kind == Kind::Rdp || session.kind == Kind::Console);
     assert_eq!(session.unwrap().flags, [Flag::SpansGap]);
@@ -295,7 +295,7 @@ fn a_record_in_three_logs_counts_once_and_other_contents_in_one_of_them_are_told
         .map(|c| (c.record_id, c.used, c.other))
         .collect();
     assert_eq!(told, [(3, LogIndex(0), LogIndex(1))]);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     let flags: Vec<_> = sessions
         .iter()
         .map(|session| session.flags.clone())
