@@ -8,9 +8,11 @@ use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +165,58 @@ fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
         other_files: found.other_files,
         conflicts,
     })
+}
+
+/// How many items are made at once.
+const ITEMS: usize = 256;
+
+/// Has `make` append bytes of each of `items`, many in parallel, and `sink` take them in the order of the items, those of
+/// many at once. With one thread, or few items, all is done where it was called.
+///
+/// # Errors
+/// Those of `sink`, or that the workers cannot be started.
+pub fn in_order<T: Send + Sync>(
+    threads: Option<usize>,
+    mut items: impl Iterator<Item = T>,
+    make: impl Fn(&T, &mut Vec<u8>) + Sync,
+    mut sink: impl FnMut(&mut [u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut next = || items.by_ref().take(ITEMS).collect::<Vec<T>>();
+    let make = |items: &[T], bytes: &mut Vec<u8>| {
+        bytes.clear();
+        items.iter().for_each(|item| make(item, bytes));
+    };
+    let mut some = next();
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores);
+    if threads == 1 || some.len() < ITEMS {
+        let mut bytes = Vec::new();
+        while !some.is_empty() {
+            make(&some, &mut bytes);
+            sink(&mut bytes)?;
+            some = next();
+        }
+        return Ok(());
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = pool.build().map_err(io::Error::other)?;
+    let (mut made, mut making): (Vec<Vec<u8>>, Vec<_>) = Default::default();
+    while !some.is_empty() || !made.is_empty() {
+        let mut batch = Vec::new();
+        while !some.is_empty() && batch.len() < 4 * threads {
+            batch.push(std::mem::replace(&mut some, next()));
+        }
+        making.resize_with(batch.len(), Vec::new);
+        // While the workers make the next, this thread hands over what they made before.
+        pool.in_place_scope(|scope| {
+            for (items, bytes) in batch.iter().zip(&mut making) {
+                scope.spawn(|_| make(items, bytes));
+            }
+            made.iter_mut().try_for_each(|bytes| sink(bytes))
+        })?;
+        std::mem::swap(&mut made, &mut making);
+    }
+    Ok(())
 }
 
 /// What was read of the logs so far: of each all blocks up to one.

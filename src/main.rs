@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use winsessions::analysis::{Analysis, Options, analyse};
 use winsessions::error::Error;
-use winsessions::export::{self, Format, Row, Tabular, View, messages, visible};
+use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::session::Session;
 use winsessions::summary::summarize;
 use winsessions::synth;
@@ -35,13 +35,12 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         Command::Sessions { run, rows, at } => {
             let filter = rows.filter(at).map_err(usage)?;
             export(&run, false, |analysis, to| {
-                let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
-                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())?;
-                let unknown = analysis
-                    .sessions
-                    .iter()
-                    .filter(|s| filter.leaves_out_as_unknown(s))
-                    .count();
+                let mut unknown = 0;
+                let kept = analysis.sessions.iter().filter(|s| {
+                    unknown += usize::from(filter.leaves_out_as_unknown(s));
+                    filter.keeps_session(s)
+                });
+                to.write(&View::new(analysis, at), kept)?;
                 if unknown > 0 && !run.quiet {
                     let _ = writeln!(
                         io::stderr(),
@@ -57,7 +56,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let view = View::new(analysis, None);
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                to.write(&view, &kept.collect::<Vec<_>>())
+                to.write(&view, kept)
             })
         }
         Command::Summary { run, rows } => {
@@ -67,8 +66,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
                 let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                let rows = summarize(sessions, failures);
-                to.write(&view, &rows.iter().collect::<Vec<_>>())
+                to.write(&view, &summarize(sessions, failures))
             })
         }
         Command::Explain { id, run } => export(&run, true, |analysis, to| {
@@ -76,8 +74,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             to.tell(&View::new(analysis, None), session)
         }),
         Command::Coverage { run } => export(&run, false, |analysis, to| {
-            let rows: Vec<_> = analysis.coverage.iter().collect();
-            to.write(&View::new(analysis, None), &rows)
+            to.write(&View::new(analysis, None), &analysis.coverage)
         }),
         Command::Synth { scenario, folder } => {
             let mut stdout = io::stdout().lock();
@@ -125,8 +122,7 @@ fn export(
 struct Destination {
     output: Output,
     path: Option<PathBuf>,
-    format: Format,
-    width: usize,
+    writer: Writer,
 }
 
 impl Destination {
@@ -141,22 +137,30 @@ impl Destination {
         Ok(Destination {
             output,
             path: run.file().cloned(),
-            format: run.format(io::stdout().is_terminal()),
-            width: terminal_width(),
+            writer: Writer {
+                format: run.format(io::stdout().is_terminal()),
+                width: terminal_width(),
+                threads: run.threads.map(usize::from),
+            },
         })
     }
 
-    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> Result<(), Failure> {
-        export::write(self.format, view, rows, self.width, &mut self.output)
+    fn write<'a, R: Row + Tabular + Sync>(
+        &mut self,
+        view: &View<'_>,
+        rows: impl IntoIterator<Item = &'a R>,
+    ) -> Result<(), Failure> {
+        self.writer
+            .write::<R>(view, rows, &mut self.output)
             .map_err(|source| output_failure(self.path.clone(), source))
     }
 
     /// Tells a session as a story, or writes it as JSON.
     fn tell(&mut self, view: &View<'_>, session: &Session) -> Result<(), Failure> {
-        if let Format::Json | Format::Jsonl = self.format {
-            return self.write(view, &[session]);
+        if let Format::Json | Format::Jsonl = self.writer.format {
+            return self.write(view, [session]);
         }
-        export::explain(view, session, self.width, &mut self.output)
+        export::explain(view, session, self.writer.width, &mut self.output)
             .map_err(|source| output_failure(self.path.clone(), source))
     }
 }

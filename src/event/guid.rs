@@ -1,11 +1,11 @@
 //! Globally unique identifiers, as records have them.
 
 use crate::log::Value;
-use std::fmt;
+use std::fmt::{self, Write};
 
-/// A GUID.
+/// A GUID: its bytes in the order in which they are written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Guid(u128);
+pub struct Guid([u8; 16]);
 
 impl Guid {
     /// Reads a value; `None` if it is no GUID, or all zero, which means that there is none.
@@ -14,22 +14,20 @@ impl Guid {
             Value::Guid(bytes) => Guid::stored(*bytes),
             _ => Guid::parse(&value.text())?,
         };
-        (guid.0 != 0).then_some(guid)
+        (guid.0 != [0; 16]).then_some(guid)
     }
 
     /// The first three fields are stored with the lowest byte first ([MS-DTYP] 2.3.4.2).
     fn stored(bytes: [u8; 16]) -> Self {
         let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
         let [i, j, k, l, m, n, o, p] = rest;
-        Guid(u128::from_be_bytes([
-            d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p,
-        ]))
+        Guid([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p])
     }
 
     /// Reads the text form in either case, `{500826fc-0d33-fc69-5cb3-de2713bdc56a}`; `None` if `text` is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-        let mut number = 0;
+        let mut number: u128 = 0;
         let mut parts = inner.split('-');
         for digits in [8, 4, 4, 4, 12] {
             let part = parts.next().filter(|part| part.len() == digits)?;
@@ -37,17 +35,35 @@ impl Guid {
                 number = number << 4 | u128::from(digit.to_digit(16)?);
             }
         }
-        parts.next().is_none().then_some(Guid(number))
+        parts.next().is_none().then_some(Guid(number.to_be_bytes()))
+    }
+}
+
+impl Guid {
+    /// The text form: ASCII, lower case with braces.
+    pub fn text(self) -> [u8; 38] {
+        let mut text = [b'-'; 38];
+        let mut places = text.iter_mut();
+        places.next().into_iter().for_each(|brace| *brace = b'{');
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                places.next();
+            }
+            for (half, digit) in [byte >> 4, byte & 0xf].into_iter().zip(&mut places) {
+                *digit = b"0123456789abcdef"[usize::from(half)];
+            }
+        }
+        places.next().into_iter().for_each(|brace| *brace = b'}');
+        text
     }
 }
 
 impl fmt::Display for Guid {
     /// Lower case with braces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Guid(number) = *self;
-        let (a, b, c) = (number >> 96, number >> 80 & 0xffff, number >> 64 & 0xffff);
-        let (d, e) = (number >> 48 & 0xffff, number & 0xffff_ffff_ffff);
-        write!(f, "{{{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}}}")
+        self.text()
+            .iter()
+            .try_for_each(|&byte| f.write_char(char::from(byte)))
     }
 }
 

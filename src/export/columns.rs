@@ -4,7 +4,7 @@
 //! held to these tables by a test.
 
 use super::cell::Cell;
-use super::json::objects;
+use super::json::Lists;
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{LogIndex, LogonType, Text};
@@ -18,7 +18,6 @@ use crate::session::{
 use crate::sid::Sid;
 use crate::summary::{Reason, Summary};
 use crate::time::Time;
-use serde::ser::SerializeMap;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,6 +28,7 @@ pub struct View<'a> {
     analysis: &'a Analysis,
     at: Option<Time>,
     by_id: HashMap<&'a str, &'a Session>,
+    files: Vec<Cow<'a, str>>,
 }
 
 impl<'a> View<'a> {
@@ -40,10 +40,12 @@ impl<'a> View<'a> {
             .iter()
             .filter(|_| !analysis.events.is_empty());
         let by_id = sessions.map(|s| (&*s.id, s)).collect();
+        let files = analysis.logs.iter().map(|log| path_text(&log.path));
         View {
             analysis,
             at,
             by_id,
+            files: files.collect(),
         }
     }
 
@@ -62,8 +64,8 @@ impl<'a> View<'a> {
         self.by_id.get(event.session.as_deref()?).copied()
     }
 
-    pub(super) fn file(&self, log: LogIndex) -> Option<Cow<'a, str>> {
-        self.analysis.path(log).map(|path| path_text(path))
+    pub(super) fn file(&self, log: LogIndex) -> Option<&str> {
+        self.files.get(log.0 as usize).map(|file| &**file)
     }
 
     /// What became of a log.
@@ -71,12 +73,15 @@ impl<'a> View<'a> {
         self.analysis.logs.get(log.0 as usize)
     }
 
-    fn record(&self, session: &'a Session, index: Option<usize>) -> Cell<'a> {
+    fn record<'c>(&'c self, session: &'c Session, index: Option<usize>) -> Cell<'c> {
         let Some(record) = index.and_then(|index| session.records.get(index)) else {
             return Cell::Empty;
         };
-        let file = self.file(record.log).unwrap_or_default();
-        format!("{file}#{}/{}", record.channel, record.record_id).into()
+        Cell::Record {
+            file: self.file(record.log).unwrap_or_default(),
+            channel: &record.channel,
+            number: record.record_id,
+        }
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) fn path_text(path: &Path) -> Cow<'_, str> {
 }
 
 /// The value of a column in a row.
-pub type Value<T> = for<'a> fn(&View<'a>, &'a T) -> Cell<'a>;
+pub type Value<T> = for<'a> fn(&'a View<'_>, &'a T) -> Cell<'a>;
 
 /// A column of a table of `T`.
 #[derive(Debug)]
@@ -117,14 +122,8 @@ pub trait Row: Sized + 'static {
     /// The columns of a row, in order.
     fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone;
 
-    /// Writes the lists that JSON rows carry beside the columns.
-    ///
-    /// # Errors
-    /// Those of `map`.
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        let _ = (view, map);
-        Ok(())
-    }
+    /// Adds the lists that JSON rows carry beside the columns.
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>);
 }
 
 impl Row for Session {
@@ -135,10 +134,10 @@ impl Row for Session {
         SESSIONS.iter().chain(view.at.map(|_| &STATE_AT))
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("intervals", &objects(view, &self.intervals, INTERVALS))?;
-        map.serialize_entry("parts", &objects(view, &self.parts, PARTS))?;
-        map.serialize_entry("records", &objects(view, &self.records, RECORDS))
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("intervals", &self.intervals, INTERVALS);
+        lists.add("parts", &self.parts, PARTS);
+        lists.add("records", &self.records, RECORDS);
     }
 }
 
@@ -150,9 +149,9 @@ impl Row for TimelineEvent {
         EVENTS.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
         let others = self.sources.get(1..).unwrap_or_default();
-        map.serialize_entry("also_in", &objects(view, others, FILES))
+        lists.add("also_in", others, FILES);
     }
 }
 
@@ -164,17 +163,15 @@ impl Row for Coverage {
         COVERAGE.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("logs", &objects(view, &self.logs, HOLDINGS))?;
-        map.serialize_entry("gaps", &objects(view, &self.gaps, GAPS))?;
-        map.serialize_entry("clears", &objects(view, &self.clears, CLEARS))?;
-        let changes = objects(view, &self.clock_changes, CLOCK_CHANGES);
-        map.serialize_entry("clock_changes", &changes)?;
-        map.serialize_entry("boots", &objects(view, &self.boots, BOOTS))?;
-        let losses = objects(view, &self.audit_losses, AUDIT_LOSSES);
-        map.serialize_entry("audit_losses", &losses)?;
-        map.serialize_entry("utc_offsets", &objects(view, &self.offsets, UTC_OFFSETS))?;
-        map.serialize_entry("conflicts", &objects(view, &self.conflicts, CONFLICTS))
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("logs", &self.logs, HOLDINGS);
+        lists.add("gaps", &self.gaps, GAPS);
+        lists.add("clears", &self.clears, CLEARS);
+        lists.add("clock_changes", &self.clock_changes, CLOCK_CHANGES);
+        lists.add("boots", &self.boots, BOOTS);
+        lists.add("audit_losses", &self.audit_losses, AUDIT_LOSSES);
+        lists.add("utc_offsets", &self.offsets, UTC_OFFSETS);
+        lists.add("conflicts", &self.conflicts, CONFLICTS);
     }
 }
 
@@ -186,8 +183,8 @@ impl Row for Summary {
         SUMMARY.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("reasons", &objects(view, &self.reasons, REASONS))
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("reasons", &self.reasons, REASONS);
     }
 }
 
@@ -204,9 +201,7 @@ fn logon_type_name(value: Option<LogonType>) -> Cell<'static> {
 }
 
 fn words(value: &Option<Text>) -> Cell<'_> {
-    value.as_deref().map_or(Cell::Empty, |words| {
-        Cell::list(words.split_ascii_whitespace(), " ")
-    })
+    value.as_deref().map_or(Cell::Empty, Cell::Words)
 }
 
 /// A row a session.
@@ -214,7 +209,7 @@ fn words(value: &Option<Text>) -> Cell<'_> {
 pub static SESSIONS: &[Column<Session>] = &[
     column("session_id", "Names the session: 16 hex digits, the same in every run over any evidence that holds its start.", |_, s| (&*s.id).into()),
     column("host", "The machine's latest name.", |_, s| (&*s.host).into()),
-    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, s| Cell::list(s.host_aliases.iter().map(|name| &**name), ";")),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, s| Cell::Texts(&s.host_aliases)),
     column("account_name", "Whose session it is, exactly as recorded.", |_, s| text(&s.account.name)),
     column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
     column("account_sid", "The account's security identifier: what accounts are joined by.", |_, s| sid(&s.account.sid)),
@@ -258,7 +253,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("privileges", "The administrative privileges given at logon; separated by blanks in CSV.", |_, s| words(&s.privileges)),
     column("logons", "How many logons it holds.", |_, s| s.logons.into()),
     column("failures_before", "How many logons of the account were refused just before it, one soon after the other; empty if none was, or none was audited.", |_, s| s.failures_before.into()),
-    column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::list(s.flags.iter().map(|flag| flag.name()), ";")),
+    column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::Flags(&s.flags)),
     column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
     column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
@@ -317,8 +312,8 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("outbound_domain", "Its domain.", |_, e| text(&e.event.outbound.domain)),
     column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, e| e.event.logon_guid().into()),
     column("privileges", "The privileges, or the SIDs of the groups; separated by blanks in CSV.", |_, e| words(&e.event.privileges)),
-    column("status", "NTSTATUS of a failure, or the error of a Kerberos record, hex.", |_, e| Cell::status(e.event.status)),
-    column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.sub_status)),
+    column("status", "NTSTATUS of a failure, or the error of a Kerberos record, hex.", |_, e| e.event.status.map(Cell::Status).into()),
+    column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| e.event.sub_status.map(Cell::Status).into()),
     column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| e.failure_text().into()),
     column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
     column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
@@ -394,7 +389,7 @@ pub static RECORDS: &[Column<RecordRef>] = &[
 #[rustfmt::skip]
 pub static COVERAGE: &[Column<Coverage>] = &[
     column("host", "The machine's latest name.", |_, c| (&*c.host).into()),
-    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::list(c.host_aliases.iter().map(|name| &**name), ";")),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::Texts(&c.host_aliases)),
     column("channel", "The channel.", |_, c| (&*c.channel).into()),
     column("origin", "`live`, `exported` or `both`: whether a missing number is a missing record.", |_, c| c.origin.name().into()),
     column("first_record", "The lowest record number.", |_, c| c.first.0.into()),
@@ -420,7 +415,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
     column("lost_boot_count", "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
     column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
-    column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().map(|offset| offset.to_string()).into()),
+    column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().into()),
     column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
 ];
 
@@ -529,9 +524,9 @@ pub static UTC_OFFSETS: &[Column<OffsetMark>] = &[
     column("time", "The time of the record.", |_, o| o.record.time.into()),
     column("event_id", "Its event ID: 24 of Kernel-General, 6013 of EventLog.", |_, o| o.record.event_id.into()),
     column("record_id", "Its EventRecordID.", |_, o| o.record.record_id.into()),
-    column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.map(|offset| offset.to_string()).into()),
+    column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.into()),
     column("source", "`recorded`; `inferred` from the hour of a daily 6013, which is written at noon, or from the zone UTC, which has no daylight saving; `unknown`.", |_, o| o.source.name().into()),
-    column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.map(|offset| offset.to_string()).into()),
+    column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.into()),
     column("zone", "The zone's name, in the machine's language.", |_, o| text(&o.zone)),
 ];
 
@@ -558,10 +553,7 @@ pub static SUMMARY: &[Column<Summary>] = &[
     column("standing_sessions", "How many of them exist from the beginning of a boot to its end, one per boot.", |_, s| s.standing.into()),
     column("logons", "How many logons those sessions hold: unlocks, reconnects, the starts of services.", |_, s| s.logons.into()),
     column("failures", "How many logons failed.", |_, s| s.failures.into()),
-    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::List {
-        items: s.reasons.iter().map(|reason| format!("{}={}", reason.text, reason.count).into()).collect(),
-        separator: ";",
-    }),
+    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::Reasons(&s.reasons)),
     column("first_seen", "The first sign: a session's start (where that is unknown, its latest bound) or a failed logon.", |_, s| s.first_seen.into()),
     column("last_seen", "The last sign: the earliest moment that its last session can have ended, or a failed logon.", |_, s| s.last_seen.into()),
     column("total_seconds", "The sum of the durations that are known; sessions at the same time count each.", |_, s| Cell::Seconds(s.total)),
@@ -579,7 +571,7 @@ pub static REASONS: &[Column<Reason>] = &[
 /// What became of each log.
 #[rustfmt::skip]
 pub static LOGS: &[Column<LogAccount>] = &[
-    column("path", "The file.", |_, l| path_text(&l.path).into()),
+    column("path", "The file.", |_, l| l.path.as_path().into()),
     column("bytes", "Its size.", |_, l| l.account.bytes.into()),
     column("chunks", "Chunks that hold records.", |_, l| l.account.chunks.into()),
     column("unused_chunks", "Chunk slots that were never written.", |_, l| l.account.unused_chunks.into()),
@@ -609,6 +601,6 @@ pub static DAMAGE: &[Column<Damage>] = &[
 /// What should have been a log and is not.
 #[rustfmt::skip]
 pub static SKIPPED: &[Column<Skipped>] = &[
-    column("path", "The file or folder.", |_, s| path_text(&s.path).into()),
+    column("path", "The file or folder.", |_, s| s.path.as_path().into()),
     column("reason", "Why it was skipped, in words.", |_, s| s.reason.as_str().into()),
 ];

@@ -1,86 +1,95 @@
 //! CSV: a header, then a line a row (RFC 4180 quoting, line feeds). The last column is the schema.
 
-use super::Cell;
 use super::columns::{Row, View};
-use std::fmt::Display;
-use std::io::{self, Write};
 
-/// Writes the header and `rows`.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write<R: Row>(view: &View<'_>, rows: &[&R], out: &mut impl Write) -> io::Result<()> {
-    let columns = R::columns(view);
-    let mut lines = Lines {
-        bytes: Vec::with_capacity(2 * WRITTEN_AT_ONCE),
-        out,
-    };
-    for column in columns.clone() {
-        lines.field(column.name);
+/// Appends the header.
+pub(super) fn header<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
+    for column in R::columns(view) {
+        bytes.extend_from_slice(column.name.as_bytes());
+        bytes.push(b',');
     }
-    lines.end("schema")?;
-    for row in rows {
-        for column in columns.clone() {
-            match (column.value)(view, row) {
-                Cell::Empty => lines.field(""),
-                Cell::Text(text) => lines.field(&text),
-                Cell::Integer(number) => lines.plain(number),
-                Cell::Time(time) => lines.plain(time),
-                cell => lines.field(&cell.to_text()),
-            }
-        }
-        lines.end(R::SCHEMA)?;
-    }
-    lines.flush()
+    bytes.extend_from_slice(b"schema\n");
 }
 
-/// How much is written at once.
-const WRITTEN_AT_ONCE: usize = 1 << 16;
-
-/// Lines, and where they go when there are enough of them.
-struct Lines<'w, W> {
-    bytes: Vec<u8>,
-    out: &'w mut W,
+/// Appends the line of a row.
+pub(super) fn line<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    let mut columns = 0;
+    R::columns(view).for_each(|column| {
+        (column.value)(view, row).write(bytes);
+        bytes.push(b',');
+        columns += 1;
+    });
+    // As good as no row has a field to quote, so all fields are looked through at once.
+    if !is_plain(bytes.get(start..).unwrap_or_default(), columns) {
+        bytes.truncate(start);
+        quoted(view, row, bytes);
+    }
+    bytes.extend_from_slice(R::SCHEMA.as_bytes());
+    bytes.push(b'\n');
 }
 
-impl<W: Write> Lines<'_, W> {
-    /// A field that has nothing to quote.
-    fn plain(&mut self, value: impl Display) {
-        // Writing to memory does not fail.
-        let _ = write!(self.bytes, "{value},");
+/// Whether a line of so many fields has a comma behind each and no other, no quotes and no line breaks.
+fn is_plain(line: &[u8], fields: usize) -> bool {
+    // Blocks of one length are compared sixteen bytes at once.
+    let (blocks, rest) = line.as_chunks::<32>();
+    let breaks = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
+    let mut commas = rest.iter().filter(|&&byte| byte == b',').count();
+    let mut found = rest.iter().any(breaks);
+    for block in blocks {
+        found |= block.iter().fold(false, |any, byte| any | breaks(byte));
+        let here = block
+            .iter()
+            .fold(0, |count, &byte| count + u8::from(byte == b','));
+        commas += usize::from(here);
     }
+    !found && commas == fields
+}
 
-    /// A field with a comma behind it.
-    fn field(&mut self, text: &str) {
-        let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-        if text.bytes().any(is_special) {
-            self.bytes.push(b'"');
-            for (place, part) in text.split('"').enumerate() {
+/// Appends the fields of a row, in quotes where they need them, each with a comma behind it.
+fn quoted<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    for column in R::columns(view) {
+        text.clear();
+        (column.value)(view, row).write(&mut text);
+        if text
+            .iter()
+            .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+        {
+            bytes.push(b'"');
+            for (place, part) in text.split(|&byte| byte == b'"').enumerate() {
                 if place > 0 {
-                    self.bytes.extend_from_slice(b"\"\"");
+                    bytes.extend_from_slice(b"\"\"");
                 }
-                self.bytes.extend_from_slice(part.as_bytes());
+                bytes.extend_from_slice(part);
             }
-            self.bytes.push(b'"');
+            bytes.push(b'"');
         } else {
-            self.bytes.extend_from_slice(text.as_bytes());
+            bytes.extend_from_slice(&text);
         }
-        self.bytes.push(b',');
+        bytes.push(b',');
     }
+}
 
-    /// The last field of a line.
-    fn end(&mut self, text: &str) -> io::Result<()> {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.bytes.push(b'\n');
-        match self.bytes.len() >= WRITTEN_AT_ONCE {
-            true => self.flush(),
-            false => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_plain_only_if_no_field_holds_what_separates_fields_or_lines() {
+        for length in 0..100 {
+            let line = format!("{}a,", "x".repeat(length));
+            assert!(is_plain(line.as_bytes(), 1), "{length}");
+            for special in [",", "\"", "\n", "\r"] {
+                for place in [0, length / 2, length] {
+                    let mut line = line.clone();
+                    line.insert_str(place, special);
+                    assert!(!is_plain(line.as_bytes(), 1), "{line:?}");
+                }
+            }
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.bytes)?;
-        self.bytes.clear();
-        Ok(())
+        let commas = ",".repeat(1000);
+        assert!(is_plain(commas.as_bytes(), 1000));
+        assert!(!is_plain(commas.as_bytes(), 999));
     }
 }
