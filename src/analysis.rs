@@ -74,31 +74,40 @@ impl Analysis {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
-    /// Whether the result has events, which take most of its space.
-    pub events: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            threads: None,
-            decoding: Decoding::default(),
-            events: true,
-        }
-    }
+/// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
+/// not everybody needs all of them at once.
+pub struct Paired {
+    /// All but its sessions and events.
+    analysis: Analysis,
+    timelines: Vec<Timeline>,
+    /// The sessions in their order: the timeline that each is on, and its number there.
+    order: Vec<(u32, u32)>,
+    pool: rayon::ThreadPool,
 }
 
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
 /// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
-pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
+pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
+    let mut paired = pair(paths, options)?;
+    paired.finish();
+    Ok(paired.analysis)
+}
+
+/// The same, but for the sessions and events.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
     let threads = options.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -107,64 +116,83 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
             threads,
             message: error.to_string(),
         })?;
-    pool.install(|| run(paths, options))
-}
-
-fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
-    let mut found = evidence::find(paths);
+    let found = evidence::find(paths);
     if found.logs.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
             skipped: found.skipped,
         });
     }
-    let (logs, sources) = read(&found.logs, options.decoding);
-    let machines = session::machines(sources);
-    let conflicts = machines
-        .iter()
-        .map(|machine| machine.conflicts.len() as u64)
-        .sum();
-    let timelines: Vec<Timeline> = machines.into_par_iter().map(session::timeline).collect();
-    let mut coverage: Vec<Coverage> = Vec::new();
-    let (mut sessions, mut events) = (Vec::new(), Vec::new());
-    for mut timeline in timelines {
-        coverage.append(&mut timeline.coverage);
-        let numbers = (0..timeline.count()).into_par_iter();
-        let finished: Vec<Session> = numbers.filter_map(|n| timeline.session(n)).collect();
-        if options.events {
-            events.extend(on_timeline(timeline, &finished));
-        }
-        sessions.extend(finished);
-    }
-    sessions.par_sort_by(|a: &Session, b: &Session| {
-        let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
-        (&a.host, a.machine)
-            .cmp(&(&b.host, b.machine))
-            .then_with(|| key(a).cmp(&key(b)))
-            .then_with(|| a.id.cmp(&b.id))
+    let (logs, machines) = pool.install(|| {
+        let (logs, sources) = read(&found.logs, options.decoding);
+        (logs, session::machines(sources))
     });
-    events.par_sort_by(|a: &TimelineEvent, b: &TimelineEvent| {
-        let key = |e: &TimelineEvent| {
-            (
-                e.event.time,
-                e.event.channel.clone(),
-                e.event.record_id,
-                e.event.log,
-            )
-        };
-        (&a.host, a.machine)
-            .cmp(&(&b.host, b.machine))
-            .then_with(|| key(a).cmp(&key(b)))
-    });
-    Ok(Analysis {
-        sessions,
-        events,
-        coverage,
-        logs,
-        skipped: std::mem::take(&mut found.skipped),
-        other_files: found.other_files,
-        conflicts,
+    let conflicts = machines.iter().map(|m| m.conflicts.len() as u64).sum();
+    let mut timelines: Vec<Timeline> =
+        pool.install(|| machines.into_par_iter().map(session::timeline).collect());
+    let coverage = timelines
+        .iter_mut()
+        .flat_map(|t| std::mem::take(&mut t.coverage));
+    let coverage = coverage.collect();
+    // Machines are in the order of their hosts.
+    let sorted: Vec<Vec<u32>> =
+        pool.install(|| timelines.par_iter().map(Timeline::order).collect());
+    let order = (0..).zip(sorted);
+    let order =
+        order.flat_map(|(timeline, numbers)| numbers.into_iter().map(move |n| (timeline, n)));
+    Ok(Paired {
+        analysis: Analysis {
+            sessions: Vec::new(),
+            events: Vec::new(),
+            coverage,
+            logs,
+            skipped: found.skipped,
+            other_files: found.other_files,
+            conflicts,
+        },
+        order: order.collect(),
+        timelines,
+        pool,
     })
+}
+
+impl Paired {
+    /// The result, as far as it is made.
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
+    }
+
+    /// How many sessions there are to be made.
+    pub fn sessions(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Makes a session by its place among all.
+    pub fn session(&self, place: usize) -> Option<Session> {
+        let (timeline, number) = *self.order.get(place)?;
+        self.timelines.get(timeline as usize)?.session(number)
+    }
+
+    /// Makes all sessions and events that are still to be made.
+    pub fn finish(&mut self) {
+        let timelines = std::mem::take(&mut self.timelines);
+        let order = std::mem::take(&mut self.order);
+        let analysis = &mut self.analysis;
+        self.pool.install(|| {
+            let made = order
+                .into_par_iter()
+                .filter_map(|(timeline, number)| timelines.get(timeline as usize)?.session(number));
+            analysis.sessions = made.collect();
+            analysis.events = timelines.into_iter().flat_map(on_timeline).collect();
+            analysis.events.par_sort_by(|a, b| {
+                let place = |e: &TimelineEvent| (e.machine, e.event.time);
+                place(a).cmp(&place(b)).then_with(|| {
+                    let (a, b) = (&a.event, &b.event);
+                    (&a.channel, a.record_id, a.log).cmp(&(&b.channel, b.record_id, b.log))
+                })
+            });
+        });
+    }
 }
 
 /// How many items are made at once.
@@ -315,32 +343,26 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
-fn on_timeline(timeline: Timeline, sessions: &[Session]) -> impl Iterator<Item = TimelineEvent> {
+fn on_timeline(timeline: Timeline) -> impl Iterator<Item = TimelineEvent> {
+    let ids: Vec<Text> = timeline.ids().collect();
     let numbers = 0..timeline.machine().events.len();
     let places = numbers.map(|event| (timeline.session_of(event), timeline.kind_of(event)));
     let places: Vec<(Option<usize>, Option<Kind>)> = places.collect();
     let machine = timeline.into_machine();
     let mut copies = machine.copies.into_iter().peekable();
-    let with_sources = move |(place, event): (usize, Event)| {
+    let events = machine.events.into_iter().enumerate().zip(places);
+    events.filter_map(move |((place, event), (session, kind))| {
         let copied = copies.next_if(|(copied, _)| *copied == place);
-        let sources = copied.map_or(Sources::of(event.log), |(_, logs)| logs);
-        (event, sources)
-    };
-    let events = machine.events.into_iter().enumerate().map(with_sources);
-    events
-        .zip(places)
-        .filter(|((event, _), _)| !matches!(event.action, Action::StartingUp | Action::Used))
-        .map(move |((event, sources), (session, kind))| {
-            let session = session
-                .and_then(|session| sessions.get(session))
-                .map(|session| session.id.clone());
-            TimelineEvent {
-                event,
-                machine: machine.number,
-                host: machine.host.clone(),
-                kind,
-                session,
-                sources,
-            }
+        if matches!(event.action, Action::StartingUp | Action::Used) {
+            return None;
+        }
+        Some(TimelineEvent {
+            machine: machine.number,
+            host: machine.host.clone(),
+            kind,
+            session: session.and_then(|session| ids.get(session)).cloned(),
+            sources: copied.map_or(Sources::of(event.log), |(_, logs)| logs),
+            event,
         })
+    })
 }

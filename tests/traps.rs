@@ -44,7 +44,7 @@ fn check(folder: &Path) -> Result<(), String> {
     let text = fs::read_to_string(folder.join("rows.toml")).unwrap();
     let wanted: Table = toml::from_str(&text).unwrap();
     check_keys(&wanted);
-    let analysis = analyse(&[folder.join("evidence")], &Options::default())
+    let analysis = analyse(&[folder.join("evidence")], Options::default())
         .map_err(|error| error.to_string())?;
     let sessions = rows(&analysis.sessions, &analysis);
     let counted: Vec<&Value> = sessions
@@ -194,7 +194,7 @@ fn bytes(files: &[PathBuf], threads: usize) -> Vec<u8> {
         threads: Some(threads),
         ..Options::default()
     };
-    let analysis = analyse(files, &options).unwrap();
+    let analysis = analyse(files, options).unwrap();
     let view = View::new(&analysis, None);
     let mut out = Vec::new();
     for format in [Format::Csv, Format::Json] {
@@ -204,10 +204,10 @@ fn bytes(files: &[PathBuf], threads: usize) -> Vec<u8> {
             threads: Some(threads),
         };
         let rows = &analysis.sessions;
-        writer.write::<Session>(&view, rows, &mut out).unwrap();
+        writer.write_all::<Session>(&view, rows, &mut out).unwrap();
         let rows = &analysis.events;
         writer
-            .write::<TimelineEvent>(&view, rows, &mut out)
+            .write_all::<TimelineEvent>(&view, rows, &mut out)
             .unwrap();
     }
     out
@@ -222,7 +222,7 @@ fn rows<R: export::Row + export::Tabular + Sync>(rows: &[R], analysis: &Analysis
     };
     let mut out = Vec::new();
     writer
-        .write::<R>(&View::new(analysis, None), rows, &mut out)
+        .write_all::<R>(&View::new(analysis, None), rows, &mut out)
         .unwrap();
     let lines = String::from_utf8(out).unwrap();
     lines

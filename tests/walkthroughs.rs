@@ -81,7 +81,7 @@ fn logs(paths: &[&str]) -> Option<Vec<PathBuf>> {
 fn walk(rows: &str, paths: &[&str]) {
     let Some(paths) = logs(paths) else { return };
     let wanted: Table = toml::from_str(rows).unwrap();
-    let analysis = analyse(&paths, &Options::default()).unwrap();
+    let analysis = analyse(&paths, Options::default()).unwrap();
     let writer = Writer {
         format: Format::Jsonl,
         width: 200,
@@ -90,7 +90,9 @@ fn walk(rows: &str, paths: &[&str]) {
     let mut lines = Vec::new();
     let view = View::new(&analysis, None);
     let rows = &analysis.sessions;
-    writer.write::<Session>(&view, rows, &mut lines).unwrap();
+    writer
+        .write_all::<Session>(&view, rows, &mut lines)
+        .unwrap();
     let found: Vec<Value> = String::from_utf8(lines)
         .unwrap()
         .lines()

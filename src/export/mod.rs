@@ -58,43 +58,67 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes `rows`: some at a time, but for a table, whose columns depend on all of them.
+    /// Writes `rows`.
+    ///
+    /// # Errors
+    /// Those of [`Writer::write`].
+    pub fn write_all<'r, R: Row + Tabular + Sync + 'r>(
+        &self,
+        view: &View<'_>,
+        rows: impl IntoIterator<Item = &'r R>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        self.write::<R, _, _>(view, rows, |row| Some(*row), out)
+    }
+
+    /// Writes what `row` makes of `items`: some at a time, but for a table, whose columns depend on all of them.
     ///
     /// # Errors
     /// Those of `out`, or that the workers cannot be started.
-    pub fn write<R: Row + Tabular>(
+    pub fn write<R: Row + Tabular, T: Send + Sync, B: Borrow<R>>(
         &self,
         view: &View<'_>,
-        rows: impl IntoIterator<Item: Borrow<R> + Send + Sync>,
+        items: impl IntoIterator<Item = T>,
+        row: impl Fn(&T) -> Option<B> + Sync,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let rows = rows.into_iter();
+        let items = items.into_iter();
         let mut bytes = Vec::new();
         match self.format {
             Format::Table => {
-                let rows: Vec<_> = rows.collect();
+                let rows: Vec<B> = items.filter_map(|item| row(&item)).collect();
                 let rows: Vec<&R> = rows.iter().map(Borrow::borrow).collect();
                 table::write(view, &rows, self.width, out)
             }
             Format::Csv => {
                 csv::header::<R>(view, &mut bytes);
                 out.write_all(&bytes)?;
-                let line =
-                    |row: &_, bytes: &mut _| csv::line::<R>(view, Borrow::borrow(row), bytes);
-                in_order(self.threads, rows, line, |lines| out.write_all(lines))
+                let line = |item: &T, bytes: &mut Vec<u8>| {
+                    if let Some(row) = row(item) {
+                        csv::line::<R>(view, row.borrow(), bytes);
+                    }
+                };
+                in_order(self.threads, items, line, |lines| out.write_all(lines))
             }
             Format::Json => {
                 json::opening::<R>(view, &mut bytes);
                 out.write_all(&bytes)?;
-                let row = |row: &_, bytes: &mut _| json::row::<R>(view, Borrow::borrow(row), bytes);
+                let row = |item: &T, bytes: &mut Vec<u8>| {
+                    if let Some(row) = row(item) {
+                        json::row::<R>(view, row.borrow(), bytes);
+                    }
+                };
                 let mut list = json::Rows::new(out);
-                in_order(self.threads, rows, row, |rows| list.write(rows))?;
+                in_order(self.threads, items, row, |rows| list.write(rows))?;
                 list.end()
             }
             Format::Jsonl => {
-                let line =
-                    |row: &_, bytes: &mut _| json::line::<R>(view, Borrow::borrow(row), bytes);
-                in_order(self.threads, rows, line, |lines| out.write_all(lines))
+                let line = |item: &T, bytes: &mut Vec<u8>| {
+                    if let Some(row) = row(item) {
+                        json::line::<R>(view, row.borrow(), bytes);
+                    }
+                };
+                in_order(self.threads, items, line, |lines| out.write_all(lines))
             }
         }
     }

@@ -40,7 +40,7 @@ fn written<R: Row + Tabular + Sync>(
     let mut out = Vec::new();
     let view = View::new(analysis, None);
     writer(format, width)
-        .write::<R>(&view, rows, &mut out)
+        .write_all(&view, rows, &mut out)
         .unwrap();
     out
 }
@@ -189,15 +189,12 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
     let view = View::new(&analysis, None);
     for format in [Format::Csv, Format::Json, Format::Jsonl] {
         for count in [0, 1, 255, 256, 257, 5000] {
-            let rows = || {
-                let sessions = analysis.sessions.iter().cycle().cloned();
-                sessions
-                    .enumerate()
-                    .take(count)
-                    .map(|(number, session)| Session {
-                        logons: number as u32,
-                        ..session
-                    })
+            let row = |number: &usize| {
+                let session = analysis.sessions.iter().cycle().nth(*number)?;
+                Some(Session {
+                    logons: *number as u32,
+                    ..session.clone()
+                })
             };
             let by = |threads| {
                 let mut out = Vec::new();
@@ -206,7 +203,7 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
                     width: 0,
                     threads,
                 }
-                .write::<Session>(&view, rows(), &mut out)
+                .write::<Session, _, _>(&view, 0..count, row, &mut out)
                 .unwrap();
                 out
             };
@@ -248,7 +245,7 @@ fn what_cannot_be_written_ends_the_writing() {
             threads: Some(threads),
             ..writer(Format::Csv, 0)
         };
-        let failed = writer.write::<Session>(&view, rows, &mut Full(5));
+        let failed = writer.write_all::<Session>(&view, rows, &mut Full(5));
         assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     }
 }
@@ -272,7 +269,7 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
     let view = View::new(&analysis, Some(sample::time("2020-09-19T09:10")));
     let mut out = Vec::new();
     writer(Format::Csv, 0)
-        .write::<Session>(&view, rows, &mut out)
+        .write_all::<Session>(&view, rows, &mut out)
         .unwrap();
     let mut reader = ::csv::Reader::from_reader(&out[..]);
     let header = reader.headers().unwrap().clone();
@@ -285,7 +282,7 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
 
     let mut out = Vec::new();
     writer(Format::Table, 100)
-        .write::<Session>(&view, rows, &mut out)
+        .write_all::<Session>(&view, rows, &mut out)
         .unwrap();
     let table = String::from_utf8(out).unwrap();
     assert!(table.contains(" STATE ") && table.contains(" locked "));

@@ -20,7 +20,7 @@ use super::{
     EndReason, Interactivity, Kind, LocalClock, Part, RecordRef, Role, Session, Start, StartSource,
     State,
 };
-use crate::event::{Action, Event, Text};
+use crate::event::{Action, Event, LogonId, Text};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use sha2::{Digest, Sha256};
@@ -94,8 +94,7 @@ impl Finisher {
     pub(super) fn session(&self, number: usize) -> Option<Session> {
         let machine = &self.machine;
         let draft = self.drafts.get(number)?;
-        let boot = self.boot_of.get(number);
-        let boot = boot.and_then(|&boot| self.boots.get(boot));
+        let boot = self.boot(number);
         let logon = draft.logon.and_then(|logon| self.event(logon));
         let mut ending = self.ending(draft, boot);
         self.was_seen(draft, boot, &mut ending);
@@ -218,6 +217,23 @@ impl Finisher {
             source_record: draft.source.and_then(|from| at(Some(from))),
             records,
         })
+    }
+
+    /// The id of the session that a draft becomes.
+    pub(super) fn id(&self, number: usize) -> Option<Text> {
+        self.drafts.get(number).map(|draft| self.session_id(draft))
+    }
+
+    /// When the session that a draft becomes began, and its Logon ID.
+    pub(super) fn place(&self, number: usize) -> Option<(Start, Option<LogonId>)> {
+        let draft = self.drafts.get(number)?;
+        Some((self.start(draft, self.boot(number)), draft.id))
+    }
+
+    /// The boot of a draft, if there is one.
+    fn boot(&self, number: usize) -> Option<&Boot> {
+        let boot = *self.boot_of.get(number)?;
+        self.boots.get(boot)
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {

@@ -13,7 +13,7 @@ use super::marks::Marks;
 use super::touches::Touches;
 use super::{Coverage, Kind, Session};
 use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
-use crate::event::Action;
+use crate::event::{Action, Text};
 
 /// A machine, and what its events add up to: its sessions, what each event belongs to, what its logs can speak of.
 ///
@@ -96,16 +96,36 @@ impl Timeline {
         self.finisher.drafts.len()
     }
 
+    /// The numbers of the sessions by start (else its latest bound), Logon ID, id.
+    pub fn order(&self) -> Vec<u32> {
+        let numbers = 0..u32::try_from(self.count()).unwrap_or(u32::MAX);
+        let key = |number| {
+            let (start, logon_id) = self.finisher.place(number as usize)?;
+            Some((start.time.or(start.max), logon_id))
+        };
+        let mut order: Vec<_> = numbers.map(|number| (key(number), number)).collect();
+        order.sort_by(|(a, one), (b, other)| {
+            let id = |number: &u32| self.finisher.id(*number as usize);
+            a.cmp(b).then_with(|| id(one).cmp(&id(other)))
+        });
+        order.into_iter().map(|(_, number)| number).collect()
+    }
+
     /// A session by its number; they are in the order of their first records.
-    pub fn session(&self, number: usize) -> Option<Session> {
-        let mut session = self.finisher.session(number)?;
+    pub fn session(&self, number: u32) -> Option<Session> {
+        let mut session = self.finisher.session(number as usize)?;
         self.touches.mark(&mut session);
         Some(session)
     }
 
     /// All sessions.
     pub fn sessions(&self) -> impl Iterator<Item = Session> {
-        (0..self.count()).filter_map(|number| self.session(number))
+        (0..).map_while(|number| self.session(number))
+    }
+
+    /// The ids of all sessions.
+    pub fn ids(&self) -> impl Iterator<Item = Text> {
+        (0..).map_while(|number| self.finisher.id(number))
     }
 
     /// The number of the session that an event of the machine belongs to.
