@@ -91,13 +91,23 @@ impl Time {
             (22, fraction / 1000 % 100),
             (24, fraction / 10 % 100),
         ] {
-            text[place] = b'0' + (number / 10) as u8;
-            text[place + 1] = b'0' + (number % 10) as u8;
+            [text[place], text[place + 1]] = *PAIRS.get(number as usize)?;
         }
         text[26] = b'0' + (fraction % 10) as u8;
         Some(text)
     }
 }
+
+/// The digits of every number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// Year, month and day of the Gregorian calendar, so many days after 1601-01-01.
 fn date(days: u32) -> (u32, u32, u32) {

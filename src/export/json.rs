@@ -220,9 +220,14 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
 
 /// Text with escapes for what may not stand in a string (RFC 8259, 7): quotes, backslashes and controls.
 fn escaped(text: &[u8], bytes: &mut Vec<u8>) {
-    let special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    // No way out of this loop: compilers make it look at many bytes at once.
+    let special = |found, &byte: &u8| found | u8::from(is_special(byte));
     let mut rest = text;
-    while let Some(place) = rest.iter().position(special) {
+    if rest.iter().fold(0, special) == 0 {
+        return bytes.extend_from_slice(rest);
+    }
+    while let Some(place) = rest.iter().position(|&byte| is_special(byte)) {
         let (plain, from) = rest.split_at(place);
         bytes.extend_from_slice(plain);
         let [found, after @ ..] = from else { break };
