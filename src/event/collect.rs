@@ -152,7 +152,7 @@ impl Collector {
             };
             new.time = record.time;
             new.record_id = record.record_id;
-            new.previous = previous;
+            new.set_previous(previous);
             new.log = *log;
             new.set_number(record.number);
             fill(&meaning.own, texts, &mut new, record);

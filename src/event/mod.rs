@@ -322,17 +322,20 @@ pub struct Event {
     pub time: Time,
     /// System/EventRecordID: the order of writing within one machine and channel.
     pub record_id: u64,
-    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
-    pub previous: Option<Time>,
     /// The logon session it happened to.
     pub logon_id: Option<LogonId>,
     /// The log it was read from.
     pub log: LogIndex,
     /// The port that the caller came from.
     pub source_port: Option<u16>,
+    /// [`NO_TIME`] if there is none.
+    previous: Time,
     own: Option<Box<Own>>,
     content: Arc<Content>,
 }
+
+/// Stands for a time that is not known, where that has to be small; no clock shows it.
+const NO_TIME: Time = Time::from_filetime(u64::MAX);
 
 /// What few events have, and each its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -428,13 +431,23 @@ impl Event {
         Event {
             time: Time::from_filetime(0),
             record_id: 0,
-            previous: None,
+            previous: NO_TIME,
             logon_id: None,
             log: LogIndex(0),
             source_port: None,
             own: None,
             content,
         }
+    }
+
+    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
+    pub fn previous(&self) -> Option<Time> {
+        Some(self.previous).filter(|&previous| previous != NO_TIME)
+    }
+
+    /// Sets the time of the record before it.
+    pub(crate) fn set_previous(&mut self, previous: Option<Time>) {
+        self.previous = previous.unwrap_or(NO_TIME);
     }
 
     /// The record header's identifier; differs from `record_id` in exported logs.

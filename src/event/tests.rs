@@ -52,6 +52,12 @@ fn json(channel: &str, provider: &str, id: &str, rest: &str) -> String {
     )
 }
 
+/// Hundreds of thousands are held at once.
+#[test]
+fn an_event_takes_little_space() {
+    assert!(size_of::<Event>() <= 56);
+}
+
 fn event(json: &str) -> Option<Event> {
     let mut collector = Collector::new(LogIndex(0));
     with_record(json, |record| collector.add(record));

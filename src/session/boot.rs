@@ -557,7 +557,7 @@ fn last_time(
         .end
         .checked_sub(1)
         .and_then(|index| events.get(index))?;
-    if let Some(previous) = next.and_then(|next| next.previous) {
+    if let Some(previous) = next.and_then(Event::previous) {
         return Some(previous);
     }
     // Spans are sorted by channel and first record.

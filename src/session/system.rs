@@ -198,7 +198,7 @@ fn boot_of(index: usize, event: &Event, starts: &[usize], machine: &Machine) -> 
 fn last_before(machine: &Machine, next: usize, end: usize) -> Option<Time> {
     if next < end {
         let next_event = machine.events.get(next)?;
-        return next_event.previous.or_else(|| {
+        return next_event.previous().or_else(|| {
             machine
                 .events
                 .get(next.checked_sub(1)?)
