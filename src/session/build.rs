@@ -509,6 +509,7 @@ impl<'a> Builder<'a> {
     fn credentials_for(&self, index: usize, event: &Event) -> Option<usize> {
         let earlier = (self.boot.events.start..index)
             .rev()
+            .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         let near = earlier.take_while(|(_, credentials)| {
             event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS

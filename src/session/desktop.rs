@@ -9,8 +9,10 @@ mod read;
 
 use self::audited::Audited;
 use self::read::{Desktop, read};
+use super::actions::Actions;
 use super::address::is_local;
 use super::boot::{Boot, BootEnd};
+use super::bridges::Bridges;
 use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
@@ -38,21 +40,33 @@ pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
 /// for these: the number of their boot, or one that no boot has.
 pub(super) fn join(
     machine: &Machine,
+    bridges: &Bridges,
     boots: &[Boot],
     gaps: &Gaps,
     drafts: &mut Vec<Draft>,
     boot_of: &mut Vec<usize>,
     places: &mut [Option<usize>],
 ) {
-    let desktops = read(machine, gaps);
+    let desktops = read(machine, bridges, gaps);
+    if desktops.is_empty() {
+        return;
+    }
     let starts = starts(machine);
+    let began = Began::of(machine, boots);
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
         let found = audited.find(machine, drafts, &desktop);
         let number = match found {
             Some((number, ..)) => number,
             None => {
-                boot_of.push(boot_at(machine, boots, gaps, &starts, desktop.first));
+                boot_of.push(boot_at(
+                    machine,
+                    boots,
+                    &began,
+                    gaps,
+                    &starts,
+                    desktop.first,
+                ));
                 drafts.push(draft_of(machine, &desktop));
                 drafts.len() - 1
             }
@@ -208,10 +222,14 @@ fn tell_changes(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
 
 /// Takes back what a logon at the logon screen alone said of a return, where the session manager saw nobody return: the
 /// logon met an open session and was turned away. On a real controller one lived 7 s beside a client that stayed.
-pub(super) fn withdraw_returns(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
-    let returns = machine.events.iter();
-    let returns = returns.filter(|event| event.action == Action::TsReconnect);
-    let mut returns: Vec<Time> = returns.map(|event| event.time).collect();
+pub(super) fn withdraw_returns(
+    machine: &Machine,
+    actions: &Actions,
+    gaps: &Gaps,
+    drafts: &mut [Draft],
+) {
+    let returns = actions.all(Action::TsReconnect);
+    let mut returns: Vec<Time> = returns.map(|(_, event)| event.time).collect();
     returns.sort_unstable();
     let is_seen = |time: Time| {
         let first = returns.partition_point(|other| *other < time);
@@ -245,17 +263,70 @@ pub(super) fn starts(machine: &Machine) -> Vec<usize> {
     machine.channel(CHANNEL).filter(is_start).collect()
 }
 
+/// When boots began.
+struct Began {
+    /// The times in order, each with the number of its boot.
+    times: Vec<(Time, usize)>,
+    /// For each boot the earliest time at which it or one after it began.
+    earliest: Vec<Option<Time>>,
+}
+
+impl Began {
+    fn of(machine: &Machine, boots: &[Boot]) -> Self {
+        let time = |index: usize| machine.events.get(index).map(|event| event.time);
+        let began = boots
+            .iter()
+            .map(|boot| boot.start.or_else(|| time(boot.events.start)));
+        let mut earliest: Vec<Option<Time>> = began.collect();
+        let numbered = earliest.iter().enumerate();
+        let mut times: Vec<(Time, usize)> = numbered
+            .filter_map(|(number, began)| Some(((*began)?, number)))
+            .collect();
+        times.sort_unstable();
+        let mut next = None;
+        for began in earliest.iter_mut().rev() {
+            let both = [*began, next];
+            next = both.into_iter().flatten().min();
+            *began = next;
+        }
+        Began { times, earliest }
+    }
+
+    /// The boot that began nearest to a time, at most so far from it.
+    fn nearest(&self, time: Time, most: Ticks) -> Option<usize> {
+        let after = self.times.partition_point(|(began, _)| *began < time);
+        let before = after.checked_sub(1).and_then(|last| self.times.get(last));
+        // Of several at one time the first.
+        let before = before.and_then(|(last, _)| {
+            let first = self.times.partition_point(|(began, _)| began < last);
+            self.times.get(first)
+        });
+        let near = [before, self.times.get(after)].into_iter().flatten();
+        let near = near.map(|(began, number)| (began.since(time).saturating_abs(), *number));
+        let nearest = near.min().filter(|(distance, _)| *distance <= most);
+        nearest.map(|(_, number)| number)
+    }
+
+    /// The last boot that had begun at a time.
+    fn last(&self, time: Time) -> Option<usize> {
+        let later = self
+            .earliest
+            .partition_point(|began| began.is_some_and(|began| began <= time));
+        later.checked_sub(1)
+    }
+}
+
 /// The number of the boot that was running at a record of this channel, or one that no boot has: that of the last 32 in
 /// `starts` before it, else the one that is known to have run at its time.
 fn boot_at(
     machine: &Machine,
     boots: &[Boot],
+    began: &Began,
     gaps: &Gaps,
     starts: &[usize],
     record: usize,
 ) -> usize {
     let time = |index: usize| machine.events.get(index).map(|event| event.time);
-    let began = |boot: &Boot| boot.start.or_else(|| time(boot.events.start));
     let start = starts.partition_point(|&start| start <= record);
     let start = start.checked_sub(1).and_then(|last| starts.get(last));
     let start = start.filter(|&&start| {
@@ -263,20 +334,11 @@ fn boot_at(
         pair.is_some_and(|(start, record)| !gaps.between_events(start, Some(record)))
     });
     if let Some(started) = start.and_then(|&start| time(start)) {
-        let distance = |boot: &Boot| {
-            let distance = began(boot)?.since(started).saturating_abs();
-            (distance <= START).then_some(distance)
-        };
-        let near = boots.iter().enumerate();
-        let near = near.filter_map(|(number, boot)| Some((distance(boot)?, number)));
-        return near.min().map_or(usize::MAX, |(_, number)| number);
+        return began.nearest(started, START).unwrap_or(usize::MAX);
     }
     let Some(at) = time(record) else {
         return usize::MAX;
     };
-    let number = boots
-        .iter()
-        .rposition(|boot| began(boot).is_some_and(|began| began <= at));
     let runs = |boot: &Boot| {
         let end = match boot.end {
             BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop) => {
@@ -288,7 +350,8 @@ fn boot_at(
         let first_break = boot.breaks.first().and_then(|&first| time(first));
         end.is_some_and(|end| at <= end) && first_break.is_none_or(|first| at < first)
     };
-    number
+    began
+        .last(at)
         .filter(|&number| boots.get(number).is_some_and(runs))
         .unwrap_or(usize::MAX)
 }

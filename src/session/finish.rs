@@ -9,6 +9,7 @@ mod presence;
 
 pub use flags::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 
+use super::actions::Actions;
 use super::boot::{self, Boot};
 use super::clock::Clock;
 use super::desktop;
@@ -35,8 +36,13 @@ pub(super) struct Finisher {
     boot_of: Vec<usize>,
     /// The positions of the audit records.
     audited: Range<usize>,
-    clock: Clock,
     gaps: Gaps,
+    marked: Marked,
+}
+
+/// What a machine's events tell that may concern any of its sessions.
+pub(super) struct Marked {
+    clock: Clock,
     /// Where somebody logged off.
     leavers: Vec<usize>,
     clears: Vec<usize>,
@@ -47,38 +53,47 @@ pub(super) struct Finisher {
     local: LocalClock,
 }
 
+impl Marked {
+    pub(super) fn of(machine: &Machine, actions: &Actions, boots: &[Boot]) -> Self {
+        let audited = machine.channel(SECURITY);
+        let of = |action| {
+            let own = actions.within(action, audited.clone());
+            own.map(|(index, _)| index).collect::<Vec<usize>>()
+        };
+        let stop_requests = [Action::StopRequest, Action::TsStop];
+        let stop_requests = stop_requests
+            .into_iter()
+            .flat_map(|action| actions.all(action));
+        let mut stop_requests: Vec<Time> = stop_requests.map(|(_, event)| event.time).collect();
+        stop_requests.sort_unstable();
+        Marked {
+            clock: Clock::of(&machine.events, &of(Action::ClockChange), boots),
+            leavers: of(Action::UserLogoff),
+            clears: of(Action::LogCleared),
+            ts_starts: desktop::starts(machine),
+            stop_requests,
+            local: LocalClock::of(machine),
+        }
+    }
+}
+
 impl Finisher {
     pub(super) fn new(
         machine: Machine,
+        marked: Marked,
         boots: Vec<Boot>,
         drafts: Vec<Draft>,
         boot_of: Vec<usize>,
         gaps: Gaps,
     ) -> Self {
-        let events = &machine.events;
-        let audited = machine.channel(SECURITY);
-        let of = |action: Action| positions(events, audited.clone(), action);
-        let is_stop_request =
-            |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
-        let mut stop_requests: Vec<Time> = events
-            .iter()
-            .filter(is_stop_request)
-            .map(|event| event.time)
-            .collect();
-        stop_requests.sort_unstable();
         Finisher {
-            clock: Clock::of(events, &of(Action::ClockChange), &boots),
-            gaps,
-            leavers: of(Action::UserLogoff),
-            clears: of(Action::LogCleared),
-            ts_starts: desktop::starts(&machine),
-            stop_requests,
-            local: LocalClock::of(&machine),
-            audited,
+            audited: machine.channel(SECURITY),
             machine,
             boots,
             drafts,
             boot_of,
+            gaps,
+            marked,
         }
     }
 
@@ -160,8 +175,11 @@ impl Finisher {
             start,
             end: ending.end,
             token_closed: ending.token_closed,
-            start_local: start.time.and_then(|time| self.local.at(time)),
-            end_local: ending.end.time().and_then(|time| self.local.at(time)),
+            start_local: start.time.and_then(|time| self.marked.local.at(time)),
+            end_local: ending
+                .end
+                .time()
+                .and_then(|time| self.marked.local.at(time)),
             duration,
             active: desktop(
                 duration
@@ -270,7 +288,7 @@ impl Finisher {
             };
             // Where the clock was set back, what came before it shows later times.
             let begins = boot.map_or(index, |boot| boot.events.start);
-            Some(max.max(self.clock.latest(begins, index).unwrap_or(max)))
+            Some(max.max(self.marked.clock.latest(begins, index).unwrap_or(max)))
         });
         Start { time, max, source }
     }
@@ -345,14 +363,4 @@ fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
         role,
         link,
     }
-}
-
-fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize> {
-    range
-        .filter(|&index| {
-            events
-                .get(index)
-                .is_some_and(|event| event.action == action)
-        })
-        .collect()
 }

@@ -6,6 +6,7 @@
 //! LocalSessionManager 24), one was open still, and one had closed before its desktop logon came, 0.7 s after its own. So only
 //! the end of one that outlived the desktop logon well is a disconnection.
 
+use super::actions::Actions;
 use super::address::same_address;
 use super::boot::{Boot, BootEnd};
 use super::connection::{LISTENER, PROTOCOL};
@@ -17,6 +18,8 @@ use super::{Flag, Kind, PartReason, Role, State, desktop, kind};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How long after its desktop logon a network logon closes at least to have lived as long as the connection, and how long it
@@ -28,16 +31,20 @@ pub(super) const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
 /// after it.
 const ACCEPTED_BEFORE: Ticks = TICKS_PER_SECOND;
 const ACCEPTED_AFTER: Ticks = 10 * TICKS_PER_SECOND;
+/// Of a session with more changes of state than this nothing is inferred: where none of them is audited, those of a real one are
+/// few.
+const MOST_INTERVALS: usize = 1000;
 
 /// Infers from the network logons of connections when desktop sessions were disconnected and taken up again.
 pub(super) fn infer(
     machine: &Machine,
+    actions: &Actions,
     boots: &[Boot],
     boot_of: &[usize],
     gaps: &Gaps,
     drafts: &mut [Draft],
 ) {
-    let story = Story::new(machine, boots, boot_of, gaps);
+    let story = Story::new(machine, actions, boots, boot_of, gaps);
     for (desktop, left) in story.leaves(drafts) {
         if let Some(draft) = drafts.get_mut(desktop) {
             story.leave(draft, left);
@@ -56,41 +63,41 @@ pub(super) fn infer(
 
 struct Story<'a> {
     machine: &'a Machine,
+    actions: &'a Actions<'a>,
     boots: &'a [Boot],
     boot_of: &'a [usize],
     gaps: &'a Gaps,
     /// The boots in which 4778 and 4779 are audited.
-    audited: HashSet<usize>,
+    audited: HashSet<usize, RandomState>,
     /// When somebody logged on at the logon screen.
-    screen: Moments<&'a Sid>,
+    screen: OnceCell<Moments<&'a Sid>>,
     /// When credentials were accepted (1149).
     accepted: Moments<String>,
 }
 
 impl<'a> Story<'a> {
-    fn new(machine: &'a Machine, boots: &'a [Boot], boot_of: &'a [usize], gaps: &'a Gaps) -> Self {
-        let is_change =
-            |event: &Event| matches!(event.action, Action::Reconnect | Action::Disconnect);
-        let is_audited = |boot: &Boot| {
-            let events = machine.events.get(boot.events.clone());
-            events.unwrap_or_default().iter().any(is_change)
-        };
+    fn new(
+        machine: &'a Machine,
+        actions: &'a Actions<'a>,
+        boots: &'a [Boot],
+        boot_of: &'a [usize],
+        gaps: &'a Gaps,
+    ) -> Self {
+        let has =
+            |boot: &Boot, action| actions.within(action, boot.events.clone()).next().is_some();
+        let is_audited =
+            |boot: &Boot| has(boot, Action::Reconnect) || has(boot, Action::Disconnect);
         let numbered = boots.iter().enumerate();
         let audited = numbered.filter(|(_, boot)| is_audited(boot));
-        let of = |action: Action| {
-            let events = machine.events.iter();
-            events.filter(move |event| event.action == action)
-        };
         Story {
             machine,
+            actions,
             boots,
             boot_of,
             gaps,
             audited: audited.map(|(number, _)| number).collect(),
-            screen: Moments::by_sid(
-                of(Action::Logon).filter(|event| kind::is_at_logon_screen(event)),
-            ),
-            accepted: Moments::by_name(of(Action::RdpAuth)),
+            screen: OnceCell::new(),
+            accepted: Moments::by_name(actions.all(Action::RdpAuth).map(|(_, event)| event)),
         }
     }
 
@@ -137,8 +144,9 @@ impl<'a> Story<'a> {
     /// When the desktop sessions were left: each with the record that closed the network logon of its connection.
     fn leaves(&self, drafts: &[Draft]) -> BTreeSet<(usize, usize)> {
         // The last network logon of each desktop logon, and when it closed.
-        let mut last: HashMap<(usize, Time), (Time, Option<usize>)> = HashMap::new();
-        let mut connected: HashMap<usize, Vec<Time>> = HashMap::new();
+        let mut last: HashMap<(usize, Time), (Time, Option<usize>), RandomState> =
+            HashMap::default();
+        let mut connected: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts
             .iter()
             .filter(|draft| draft.flags.contains(&Flag::Nla));
@@ -219,6 +227,9 @@ impl<'a> Story<'a> {
     /// one is known already.
     fn leave(&self, draft: &mut Draft, left: usize) {
         let Some(time) = self.time(left) else { return };
+        if draft.intervals().len() > MOST_INTERVALS {
+            return;
+        }
         let intervals = draft.intervals_mut();
         let is_over = |interval: &DraftInterval| {
             interval
@@ -249,7 +260,15 @@ impl<'a> Story<'a> {
 
     /// The network logons that took a disconnected session up again, each with that session.
     fn returns(&self, drafts: &[Draft]) -> Vec<(usize, usize)> {
-        let mut desktops: HashMap<(usize, &Sid), Vec<(Time, usize)>> = HashMap::new();
+        let is_left = |draft: &Draft| {
+            let mut intervals = draft.intervals().iter();
+            intervals.any(|one| one.state == State::Disconnected && one.from.is_some())
+        };
+        if !drafts.iter().any(is_left) {
+            return Vec::new();
+        }
+        let mut desktops: HashMap<(usize, &Sid), Vec<(Time, usize)>, RandomState> =
+            HashMap::default();
         for (number, draft) in drafts
             .iter()
             .enumerate()
@@ -266,7 +285,7 @@ impl<'a> Story<'a> {
         }
         desktops.values_mut().for_each(|own| own.sort_unstable());
         // The network logons that each session's connections were prepared by.
-        let mut prepared: HashMap<usize, &Event> = HashMap::new();
+        let mut prepared: HashMap<usize, &Event, RandomState> = HashMap::default();
         for draft in drafts
             .iter()
             .filter(|draft| draft.flags.contains(&Flag::Nla))
@@ -324,13 +343,19 @@ impl<'a> Story<'a> {
                 && from.is_some_and(|from| from < time)
                 && to.is_none_or(|to| time < to)
         };
-        draft.intervals().iter().position(is_then)
+        let intervals = draft.intervals();
+        let few = Some(intervals).filter(|all| all.len() <= MOST_INTERVALS);
+        few?.iter().position(is_then)
     }
 
     /// Whether somebody of the account logged on at the logon screen right after a network logon.
     fn is_at_screen(&self, logon: &Event) -> bool {
         let (from, to) = (logon.time, logon.time.plus(BEFORE_LOGON));
-        self.screen.any_of(&logon.account, from, to)
+        let screen = self.screen.get_or_init(|| {
+            let logons = self.actions.all(Action::Logon).map(|(_, event)| event);
+            Moments::by_sid(logons.filter(|event| kind::is_at_logon_screen(event)))
+        });
+        screen.any_of(&logon.account, from, to)
     }
 
     /// Whether a network logon was a Remote Desktop client's: its credentials are said to be accepted; where no channel would say

@@ -4,6 +4,7 @@
 //! passwords had the process ID of their 4625, and came 0.1 ms after it. The audit records name no address; the lines do.
 //! WinRM's record of a shell tells who opened it, and when.
 
+use super::actions::Actions;
 use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
@@ -12,6 +13,8 @@ use super::{Flag, Kind, Role};
 use crate::event::{Action, Event, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How long before its first line a connection's process asks for a logon at most: the server waits two minutes for
@@ -25,9 +28,18 @@ const SHELL: Ticks = 5 * TICKS_PER_SECOND;
 const NEAR_LOGONS: usize = 16;
 
 /// Ties the lines of SSH connections and the remote shells to sessions.
-pub(super) fn tie(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
-    tie_ssh(machine, drafts, places);
-    tie_shells(machine, drafts, places);
+pub(super) fn tie(
+    machine: &Machine,
+    actions: &Actions,
+    drafts: &mut [Draft],
+    places: &mut [Option<usize>],
+) {
+    if actions.has(Action::SshMessage) {
+        tie_ssh(machine, actions, drafts, places);
+    }
+    if actions.has(Action::RemoteShell) {
+        tie_shells(machine, actions, drafts, places);
+    }
 }
 
 /// A logon: when it came, and which session it began.
@@ -39,8 +51,8 @@ fn logons<K: std::hash::Hash + Eq>(
     drafts: &[Draft],
     kind: Kind,
     key: impl Fn(&Event) -> Option<K>,
-) -> HashMap<K, Vec<Logon>> {
-    let mut known: HashMap<K, Vec<Logon>> = HashMap::new();
+) -> HashMap<K, Vec<Logon>, RandomState> {
+    let mut known: HashMap<K, Vec<Logon>, RandomState> = HashMap::default();
     let own = drafts.iter().enumerate();
     for (number, draft) in own.filter(|(_, draft)| draft.kind == kind) {
         let logon = draft.logon.and_then(|logon| machine.events.get(logon));
@@ -100,12 +112,11 @@ impl Line {
 }
 
 /// The lines about one connection, in order.
-fn connections(machine: &Machine) -> Vec<Vec<(usize, Line)>> {
+fn connections(actions: &Actions) -> Vec<Vec<(usize, Line)>> {
     let mut connections: Vec<Vec<(usize, Line)>> = Vec::new();
-    let mut open: HashMap<(&Text, u16), usize> = HashMap::new();
-    for (index, event) in machine.events.iter().enumerate() {
-        let endpoint = event.source_address.as_ref().zip(event.source_port);
-        let Some(endpoint) = endpoint.filter(|_| event.action == Action::SshMessage) else {
+    let mut open: HashMap<(&Text, u16), usize, RandomState> = HashMap::default();
+    for (index, event) in actions.all(Action::SshMessage) {
+        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port) else {
             continue;
         };
         let line = Line::of(event);
@@ -123,12 +134,17 @@ fn connections(machine: &Machine) -> Vec<Vec<(usize, Line)>> {
     connections
 }
 
-fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
+fn tie_ssh(
+    machine: &Machine,
+    actions: &Actions,
+    drafts: &mut [Draft],
+    places: &mut [Option<usize>],
+) {
     let by_process = logons(machine, drafts, Kind::Ssh, |logon| logon.process_id);
     let by_name = logons(machine, drafts, Kind::Ssh, |logon| {
-        folded_name(&logon.account)
+        folded_name(&logon.account).map(Cow::into_owned)
     });
-    for lines in connections(machine) {
+    for lines in connections(actions) {
         let event = |index: usize| machine.events.get(index);
         let accepted = lines.iter().find(|(_, line)| *line == Line::Accepted);
         let accepted = accepted.map(|(index, _)| *index);
@@ -158,7 +174,7 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
             ),
             (None, Some(index)) => {
                 let Some(line) = event(index) else { continue };
-                let own = folded_name(&line.account).and_then(|name| by_name.get(&name));
+                let own = folded_name(&line.account).and_then(|name| by_name.get(&*name));
                 let own = own.map(Vec::as_slice).unwrap_or_default();
                 let own = between(own, line.time.plus(-ACCEPTED), line.time.plus(ACCEPTED));
                 let distance = |logon: &&Logon| logon.0.since(line.time).unsigned_abs();
@@ -222,12 +238,17 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
 }
 
 /// Ties each remote shell to the network logon of its account that it follows.
-fn tie_shells(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
-    let by_sid: HashMap<Sid, Vec<Logon>> = logons(machine, drafts, Kind::Network, |logon| {
-        logon.account.sid.clone()
-    });
-    let shells = machine.events.iter().enumerate();
-    for (index, shell) in shells.filter(|(_, event)| event.action == Action::RemoteShell) {
+fn tie_shells(
+    machine: &Machine,
+    actions: &Actions,
+    drafts: &mut [Draft],
+    places: &mut [Option<usize>],
+) {
+    let by_sid: HashMap<Sid, Vec<Logon>, RandomState> =
+        logons(machine, drafts, Kind::Network, |logon| {
+            logon.account.sid.clone()
+        });
+    for (index, shell) in actions.all(Action::RemoteShell) {
         let own = shell.account.sid.as_ref().and_then(|sid| by_sid.get(sid));
         let own = own.map(Vec::as_slice).unwrap_or_default();
         let is_open = |&&(_, number): &&Logon| {

@@ -44,10 +44,10 @@ impl<'a> Builder<'a> {
     /// The first half of a split logon of a version that does not link the two.
     fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
         let earlier = self.events.get(self.boot.events.start..index)?;
-        let near = earlier
-            .iter()
-            .rev()
-            .take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
+        let near =
+            earlier.iter().rev().take(NEAR_EVENTS).take_while(|first| {
+                event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS
+            });
         near.into_iter()
             .find(|first| are_unlinked_halves(first, event))
     }
@@ -127,6 +127,7 @@ impl<'a> Builder<'a> {
             .unwrap_or_default();
         let near = later
             .iter()
+            .take(NEAR_EVENTS)
             .take_while(|second| second.record_id.saturating_sub(event.record_id) <= TWIN_RECORDS);
         let second = near
             .into_iter()

@@ -8,6 +8,7 @@ use crate::session::link::{Link, LinkRule, Score};
 use crate::session::machine::Machine;
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// How long after its 4624 a 21 lies at most: seen 0.05 to 3.7 s.
@@ -24,7 +25,7 @@ const MOST_NAMES: usize = 16;
 /// The audited desktop sessions that are not joined yet, by their changes.
 pub(super) struct Audited {
     /// When which session changed so, by the account's name and SID, in order of time.
-    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>>,
+    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>, RandomState>,
     /// How many desktops of LocalSessionManager each is joined to.
     joined: Vec<usize>,
 }
@@ -39,12 +40,12 @@ enum Owner {
 impl Audited {
     pub(super) fn new(machine: &Machine, drafts: &[Draft]) -> Self {
         let mut audited = Audited {
-            changes: HashMap::new(),
+            changes: HashMap::default(),
             joined: vec![0; drafts.len()],
         };
         let time = |position: usize| machine.events.get(position).map(|event| event.time);
         // When the network logons of a session's connections ended.
-        let mut connections_end: HashMap<usize, Vec<Time>> = HashMap::new();
+        let mut connections_end: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts.iter();
         for draft in own.filter(|draft| draft.flags.contains(&Flag::Nla)) {
             if let Some((parent, closed)) = draft.parent.zip(draft.closed().and_then(time)) {

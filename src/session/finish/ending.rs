@@ -69,7 +69,7 @@ impl Finisher {
             return Some(self.at(end, end, EndReason::UserLogoff, EndSource::Inferred));
         }
         let bounds = (self.time(draft.last_use), self.time(end));
-        let bounds = self.clock.widened(draft.last_alive, end, bounds);
+        let bounds = self.marked.clock.widened(draft.last_alive, end, bounds);
         Some(between(boot_end, bounds, EndReason::UserLogoff, end))
     }
 
@@ -78,7 +78,10 @@ impl Finisher {
         let between = |bounds, reason, witness| between(boot_end, bounds, reason, witness);
         // Somewhere after its last use, unseen.
         let unseen = |bounds, reason, witness| {
-            let bounds = self.clock.widened(draft.last_alive, boot_end, bounds);
+            let bounds = self
+                .marked
+                .clock
+                .widened(draft.last_alive, boot_end, bounds);
             between(bounds, reason, witness)
         };
         // A standing session was there up to the first gap that may hide the end of its boot.
@@ -179,8 +182,12 @@ impl Finisher {
         let seen = draft.seen.map(|(time, _)| time);
         let is_range = min != max || min.is_none();
         let is_later = seen > min && max.is_none_or(|max| seen <= Some(max));
-        let is_same_clock =
-            boot.is_some_and(|boot| !self.clock.stepped(boot.events.start, boot.events.end));
+        let is_same_clock = boot.is_some_and(|boot| {
+            !self
+                .marked
+                .clock
+                .stepped(boot.events.start, boot.events.end)
+        });
         if is_range && is_later && is_same_clock {
             ending.end.min = seen;
         }
@@ -214,8 +221,15 @@ impl Finisher {
         let Some(last) = draft.ts_last else {
             return false;
         };
-        let next = self.ts_starts.partition_point(|&start| start <= last);
-        let next = self.ts_starts.get(next).and_then(|&next| self.event(next));
+        let next = self
+            .marked
+            .ts_starts
+            .partition_point(|&start| start <= last);
+        let next = self
+            .marked
+            .ts_starts
+            .get(next)
+            .and_then(|&next| self.event(next));
         let last = self.event(last);
         last.zip(next)
             .is_some_and(|(last, next)| !self.gaps.between_events(last, Some(next)))
@@ -233,9 +247,13 @@ impl Finisher {
             return !parent.is_open() || parent.ts_logoff.is_some();
         }
         let next = self
+            .marked
             .leavers
             .partition_point(|&left| left < draft.last_alive);
-        self.leavers.get(next).is_some_and(|&left| left <= audited)
+        self.marked
+            .leavers
+            .get(next)
+            .is_some_and(|&left| left <= audited)
     }
 
     fn still_open(&self, min: Option<Time>, audited: usize) -> Ending {

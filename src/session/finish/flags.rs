@@ -48,15 +48,16 @@ impl Finisher {
             boot.start
         };
         let ends = ending.audited;
-        let cleared = self.clears.partition_point(|&clear| clear < begins);
+        let cleared = self.marked.clears.partition_point(|&clear| clear < begins);
         if self
+            .marked
             .clears
             .get(cleared)
             .is_some_and(|&clear| clear < ends.max(begins + 1))
         {
             flags.insert(Flag::SpansClear);
         }
-        if self.clock.stepped(begins, ends) {
+        if self.marked.clock.stepped(begins, ends) {
             flags.insert(Flag::ClockChanged);
         }
         if let Some(first) = self.event(begins) {
@@ -80,9 +81,11 @@ impl Finisher {
         let began = boot.and_then(|boot| boot.start);
         let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
         let from = self
+            .marked
             .stop_requests
             .partition_point(|time| time < near.start());
         let asked = self
+            .marked
             .stop_requests
             .iter()
             .skip(from)
