@@ -18,7 +18,7 @@ impl<'a> Actions<'a> {
         let mut places = vec![Vec::new(); Action::ALL.len()];
         for (index, event) in events.iter().enumerate() {
             if let Some(own) = places.get_mut(event.action as usize) {
-                own.extend(Place::of(index));
+                own.push(Place::of(index));
             }
         }
         Actions { events, places }

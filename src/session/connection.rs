@@ -16,6 +16,7 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::{Moments, folded_name};
+use super::place::Places;
 use super::{Flag, Role};
 use crate::event::{Account, Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -167,7 +168,7 @@ impl Logons {
         for (draft, desktop) in desktops.filter(|(_, draft)| draft.is_desktop) {
             for part in desktop.parts() {
                 let Some((record, event)) = part
-                    .logon
+                    .logon()
                     .and_then(|logon| Some((logon, machine.events.get(logon)?)))
                 else {
                     continue;
@@ -221,7 +222,7 @@ pub(super) fn tie(
     actions: &Actions,
     bridges: &Bridges,
     drafts: &mut [Draft],
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
     let connections = read(actions);
     if connections.is_empty() {
@@ -285,17 +286,17 @@ fn by_session_manager(
     machine: &Machine,
     connection: &Connection,
     drafts: &[Draft],
-    places: &[Option<usize>],
+    places: &Places,
 ) -> Option<Candidate> {
     let joined = connection.records.iter().copied().filter_map(|record| {
         let action = machine.events.get(record)?.action;
-        Some((record, action, places.get(record).copied().flatten()?))
+        Some((record, action, places.get(record)?))
     });
     // The number of a desktop that a client left can be that of another by the time its connection ends.
     let (by, _, number) = joined
         .min_by_key(|(_, action, _)| !matches!(action, Action::TsLogon | Action::TsReconnect))?;
     let draft = drafts.get(number)?;
-    let score = draft.links.get(&by).map_or(Score::EXACT, |link| link.score);
+    let score = draft.link(by).map_or(Score::EXACT, |link| link.score);
     Some(Candidate {
         draft: number,
         begins: draft.ts_logon == Some(by),
@@ -399,14 +400,13 @@ fn add(
     draft: &mut Draft,
     connection: &Connection,
     candidate: &Candidate,
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
     let link = candidate.link;
     for &record in &connection.records {
-        let Some(place) = places.get_mut(record).filter(|place| place.is_none()) else {
+        if !places.put_new(record, candidate.draft) {
             continue;
-        };
-        *place = Some(candidate.draft);
+        }
         let is_authentication = machine
             .events
             .get(record)
@@ -430,7 +430,7 @@ fn add(
 
 /// The record of the connection by which a session began that tells more of where it came from than its logon does.
 fn source(machine: &Machine, draft: &Draft, connection: &Connection) -> Option<usize> {
-    let logon = machine.events.get(draft.logon?)?;
+    let logon = machine.events.get(draft.logon()?)?;
     let own = logon.source_address.as_deref();
     let knock = connection.find(machine, Action::RdpConnection);
     let fits = |record: &usize| {

@@ -17,6 +17,7 @@ use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::place::Places;
 use super::{Flag, Kind, Role, State};
 use crate::event::{Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -36,16 +37,14 @@ const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
 pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
 
-/// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is. `boot_of` is extended
-/// for these: the number of their boot, or one that no boot has.
+/// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is.
 pub(super) fn join(
     machine: &Machine,
     bridges: &Bridges,
     boots: &[Boot],
     gaps: &Gaps,
     drafts: &mut Vec<Draft>,
-    boot_of: &mut Vec<usize>,
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
     let desktops = read(machine, bridges, gaps);
     if desktops.is_empty() {
@@ -59,15 +58,10 @@ pub(super) fn join(
         let number = match found {
             Some((number, ..)) => number,
             None => {
-                boot_of.push(boot_at(
-                    machine,
-                    boots,
-                    &began,
-                    gaps,
-                    &starts,
-                    desktop.first,
-                ));
-                drafts.push(draft_of(machine, &desktop));
+                let boot = boot_at(machine, boots, &began, gaps, &starts, desktop.first);
+                let mut draft = draft_of(machine, &desktop);
+                draft.set_boot(boot);
+                drafts.push(draft);
                 drafts.len() - 1
             }
         };
@@ -76,9 +70,7 @@ pub(super) fn join(
             add(machine, draft, &desktop, joined, gaps);
         }
         for &record in &desktop.records {
-            if let Some(place) = places.get_mut(record) {
-                *place = Some(number);
-            }
+            places.put(record, number);
         }
     }
 }
@@ -86,8 +78,10 @@ pub(super) fn join(
 /// A session that only LocalSessionManager shows.
 fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     let mut draft = Draft::new(desktop.first, None);
-    draft.logon = desktop.logon;
-    draft.last_use = desktop.last;
+    if let Some(logon) = desktop.logon {
+        draft.set_logon(logon);
+    }
+    draft.set_last_use(desktop.last);
     draft.account = desktop.account.clone();
     draft.is_desktop = true;
     draft.logons = u32::from(desktop.logon.is_some());
@@ -116,7 +110,7 @@ fn add(
     draft.ts_last = desktop.last_alive.or(draft.ts_last);
     draft.number = Some(desktop.number);
     let is_doubtful = joined.is_some_and(|(_, link)| link.score == Score::NEAREST);
-    let begins = draft.logon.and_then(|logon| machine.events.get(logon));
+    let begins = draft.logon().and_then(|logon| machine.events.get(logon));
     let is_needed = begins.is_some_and(|logon| logon.source_address.is_none());
     if is_needed && !is_doubtful && desktop.address.is_some() && !desktop.is_at_console() {
         draft.source = desktop.logon;
@@ -245,7 +239,10 @@ pub(super) fn withdraw_returns(
                 gaps.covers(CHANNEL, logon.time, logon.time.plus(RECONNECT)) && !is_seen(logon.time)
             })
     };
-    for draft in drafts {
+    for draft in drafts
+        .iter_mut()
+        .filter(|draft| !draft.intervals().is_empty())
+    {
         draft
             .intervals_mut()
             .retain(|interval| !is_no_return(interval));
@@ -316,7 +313,7 @@ impl Began {
     }
 }
 
-/// The number of the boot that was running at a record of this channel, or one that no boot has: that of the last 32 in
+/// The number of the boot that was running at a record of this channel, if that is known: that of the last 32 in
 /// `starts` before it, else the one that is known to have run at its time.
 fn boot_at(
     machine: &Machine,
@@ -325,7 +322,7 @@ fn boot_at(
     gaps: &Gaps,
     starts: &[usize],
     record: usize,
-) -> usize {
+) -> Option<usize> {
     let time = |index: usize| machine.events.get(index).map(|event| event.time);
     let start = starts.partition_point(|&start| start <= record);
     let start = start.checked_sub(1).and_then(|last| starts.get(last));
@@ -334,11 +331,9 @@ fn boot_at(
         pair.is_some_and(|(start, record)| !gaps.between_events(start, Some(record)))
     });
     if let Some(started) = start.and_then(|&start| time(start)) {
-        return began.nearest(started, START).unwrap_or(usize::MAX);
+        return began.nearest(started, START);
     }
-    let Some(at) = time(record) else {
-        return usize::MAX;
-    };
+    let at = time(record)?;
     let runs = |boot: &Boot| {
         let end = match boot.end {
             BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop) => {
@@ -353,5 +348,4 @@ fn boot_at(
     began
         .last(at)
         .filter(|&number| boots.get(number).is_some_and(runs))
-        .unwrap_or(usize::MAX)
 }

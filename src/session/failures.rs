@@ -7,6 +7,7 @@ use super::actions::Actions;
 use super::draft::Draft;
 use super::machine::Machine;
 use super::moments::folded_name;
+use super::place::Places;
 use super::{Flag, Role};
 use crate::event::Action;
 use crate::time::{TICKS_PER_SECOND, Ticks};
@@ -30,7 +31,7 @@ pub(super) fn tie(
     machine: &Machine,
     actions: &Actions,
     range: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &mut [Draft],
 ) {
     if !actions.has(Action::LogonFailed) {
@@ -65,8 +66,8 @@ pub(super) fn tie(
                 );
             }
             Action::Logon => {
-                let begins = |draft: &&Draft| draft.logon == Some(index) && !draft.standing;
-                let number = places.get(index).copied().flatten();
+                let begins = |draft: &&Draft| draft.logon() == Some(index) && !draft.standing;
+                let number = places.get(index);
                 let begun =
                     number.filter(|&number| drafts.get(number).as_ref().is_some_and(begins));
                 let (Some(number), Some(burst)) = (
@@ -77,7 +78,7 @@ pub(super) fn tie(
                 };
                 let parent = drafts
                     .get(number)
-                    .and_then(|draft| draft.parent.filter(|_| draft.flags.contains(&Flag::Nla)));
+                    .and_then(|draft| draft.parent().filter(|_| draft.flags.contains(Flag::Nla)));
                 for number in [Some(number), parent].into_iter().flatten() {
                     if let Some(draft) = drafts.get_mut(number) {
                         draft.failures = Some(burst.count);

@@ -25,6 +25,7 @@ use crate::event::{Action, Event, Text};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::ops::Range;
 
 /// A machine, its drafts, and what is needed to finish them.
@@ -32,8 +33,6 @@ pub(super) struct Finisher {
     pub machine: Machine,
     boots: Vec<Boot>,
     pub drafts: Vec<Draft>,
-    /// For each draft the number of its boot, or one that no boot has.
-    boot_of: Vec<usize>,
     /// The positions of the audit records.
     audited: Range<usize>,
     gaps: Gaps,
@@ -83,7 +82,6 @@ impl Finisher {
         marked: Marked,
         boots: Vec<Boot>,
         drafts: Vec<Draft>,
-        boot_of: Vec<usize>,
         gaps: Gaps,
     ) -> Self {
         Finisher {
@@ -91,7 +89,6 @@ impl Finisher {
             machine,
             boots,
             drafts,
-            boot_of,
             gaps,
             marked,
         }
@@ -109,26 +106,25 @@ impl Finisher {
     pub(super) fn session(&self, number: usize) -> Option<Session> {
         let machine = &self.machine;
         let draft = self.drafts.get(number)?;
-        let boot = self.boot_of.get(number);
-        let boot = boot.and_then(|&boot| self.boots.get(boot));
-        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let boot = draft.boot().and_then(|boot| self.boots.get(boot));
+        let logon = draft.logon().and_then(|logon| self.event(logon));
         let mut ending = self.ending(draft, boot);
         self.was_seen(draft, boot, &mut ending);
-        let mut proofs = draft.proofs.clone();
-        if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
-            proofs.push((draft.first, Role::Use));
+        let mut proofs: Vec<(usize, Role)> = draft.proofs().collect();
+        if draft.logon().is_none() && ending.record.is_none() && proofs.is_empty() {
+            proofs.push((draft.first(), Role::Use));
         }
         proofs.extend(ending.record.map(|record| (record, Role::End)));
         proofs.extend(ending.witness.map(|record| (record, Role::Boot)));
         if ending.end.reason == EndReason::LogEnds && !draft.standing {
-            proofs.push((draft.last_use, Role::Use));
+            proofs.push((draft.last_use(), Role::Use));
         }
         proofs.sort_by_key(|&(record, role)| (record, role));
         proofs.dedup_by_key(|(record, _)| *record);
         let records: Vec<RecordRef> = proofs
             .iter()
             .filter_map(|&(record, role)| {
-                let link = draft.links.get(&record).copied();
+                let link = draft.link(record);
                 Some(record_ref(self.event(record)?, role, link))
             })
             .collect();
@@ -138,7 +134,7 @@ impl Finisher {
         let boot_events = boot.map_or(0..0, |boot| boot.events.clone());
         let away = |states: &[State]| self.away(draft, &ending, states, &boot_events);
         let duration = draft
-            .logon
+            .logon()
             .zip(ending.record)
             .and_then(|(from, to)| self.elapsed(from, to, ending.audited, &boot_events));
         let is_desktop =
@@ -149,7 +145,8 @@ impl Finisher {
         let source = logon.filter(|_| !draft.standing);
         let from = draft.source.and_then(|from| self.event(from)).or(source);
         let start = self.start(draft, boot);
-        let parent = draft.parent.and_then(|parent| self.drafts.get(parent));
+        let parent = draft.parent().and_then(|parent| self.drafts.get(parent));
+        let privileges = draft.privileges().and_then(|named| self.event(named));
         Some(Session {
             id: self.session_id(draft),
             machine: machine.number,
@@ -206,9 +203,9 @@ impl Finisher {
                 .unwrap_or_default(),
             subject_logon_id: source.and_then(|logon| logon.subject_logon_id),
             boot: boot
-                .filter(|boot| boot.first_break(draft.first).is_none())
+                .filter(|boot| boot.first_break(draft.first()).is_none())
                 .and_then(|boot| boot.start),
-            privileges: draft.privileges.clone(),
+            privileges: privileges.and_then(|named| named.privileges.clone()),
             logons: draft.logons,
             failures_before: draft.failures,
             flags: self.flags(draft, boot, &ending),
@@ -221,17 +218,17 @@ impl Finisher {
                 .parts()
                 .iter()
                 .map(|part| {
-                    let logon = part.logon.and_then(|logon| self.event(logon));
+                    let logon = part.logon().and_then(|logon| self.event(logon));
                     Part {
                         logon_id: part.id,
                         start: logon.map(|logon| logon.time),
-                        end: part.closed.and_then(|closed| self.time(closed)),
+                        end: part.closed().and_then(|closed| self.time(closed)),
                         logon_type: logon.and_then(|logon| logon.logon_type),
                         reason: part.reason,
                     }
                 })
                 .collect(),
-            start_record: draft.logon.and_then(|logon| at(Some(logon))),
+            start_record: draft.logon().and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
             source_record: draft.source.and_then(|from| at(Some(from))),
             records,
@@ -243,13 +240,13 @@ impl Finisher {
         // Up to what shows it.
         let covers_start = boot.is_some_and(|boot| {
             let first = self.event(boot.events.start);
-            let shown = self.event(draft.logon.unwrap_or(draft.first));
+            let shown = self.event(draft.logon().unwrap_or(draft.first()));
             boot.begins_here
                 && first.is_some_and(|first| {
                     shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
                 })
         });
-        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let logon = draft.logon().and_then(|logon| self.event(logon));
         let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 0));
@@ -264,7 +261,7 @@ impl Finisher {
             _ => (None, StartSource::BeforeLog),
         };
         // Special privileges and groups are written just before the logon that they belong to.
-        let first = time.is_none().then_some(draft.first);
+        let first = time.is_none().then_some(draft.first());
         // What is named before 4608 by the records of a start has begun by the first record after it.
         let is_starting = |index: &usize| {
             self.event(*index).is_some_and(|event| {
@@ -303,7 +300,7 @@ impl Finisher {
                     return Interactivity::Interactive;
                 }
                 Some(interactivity) => return interactivity,
-                None => match draft.parent.and_then(|parent| self.drafts.get(parent)) {
+                None => match draft.parent().and_then(|parent| self.drafts.get(parent)) {
                     Some(parent) => draft = parent,
                     None if self.is_of_a_standing_session(draft) => {
                         return Interactivity::NonInteractive;
@@ -317,7 +314,7 @@ impl Finisher {
 
     /// Whether a standing session asked for the logon.
     fn is_of_a_standing_session(&self, draft: &Draft) -> bool {
-        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let logon = draft.logon().and_then(|logon| self.event(logon));
         logon
             .and_then(|logon| logon.subject_logon_id)
             .is_some_and(|id| id.is_standing())
@@ -325,31 +322,34 @@ impl Finisher {
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).
     fn session_id(&self, draft: &Draft) -> Text {
-        let mut hash = Sha256::new();
-        if let Some(event) = self.event(draft.logon.unwrap_or(draft.first)) {
+        let mut text = String::with_capacity(128);
+        if let Some(event) = self.event(draft.logon().unwrap_or(draft.first())) {
             // A standing session may be named first by the same record as another.
-            let id = if draft.logon.is_some() {
+            let id = if draft.logon().is_some() {
                 event.logon_id
             } else {
                 draft.id
             };
-            let text = format!(
-                "{}\0{}\0{}\0{}\0{}",
-                event.computer.to_lowercase(),
+            if event.computer.is_ascii() {
+                text.push_str(&event.computer);
+                text.make_ascii_lowercase();
+            } else {
+                text.push_str(&event.computer.to_lowercase());
+            }
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "\0{}\0{}\0{}\0{}",
                 event.channel,
                 event.record_id,
                 event.time.filetime(),
                 id.map_or(0, |id| id.0)
             );
-            hash.update(text.as_bytes());
         }
-        let digest = hash.finalize();
-        digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .into()
+        let digest = Sha256::digest(text.as_bytes());
+        let first = digest.iter().take(8);
+        let name = first.fold(0, |name: u64, byte| name << 8 | u64::from(*byte));
+        format!("{name:016x}").into()
     }
 }
 

@@ -40,11 +40,10 @@ pub(super) fn infer(
     machine: &Machine,
     actions: &Actions,
     boots: &[Boot],
-    boot_of: &[usize],
     gaps: &Gaps,
     drafts: &mut [Draft],
 ) {
-    let story = Story::new(machine, actions, boots, boot_of, gaps);
+    let story = Story::new(machine, actions, boots, gaps);
     for (desktop, left) in story.leaves(drafts) {
         if let Some(draft) = drafts.get_mut(desktop) {
             story.leave(draft, left);
@@ -53,10 +52,10 @@ pub(super) fn infer(
     for (network, desktop) in story.returns(drafts) {
         let pair = drafts.get_disjoint_mut([network, desktop]);
         if let Ok([network, draft]) = pair
-            && story.come_back(desktop, draft, network)
+            && story.come_back(draft, network)
         {
             network.flags.insert(Flag::Nla);
-            network.parent = Some(desktop);
+            network.set_parent(Some(desktop));
         }
     }
 }
@@ -65,7 +64,6 @@ struct Story<'a> {
     machine: &'a Machine,
     actions: &'a Actions<'a>,
     boots: &'a [Boot],
-    boot_of: &'a [usize],
     gaps: &'a Gaps,
     /// The boots in which 4778 and 4779 are audited.
     audited: HashSet<usize, RandomState>,
@@ -80,7 +78,6 @@ impl<'a> Story<'a> {
         machine: &'a Machine,
         actions: &'a Actions<'a>,
         boots: &'a [Boot],
-        boot_of: &'a [usize],
         gaps: &'a Gaps,
     ) -> Self {
         let has =
@@ -93,7 +90,6 @@ impl<'a> Story<'a> {
             machine,
             actions,
             boots,
-            boot_of,
             gaps,
             audited: audited.map(|(number, _)| number).collect(),
             screen: OnceCell::new(),
@@ -110,19 +106,16 @@ impl<'a> Story<'a> {
     }
 
     /// Whether other records would tell of a change of the session's connection.
-    fn is_told(&self, desktop: usize, time: Time) -> bool {
-        let boot = self.boot_of.get(desktop);
-        boot.is_none_or(|boot| self.audited.contains(boot))
+    fn is_told(&self, desktop: &Draft, time: Time) -> bool {
+        let boot = desktop.boot();
+        boot.is_some_and(|boot| self.audited.contains(&boot))
             || self.gaps.goes_back_to(desktop::CHANNEL, time)
     }
 
-    /// Whether the session goes on after a time: what comes with its end is no change of its state.
-    fn goes_on(&self, desktop: usize, draft: &Draft, time: Time) -> bool {
-        let boot = self.boot_of.get(desktop);
-        let stop = match boot
-            .and_then(|&boot| self.boots.get(boot))
-            .map(|boot| &boot.end)
-        {
+    /// Whether a session goes on after a time: what comes with its end is no change of its state.
+    fn goes_on(&self, draft: &Draft, time: Time) -> bool {
+        let boot = draft.boot().and_then(|boot| self.boots.get(boot));
+        let stop = match boot.map(|boot| &boot.end) {
             Some(BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop)) => Some(*stop),
             _ => None,
         };
@@ -149,11 +142,11 @@ impl<'a> Story<'a> {
         let mut connected: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts
             .iter()
-            .filter(|draft| draft.flags.contains(&Flag::Nla));
+            .filter(|draft| draft.flags.contains(Flag::Nla));
         for draft in own {
             let Some((desktop, began)) = draft
-                .parent
-                .zip(draft.logon.and_then(|logon| self.time(logon)))
+                .parent()
+                .zip(draft.logon().and_then(|logon| self.time(logon)))
             else {
                 continue;
             };
@@ -195,13 +188,10 @@ impl<'a> Story<'a> {
             let next = times.partition_point(|other| *other <= logon);
             // Another client took the session over, and this one was sent away.
             let is_replaced = times.get(next).is_some_and(|next| *next <= time);
-            let goes_on = drafts
-                .get(desktop)
-                .is_some_and(|draft| self.goes_on(desktop, draft, time));
+            let is_left = |draft: &Draft| self.goes_on(draft, time) && !self.is_told(draft, time);
             if time >= logon.plus(OUTLIVES)
                 && !is_replaced
-                && goes_on
-                && !self.is_told(desktop, time)
+                && drafts.get(desktop).is_some_and(is_left)
             {
                 leaves.insert((desktop, closed));
             }
@@ -217,7 +207,7 @@ impl<'a> Story<'a> {
                 PartReason::Logon | PartReason::UacTwin | PartReason::RdpReconnect
             )
         });
-        let mut times: Vec<Time> = parts.filter_map(|part| self.time(part.logon?)).collect();
+        let mut times: Vec<Time> = parts.filter_map(|part| self.time(part.logon()?)).collect();
         times.sort_unstable();
         times.dedup_by(|later, first| later.within(*first, super::build::TWIN_TIME));
         times
@@ -275,8 +265,9 @@ impl<'a> Story<'a> {
             .filter(|(_, draft)| draft.is_desktop)
         {
             let sid = draft.account.sid.as_ref();
-            let boot = self.boot_of.get(number).copied();
-            if let (Some(boot), Some(sid), Some(first)) = (boot, sid, self.time(draft.first)) {
+            if let (Some(boot), Some(sid), Some(first)) =
+                (draft.boot(), sid, self.time(draft.first()))
+            {
                 desktops
                     .entry((boot, sid))
                     .or_default()
@@ -288,16 +279,16 @@ impl<'a> Story<'a> {
         let mut prepared: HashMap<usize, &Event, RandomState> = HashMap::default();
         for draft in drafts
             .iter()
-            .filter(|draft| draft.flags.contains(&Flag::Nla))
+            .filter(|draft| draft.flags.contains(Flag::Nla))
         {
-            let logon = draft.logon.and_then(|logon| self.event(logon));
-            if let Some((parent, logon)) = draft.parent.zip(logon) {
+            let logon = draft.logon().and_then(|logon| self.event(logon));
+            if let Some((parent, logon)) = draft.parent().zip(logon) {
                 prepared.insert(parent, logon);
             }
         }
         let mut returns = Vec::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let logon = draft.logon.and_then(|logon| self.event(logon));
+            let logon = draft.logon().and_then(|logon| self.event(logon));
             let Some(logon) = logon.filter(|logon| is_like_one(draft, logon)) else {
                 continue;
             };
@@ -306,11 +297,7 @@ impl<'a> Story<'a> {
                 .closed()
                 .and_then(|closed| self.time(closed))
                 .is_none_or(|closed| closed.since(time) > OUTLIVES);
-            let key = self
-                .boot_of
-                .get(number)
-                .copied()
-                .zip(logon.account.sid.as_ref());
+            let key = draft.boot().zip(logon.account.sid.as_ref());
             let own = key.and_then(|key| desktops.get(&key));
             let desktop = own.and_then(|own| {
                 let begun = own.partition_point(|(first, _)| *first <= time);
@@ -323,8 +310,8 @@ impl<'a> Story<'a> {
             };
             if lived
                 && self.away(desktop, time).is_some()
-                && self.goes_on(number_of, desktop, time)
-                && !self.is_told(number_of, time)
+                && self.goes_on(desktop, time)
+                && !self.is_told(desktop, time)
                 && !self.is_at_screen(logon)
                 && self.is_remote_desktops(logon, prepared.get(&number_of).copied())
             {
@@ -374,8 +361,9 @@ impl<'a> Story<'a> {
 
     /// Ends the disconnection of a session, if it is in one, with the network logon that took it up again; with the end of that
     /// logon the next begins.
-    fn come_back(&self, desktop: usize, draft: &mut Draft, network: &Draft) -> bool {
-        let Some((logon, event)) = network.logon.and_then(|at| Some((at, self.event(at)?))) else {
+    fn come_back(&self, draft: &mut Draft, network: &Draft) -> bool {
+        let Some((logon, event)) = network.logon().and_then(|at| Some((at, self.event(at)?)))
+        else {
             return false;
         };
         let Some(at) = self.away(draft, event.time) else {
@@ -384,7 +372,7 @@ impl<'a> Story<'a> {
         let address = event.source_address.clone();
         let is_left = |closed: &usize| {
             self.time(*closed)
-                .is_some_and(|time| self.goes_on(desktop, draft, time))
+                .is_some_and(|time| self.goes_on(draft, time))
         };
         let left = network.closed().filter(is_left);
         let intervals = draft.intervals_mut();
@@ -415,7 +403,7 @@ impl<'a> Story<'a> {
 /// Whether a network logon looks like those of Remote Desktop: nobody of the machine asked for it, and no port is named.
 fn is_like_one(draft: &Draft, logon: &Event) -> bool {
     draft.kind == Kind::Network
-        && !draft.flags.contains(&Flag::Nla)
+        && !draft.flags.contains(Flag::Nla)
         && is_asked_for_by_nobody(logon)
         && logon.source_port.is_none_or(|port| port == 0)
 }

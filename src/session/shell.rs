@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::folded_name;
+use super::place::Places;
 use super::{Flag, Kind, Role};
 use crate::event::{Action, Event, Text};
 use crate::sid::Sid;
@@ -28,12 +29,7 @@ const SHELL: Ticks = 5 * TICKS_PER_SECOND;
 const NEAR_LOGONS: usize = 16;
 
 /// Ties the lines of SSH connections and the remote shells to sessions.
-pub(super) fn tie(
-    machine: &Machine,
-    actions: &Actions,
-    drafts: &mut [Draft],
-    places: &mut [Option<usize>],
-) {
+pub(super) fn tie(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
     if actions.has(Action::SshMessage) {
         tie_ssh(machine, actions, drafts, places);
     }
@@ -55,7 +51,7 @@ fn logons<K: std::hash::Hash + Eq>(
     let mut known: HashMap<K, Vec<Logon>, RandomState> = HashMap::default();
     let own = drafts.iter().enumerate();
     for (number, draft) in own.filter(|(_, draft)| draft.kind == kind) {
-        let logon = draft.logon.and_then(|logon| machine.events.get(logon));
+        let logon = draft.logon().and_then(|logon| machine.events.get(logon));
         if let Some((logon, key)) = logon.and_then(|logon| Some((logon, key(logon)?))) {
             known.entry(key).or_default().push((logon.time, number));
         }
@@ -134,12 +130,7 @@ fn connections(actions: &Actions) -> Vec<Vec<(usize, Line)>> {
     connections
 }
 
-fn tie_ssh(
-    machine: &Machine,
-    actions: &Actions,
-    drafts: &mut [Draft],
-    places: &mut [Option<usize>],
-) {
+fn tie_ssh(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
     let by_process = logons(machine, drafts, Kind::Ssh, |logon| logon.process_id);
     let by_name = logons(machine, drafts, Kind::Ssh, |logon| {
         folded_name(&logon.account).map(Cow::into_owned)
@@ -212,9 +203,7 @@ fn tie_ssh(
                 draft.has_terminal = true;
                 draft.show(index, event.time);
             }
-            if let Some(place @ None) = places.get_mut(index) {
-                *place = Some(session);
-            }
+            places.put_new(index, session);
         }
         // Before it asks for the logon that counts, the server's process looks the account up with a logon of its own.
         let all = others.iter().map(|(_, other)| *other).chain([session]);
@@ -238,12 +227,7 @@ fn tie_ssh(
 }
 
 /// Ties each remote shell to the network logon of its account that it follows.
-fn tie_shells(
-    machine: &Machine,
-    actions: &Actions,
-    drafts: &mut [Draft],
-    places: &mut [Option<usize>],
-) {
+fn tie_shells(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
     let by_sid: HashMap<Sid, Vec<Logon>, RandomState> =
         logons(machine, drafts, Kind::Network, |logon| {
             logon.account.sid.clone()
@@ -276,8 +260,6 @@ fn tie_shells(
         if score == Score::NEAREST {
             draft.flags.insert(Flag::UncertainLink);
         }
-        if let Some(place @ None) = places.get_mut(index) {
-            *place = Some(number);
-        }
+        places.put_new(index, number);
     }
 }

@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use super::moments::Moments;
+use super::place::Places;
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks};
@@ -29,7 +30,7 @@ pub(super) fn mark(
     machine: &Machine,
     actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &mut [Draft],
     gaps: &Gaps,
 ) {
@@ -46,9 +47,9 @@ pub(super) fn mark(
     // What is sure is no longer suspected.
     for draft in drafts
         .iter_mut()
-        .filter(|draft| draft.flags.contains(&Flag::Hijack))
+        .filter(|draft| draft.flags.contains(Flag::Hijack))
     {
-        draft.flags.remove(&Flag::HijackSuspected);
+        draft.flags.remove(Flag::HijackSuspected);
     }
 }
 
@@ -57,7 +58,7 @@ fn by_audit(
     machine: &Machine,
     actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &[Draft],
     gaps: &Gaps,
 ) -> Vec<(usize, bool)> {
@@ -102,10 +103,10 @@ fn by_audit(
 /// The session that the event at `index` belongs to.
 fn session_of<'a>(
     index: usize,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &'a [Draft],
 ) -> Option<(usize, &'a Draft)> {
-    let number = places.get(index).copied().flatten()?;
+    let number = places.get(index)?;
     Some((number, drafts.get(number)?))
 }
 
@@ -117,7 +118,7 @@ fn is_of(sid: Option<&Sid>, draft: &Draft) -> bool {
 fn by_session_manager(
     actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &[Draft],
     gaps: &Gaps,
 ) -> Vec<(usize, bool)> {

@@ -12,6 +12,7 @@ use super::gaps::Gaps;
 use super::kind;
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
+use super::place::Places;
 use super::touches::Touches;
 use super::{Coverage, Kind, Session};
 use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
@@ -26,7 +27,7 @@ pub struct Timeline {
     finisher: Finisher,
     touches: Touches,
     /// For each event of the machine the number of its session.
-    places: Vec<Option<usize>>,
+    places: Places,
 }
 
 /// Builds the timeline of one machine.
@@ -42,12 +43,12 @@ pub fn timeline(machine: Machine) -> Timeline {
     let clients = Clients::of(&actions);
     let bridges = Bridges::of(&actions);
     let mut drafts = Vec::new();
-    let mut places = vec![None; events.len()];
-    let mut boot_of = Vec::new();
+    let mut places = Places::new(events.len());
     for (number, boot) in boots.iter().enumerate() {
         let first = drafts.len();
         Builder::new(
             events,
+            number,
             boot,
             &gaps,
             &mut marks,
@@ -57,30 +58,13 @@ pub fn timeline(machine: Machine) -> Timeline {
         )
         .run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
-        boot_of.resize(drafts.len(), number);
     }
-    desktop::join(
-        &machine,
-        &bridges,
-        &boots,
-        &gaps,
-        &mut drafts,
-        &mut boot_of,
-        &mut places,
-    );
+    desktop::join(&machine, &bridges, &boots, &gaps, &mut drafts, &mut places);
     desktop::withdraw_returns(&machine, &actions, &gaps, &mut drafts);
-    winlogon::tie(
-        &machine,
-        &actions,
-        &boots,
-        &boot_of,
-        &gaps,
-        &mut drafts,
-        &mut places,
-    );
+    winlogon::tie(&machine, &actions, &boots, &gaps, &mut drafts, &mut places);
     connection::tie(&machine, &actions, &bridges, &mut drafts, &mut places);
     shell::tie(&machine, &actions, &mut drafts, &mut places);
-    pre_authentication::infer(&machine, &actions, &boots, &boot_of, &gaps, &mut drafts);
+    pre_authentication::infer(&machine, &actions, &boots, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
     failures::tie(&machine, &actions, audited.clone(), &places, &mut drafts);
     takeover::mark(&machine, &actions, audited, &places, &mut drafts, &gaps);
@@ -88,7 +72,7 @@ pub fn timeline(machine: Machine) -> Timeline {
     let marked = Marked::of(&machine, &actions, &boots);
     Timeline {
         coverage,
-        finisher: Finisher::new(machine, marked, boots, drafts, boot_of, gaps),
+        finisher: Finisher::new(machine, marked, boots, drafts, gaps),
         touches,
         places,
     }
@@ -124,7 +108,7 @@ impl Timeline {
 
     /// The number of the session that an event of the machine belongs to.
     pub fn session_of(&self, event: usize) -> Option<usize> {
-        self.places.get(event).copied().flatten()
+        self.places.get(event)
     }
 
     /// What kind of logon an event of the machine belongs to, if known: its session's, but a failed logon has its own, and so

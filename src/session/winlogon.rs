@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::place::Places;
 use super::{Flag, Role, State, desktop, system};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
@@ -90,10 +91,9 @@ pub(super) fn tie(
     machine: &Machine,
     actions: &Actions,
     boots: &[Boot],
-    boot_of: &[usize],
     gaps: &Gaps,
     drafts: &mut [Draft],
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
     let runs = read(actions);
     if runs.is_empty() {
@@ -118,9 +118,8 @@ pub(super) fn tie(
         };
         is_tied.insert((first.action, number));
         // The User Profile Service tells of no boots: what comes after the next one began is of another desktop.
-        let next = boot_of
-            .get(number)
-            .and_then(|boot| boots.get(boot.checked_add(1)?));
+        let boot = drafts.get(number).and_then(Draft::boot);
+        let next = boot.and_then(|boot| boots.get(boot.checked_add(1)?));
         if let Some(next) = next.and_then(|next| next.start) {
             let is_before = |record: &usize| {
                 machine
@@ -139,9 +138,7 @@ pub(super) fn tie(
             add(machine, draft, &run, first, score, gaps);
         }
         for &record in &run.records {
-            if let Some(place @ None) = places.get_mut(record) {
-                *place = Some(number);
-            }
+            places.put_new(record, number);
         }
     }
 }
@@ -154,7 +151,7 @@ fn begun(machine: &Machine, drafts: &[Draft]) -> HashMap<Sid, Vec<Begun>, Random
     let mut began: HashMap<Sid, Vec<Begun>, RandomState> = HashMap::default();
     let desktops = drafts.iter().enumerate();
     for (number, draft) in desktops.filter(|(_, draft)| draft.is_desktop) {
-        let logon = draft.logon.and_then(|logon| machine.events.get(logon));
+        let logon = draft.logon().and_then(|logon| machine.events.get(logon));
         if let Some((logon, sid)) = logon.zip(draft.account.sid.clone()) {
             let is_audited = *logon.channel != *desktop::CHANNEL;
             let own = began.entry(sid).or_default();

@@ -47,8 +47,8 @@ impl Audited {
         // When the network logons of a session's connections ended.
         let mut connections_end: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts.iter();
-        for draft in own.filter(|draft| draft.flags.contains(&Flag::Nla)) {
-            if let Some((parent, closed)) = draft.parent.zip(draft.closed().and_then(time)) {
+        for draft in own.filter(|draft| draft.flags.contains(Flag::Nla)) {
+            if let Some((parent, closed)) = draft.parent().zip(draft.closed().and_then(time)) {
                 connections_end.entry(parent).or_default().push(closed);
             }
         }
@@ -65,14 +65,14 @@ impl Audited {
                 }
             };
             let at = |position: Option<usize>| position.and_then(time);
-            note(LinkRule::Logon, at(draft.logon));
+            note(LinkRule::Logon, at(draft.logon()));
             note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
             for interval in draft.intervals() {
                 note(LinkRule::Leave, at(interval.from));
                 note(LinkRule::Return, at(interval.to));
             }
             for part in draft.parts() {
-                note(LinkRule::Return, at(part.logon));
+                note(LinkRule::Return, at(part.logon()));
             }
             for &closed in connections_end.get(&number).into_iter().flatten() {
                 note(LinkRule::Leave, Some(closed));
@@ -169,9 +169,8 @@ impl Audited {
 /// What the records of a session call its account. It is often shown by another name when it ends: that of a Microsoft account.
 fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
     let named = draft
-        .proofs
-        .iter()
-        .filter_map(|&(record, _)| machine.events.get(record))
+        .proofs()
+        .filter_map(|(record, _)| machine.events.get(record))
         .filter(|event| event.logon_id.is_some());
     let mut names: Vec<String> = named
         .filter_map(|event| event.account.name.as_deref())

@@ -16,8 +16,8 @@ pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 impl Finisher {
     pub(super) fn flags(&self, draft: &Draft, boot: Option<&Boot>, ending: &Ending) -> Vec<Flag> {
-        let logon = draft.logon.and_then(|logon| self.event(logon));
-        let mut flags = draft.flags.clone();
+        let logon = draft.logon().and_then(|logon| self.event(logon));
+        let mut flags = draft.flags;
         let is_network =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 3));
         if is_network
@@ -42,8 +42,8 @@ impl Finisher {
         }
         // From the first to the last event that it can have lived through.
         let boot = boot.map_or(0..0, |boot| boot.events.clone());
-        let begins = if draft.logon.is_some() && self.audited.contains(&draft.first) {
-            draft.first
+        let begins = if draft.logon().is_some() && self.audited.contains(&draft.first()) {
+            draft.first()
         } else {
             boot.start
         };
@@ -73,7 +73,7 @@ impl Finisher {
         if self.machine.same_name {
             flags.insert(Flag::SameName);
         }
-        flags.into_iter().collect()
+        flags.iter().collect()
     }
 
     /// Whether a stop of Windows was asked for about the time that somebody left.
