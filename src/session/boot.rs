@@ -38,6 +38,8 @@ const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
 /// events.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Boot {
+    /// Which of the machine's boots it is, counted from 0.
+    pub number: usize,
     /// Its audit records.
     pub events: Range<usize>,
     /// When it began: by Kernel-General 12, else the time of its 4608, else of its type 0 logon; `None` if none of them was
@@ -152,6 +154,7 @@ pub(super) fn boots(
             (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
         };
         boots.push(Boot {
+            number: boots.len(),
             events: boot.events.clone(),
             start: begun.and_then(|begun| begun.start).or(boot.start),
             begins_here: boot.start.is_some(),

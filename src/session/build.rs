@@ -46,8 +46,6 @@ const USER_LOGOFF: u16 = 4647;
 /// The sessions of one boot in the making.
 pub(super) struct Builder<'a> {
     events: &'a [Event],
-    /// The number of the boot.
-    number: usize,
     boot: &'a Boot,
     gaps: &'a Gaps,
     marks: &'a mut Marks,
@@ -82,7 +80,6 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(
         events: &'a [Event],
-        number: usize,
         boot: &'a Boot,
         gaps: &'a Gaps,
         marks: &'a mut Marks,
@@ -92,7 +89,6 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let mut builder = Builder {
             events,
-            number,
             boot,
             gaps,
             marks,
@@ -246,7 +242,7 @@ impl<'a> Builder<'a> {
     }
 
     fn add(&mut self, mut draft: Draft, id: Option<LogonId>) -> usize {
-        draft.set_boot(Some(self.number));
+        draft.set_boot(Some(self.boot.number));
         let number = self.drafts.len();
         let (is_desktop, sid) = (draft.is_desktop, draft.account.sid.clone());
         if let Some(parent) = draft.parent().filter(|_| draft.kind == Kind::Elevation) {

@@ -44,11 +44,10 @@ pub fn timeline(machine: Machine) -> Timeline {
     let bridges = Bridges::of(&actions);
     let mut drafts = Vec::new();
     let mut places = Places::new(events.len());
-    for (number, boot) in boots.iter().enumerate() {
+    for boot in &boots {
         let first = drafts.len();
         Builder::new(
             events,
-            number,
             boot,
             &gaps,
             &mut marks,
