@@ -3,6 +3,7 @@
 //! In: one machine's part of the evidence, and its boots. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
 //! exported log is a filter and is not listed, a gap in a live one is.
 
+use super::actions::Actions;
 use super::boot::{Boot, BootEnd};
 use super::local_time::{self, OffsetMark};
 use super::machine::{Conflict, Machine, SECURITY};
@@ -269,6 +270,7 @@ impl Mark {
 /// What the logs hold of each channel of a machine, sorted by channel.
 pub(super) fn coverage(
     machine: &Machine,
+    actions: &Actions,
     audited: &[Boot],
     system: &[SystemBoot],
 ) -> Vec<Coverage> {
@@ -276,7 +278,7 @@ pub(super) fn coverage(
     for span in &machine.log_spans {
         channels.entry(&span.channel).or_default().push(span);
     }
-    let mut clears = clears(machine, channels.keys().copied());
+    let mut clears = clears(actions, channels.keys().copied());
     let covered = channels.into_iter().filter_map(|(channel, spans)| {
         let clears = clears.remove(channel).unwrap_or_default();
         let boots = match &**channel {
@@ -284,22 +286,21 @@ pub(super) fn coverage(
             SYSTEM => system_boots(machine, audited, system),
             _ => Vec::new(),
         };
-        of_channel(machine, channel, spans, clears, boots)
+        of_channel(machine, actions, channel, spans, clears, boots)
     });
     covered.collect()
 }
 
 /// The clears of each channel; those of a channel that is not in the evidence stand with the channel that records them.
 fn clears<'a>(
-    machine: &Machine,
+    actions: &Actions,
     channels: impl Iterator<Item = &'a Text>,
 ) -> HashMap<Text, Vec<Clear>> {
     let known: HashMap<String, &Text> = channels
         .map(|channel| (channel.to_lowercase(), channel))
         .collect();
     let mut clears: HashMap<Text, Vec<Clear>> = HashMap::new();
-    let events = machine.events.iter();
-    for event in events.filter(|event| event.action == Action::LogCleared) {
+    for (_, event) in actions.all(Action::LogCleared) {
         // 104 names the channel; 1102 is of its own.
         let named = event.details().object.as_ref().unwrap_or(&event.channel);
         let own = known.get(&named.to_lowercase()).copied();
@@ -316,6 +317,7 @@ fn clears<'a>(
 
 fn of_channel(
     machine: &Machine,
+    actions: &Actions,
     channel: &Text,
     mut spans: Vec<&Span>,
     clears: Vec<Clear>,
@@ -327,13 +329,14 @@ fn of_channel(
         .iter()
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
     let range = machine.channel(channel);
-    let events = machine.events.get(range.clone()).unwrap_or_default();
     let copied = machine
         .copies
         .iter()
         .filter(|(place, _)| range.contains(place));
     let copied = copied.map(|(_, logs)| logs.len().saturating_sub(1)).sum();
-    let of = |action: Action| events.iter().filter(move |event| event.action == action);
+    let losses = actions.any_of(&[Action::AuditDropped, Action::AuditLost]);
+    let losses = losses.iter().filter(|(index, _)| range.contains(index));
+    let changes = actions.within(Action::ClockChange, range.clone());
     let read = spans
         .iter()
         .fold(0, |sum: u64, span| sum.saturating_add(span.records));
@@ -371,13 +374,9 @@ fn of_channel(
             && !own_clears.explain(first.first_id, None, first.first_time),
         logs,
         gaps: gaps(&spans, &own_clears),
-        clock_changes: of(Action::ClockChange).map(clock_change).collect(),
+        clock_changes: changes.map(|(_, event)| clock_change(event)).collect(),
         boots,
-        audit_losses: events
-            .iter()
-            .filter(|event| matches!(event.action, Action::AuditDropped | Action::AuditLost))
-            .map(audit_loss)
-            .collect(),
+        audit_losses: losses.map(|(_, event)| audit_loss(event)).collect(),
         offsets: match &**channel {
             SYSTEM => local_time::marks(machine),
             _ => Vec::new(),

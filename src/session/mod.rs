@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! machine                        the events and spans of one machine, out of all logs
+//! actions                        where its events of each action stand
 //! gaps, system, boot             where records are missing; its boots, and how each began and ended
 //! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
 //! desktop, winlogon, connection, shell
@@ -19,6 +20,7 @@
 //!
 //! `coverage` tells of the same machine what its logs can speak of at all.
 
+mod actions;
 mod address;
 mod arrival;
 mod boot;
@@ -39,6 +41,7 @@ mod local_time;
 mod machine;
 mod marks;
 mod moments;
+mod place;
 mod pre_authentication;
 mod shell;
 mod system;

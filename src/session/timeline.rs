@@ -1,15 +1,18 @@
 //! From the events of a machine to its sessions, one step after the other: each takes what the ones before it found.
 
+use super::actions::Actions;
 use super::boot;
+use super::bridges::Bridges;
 use super::build::{self, Builder};
 use super::connection::{self, Clients};
 use super::coverage::coverage;
 use super::desktop;
-use super::finish::Finisher;
+use super::finish::{Finisher, Marked};
 use super::gaps::Gaps;
 use super::kind;
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
+use super::place::Places;
 use super::touches::Touches;
 use super::{Coverage, Kind, Session};
 use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
@@ -24,23 +27,24 @@ pub struct Timeline {
     finisher: Finisher,
     touches: Touches,
     /// For each event of the machine the number of its session.
-    places: Vec<Option<usize>>,
+    places: Places,
 }
 
 /// Builds the timeline of one machine.
 pub fn timeline(machine: Machine) -> Timeline {
     let events = &machine.events;
-    let gaps = Gaps::of(&machine);
+    let actions = Actions::of(events);
+    let gaps = Gaps::of(&machine, &actions);
     let system = system::boots(&machine);
-    let boots = boot::boots(&machine, &gaps, &system);
-    let coverage = coverage(&machine, &boots, &system);
+    let boots = boot::boots(&machine, &actions, &gaps, &system);
+    let coverage = coverage(&machine, &actions, &boots, &system);
     let touches = Touches::of(&machine, &coverage);
-    let mut marks = Marks::of(events);
-    let clients = Clients::of(events);
+    let mut marks = Marks::of(&actions);
+    let clients = Clients::of(&actions);
+    let bridges = Bridges::of(&actions);
     let mut drafts = Vec::new();
-    let mut places = vec![None; events.len()];
-    let mut boot_of = Vec::new();
-    for (number, boot) in boots.iter().enumerate() {
+    let mut places = Places::new(events.len());
+    for boot in &boots {
         let first = drafts.len();
         Builder::new(
             events,
@@ -53,28 +57,21 @@ pub fn timeline(machine: Machine) -> Timeline {
         )
         .run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
-        boot_of.resize(drafts.len(), number);
     }
-    desktop::join(
-        &machine,
-        &boots,
-        &gaps,
-        &mut drafts,
-        &mut boot_of,
-        &mut places,
-    );
-    desktop::withdraw_returns(&machine, &gaps, &mut drafts);
-    winlogon::tie(&machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
-    connection::tie(&machine, &mut drafts, &mut places);
-    shell::tie(&machine, &mut drafts, &mut places);
-    pre_authentication::infer(&machine, &boots, &boot_of, &gaps, &mut drafts);
+    desktop::join(&machine, &bridges, &boots, &gaps, &mut drafts, &mut places);
+    desktop::withdraw_returns(&machine, &actions, &gaps, &mut drafts);
+    winlogon::tie(&machine, &actions, &boots, &gaps, &mut drafts, &mut places);
+    connection::tie(&machine, &actions, &bridges, &mut drafts, &mut places);
+    shell::tie(&machine, &actions, &mut drafts, &mut places);
+    pre_authentication::infer(&machine, &actions, &boots, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
-    failures::tie(events, audited.clone(), &places, &mut drafts);
-    takeover::mark(&machine, audited, &places, &mut drafts, &gaps);
+    failures::tie(&machine, &actions, audited.clone(), &places, &mut drafts);
+    takeover::mark(&machine, &actions, audited, &places, &mut drafts, &gaps);
     arrival::mark(&machine, &gaps, &mut drafts);
+    let marked = Marked::of(&machine, &actions, &boots);
     Timeline {
         coverage,
-        finisher: Finisher::new(machine, boots, drafts, boot_of, gaps),
+        finisher: Finisher::new(machine, marked, boots, drafts, gaps),
         touches,
         places,
     }
@@ -130,7 +127,7 @@ impl Timeline {
 
     /// The number of the session that an event of the machine belongs to.
     pub fn session_of(&self, event: usize) -> Option<usize> {
-        self.places.get(event).copied().flatten()
+        self.places.get(event)
     }
 
     /// What kind of logon an event of the machine belongs to, if known: its session's, but a failed logon has its own, and so
