@@ -5,7 +5,7 @@
 //! texts of several pieces, lists, elements of one name. What a plan gives is what the `evtx` crate would give.
 
 use super::template::{Definition, Element, Identity, Part, Place};
-use super::value::{Substitution, Value};
+use super::value::{Raw, Value, Values};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A definition and what can be read by it.
@@ -116,33 +116,31 @@ impl Source {
         }
     }
 
-    /// The substitution that it comes from, if it is there.
-    pub(super) fn substitution(&self, values: &[Substitution]) -> Option<Substitution> {
+    /// The value that it comes from, if that is there.
+    pub(super) fn raw<'a>(&self, values: Values<'a>) -> Option<Raw<'a>> {
         let Source::Value { index, dependency } = *self else {
             return None;
         };
-        let null = |index: u16| {
-            let value = values.get(usize::from(index));
-            value.is_some_and(|value| value.is_null())
-        };
-        let is_left_out = dependency.is_some_and(null);
-        values
-            .get(usize::from(index))
-            .copied()
-            .filter(|_| !is_left_out)
+        let is_left_out = dependency.is_some_and(|dependency| values.is_null(dependency));
+        values.get(index).filter(|_| !is_left_out)
     }
 
     /// What it says in a record; `None` where that is nothing.
-    pub(super) fn value<'a>(
-        &'a self,
-        chunk: &'a [u8],
-        values: &[Substitution],
-    ) -> Option<Value<'a>> {
+    pub(super) fn value<'a>(&'a self, values: Values<'a>) -> Option<Value<'a>> {
         match self {
             Source::Nothing => None,
             Source::Literal(text) if text.is_empty() => None,
             Source::Literal(text) => Some(Value::Text((**text).into())),
-            Source::Value { .. } => self.substitution(values)?.value(chunk),
+            Source::Value { .. } => self.raw(values)?.value(),
+        }
+    }
+
+    /// The number that it says in a record.
+    pub(super) fn number(&self, values: Values<'_>) -> Option<u64> {
+        match self {
+            Source::Nothing => None,
+            Source::Literal(_) => self.value(values)?.number(),
+            Source::Value { .. } => self.raw(values)?.number(),
         }
     }
 }
@@ -380,12 +378,8 @@ impl Layout {
     }
 
     /// Whether each value is where the layout says.
-    pub(super) fn holds(&self, values: &[Substitution]) -> bool {
-        let is_null = |index: &u16| {
-            let value = values.get(usize::from(*index));
-            value.is_some_and(|value| value.is_null())
-        };
-        !self.moving.iter().any(is_null)
+    pub(super) fn holds(&self, values: Values<'_>) -> bool {
+        !self.moving.iter().any(|&index| values.is_null(index))
     }
 }
 

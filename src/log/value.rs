@@ -2,7 +2,7 @@
 //!
 //! Sources: \[MS-EVEN6\] 2.2.12 for the types, \[MS-DTYP\] for SID, GUID, FILETIME and SYSTEMTIME.
 
-use super::bytes::{array, u16_at, u32_at, u64_at};
+use super::bytes::{Extent, array, u16_at, u32_at, u64_at};
 use crate::time::Time;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -150,16 +150,24 @@ pub(super) mod kind {
     pub(in crate::log) const BINXML: u8 = 0x21;
 }
 
-/// A value of a template's instance: its type, and where its bytes are in the chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Substitution {
-    pub at: u32,
-    pub size: u16,
+/// A value as it stands in the log: equal ones say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Raw<'r> {
+    /// The byte of its type.
     pub kind: u8,
+    /// Its bytes, padding included.
+    pub bytes: &'r [u8],
 }
 
-/// The most bytes that values of a type take which all take as many. What is more means something else.
-const LARGEST: u8 = 16;
+/// Where a value lies behind the array of sizes and types, and its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Substitution {
+    at: u32,
+    size: u16,
+    kind: u8,
+}
+
+/// Sizes that are none: no type has values of that many bytes only.
 const ANY: u8 = 0xff;
 const UTF16: u8 = 0xfe;
 /// As many as its second byte says.
@@ -168,7 +176,7 @@ const POINTER: u8 = 0xfc;
 /// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
 const UNKNOWN: u8 = 0xfb;
 
-/// How many bytes a value of a type takes.
+/// How many bytes each value of a type takes.
 const fn size_of(kind: u8) -> u8 {
     match kind {
         kind::NULL | kind::BINARY | kind::BINXML => ANY,
@@ -196,78 +204,156 @@ static SIZES: [u8; 256] = {
     sizes
 };
 
-/// The values of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The array of sizes and types that an instance begins with, as it was read last. Of the next one only what differs is
+/// read: most values have one size.
+#[derive(Debug, Default)]
 pub(super) struct Array {
-    /// Where they end.
-    pub end: usize,
-    /// How many of them are fragments.
-    pub fragments: usize,
+    /// The array as it stands in the log.
+    words: Vec<[u8; 4]>,
+    /// What each of its words means.
+    all: Vec<Substitution>,
+    /// Which of the values are fragments.
+    fragments: Vec<usize>,
+    /// Which of them are SIDs, whose sizes are told by their bytes too.
+    sids: Vec<usize>,
 }
 
-/// Reads the array of sizes and types at `at`, and where each value lies behind it. `None` unless all of them lie before
-/// `end` and have the sizes of their types.
-pub(super) fn substitutions(
-    chunk: &[u8],
-    at: usize,
-    end: usize,
-    found: &mut Vec<Substitution>,
-) -> Option<Array> {
-    found.clear();
-    let count = u32_at(chunk, at)? as usize;
-    let sizes_end = (at + 4).checked_add(count.checked_mul(4)?)?;
-    let sizes = chunk.get(at + 4..sizes_end.min(end))?;
-    if sizes.len() != count * 4 {
-        return None;
-    }
-    found.reserve(count);
-    let mut value = sizes_end;
-    let mut fragments = 0;
-    for &[low, high, kind, _] in sizes.as_chunks().0 {
-        let size = u16::from_le_bytes([low, high]);
-        let of_type = *SIZES.get(usize::from(kind))?;
-        let fits = match of_type {
-            ..=LARGEST => size == u16::from(of_type),
-            ANY => {
-                fragments += usize::from(kind == kind::BINXML && size > 0);
-                true
+impl Array {
+    /// Reads the array at `at`. `None` unless all values lie before `end` and have the sizes of their types.
+    pub(super) fn read(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Extent> {
+        let (count, rest) = chunk.get(at..end)?.split_first_chunk()?;
+        let count = u32::from_le_bytes(*count) as usize;
+        let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
+        let words = words.as_chunks().0;
+        let pairs = words.iter().zip(&self.words);
+        let known = pairs.take_while(|(one, other)| one == other).count();
+        self.keep(known);
+        for &at in &self.sids {
+            let sid = self.all.get(at)?;
+            if !is_sid(values.get(sid.at as usize..)?, sid.size) {
+                return None;
             }
+        }
+        let mut size = self.size();
+        for &word in words.get(known..)? {
+            self.add(word, size, values)?;
+            let [low, high, ..] = word;
+            size += usize::from(u16::from_le_bytes([low, high]));
+        }
+        let start = end - values.len();
+        (size <= values.len()).then_some(Extent {
+            start,
+            end: start + size,
+        })
+    }
+
+    /// Forgets all but the first `count` values.
+    fn keep(&mut self, count: usize) {
+        if count < self.words.len() {
+            self.words.truncate(count);
+            self.all.truncate(count);
+            self.fragments
+                .truncate(self.fragments.partition_point(|&at| at < count));
+            self.sids
+                .truncate(self.sids.partition_point(|&at| at < count));
+        }
+    }
+
+    /// Adds the value that lies at `at`, if its size is one of its type.
+    fn add(&mut self, word: [u8; 4], at: usize, values: &[u8]) -> Option<()> {
+        let [low, high, kind, _] = word;
+        let size = u16::from_le_bytes([low, high]);
+        let fits = match *SIZES.get(usize::from(kind))? {
+            ANY => true,
             UTF16 => size.is_multiple_of(2),
-            SID => size == 8 + 4 * u16::from(*chunk.get(value + 1)?),
+            SID => is_sid(values.get(at..)?, size),
             POINTER => size == 4 || size == 8,
-            _ => false,
+            UNKNOWN => false,
+            of_type => size == u16::from(of_type),
         };
         if !fits {
             return None;
         }
-        found.push(Substitution {
-            at: value as u32,
+        match kind {
+            kind::BINXML if size > 0 => self.fragments.push(self.all.len()),
+            kind::SID => self.sids.push(self.all.len()),
+            _ => {}
+        }
+        self.words.push(word);
+        self.all.push(Substitution {
+            at: at as u32,
             size,
             kind,
         });
-        value += usize::from(size);
+        Some(())
     }
-    (value <= end).then_some(Array {
-        end: value,
-        fragments,
-    })
+
+    /// How many of the values are fragments.
+    pub(super) fn fragments(&self) -> usize {
+        self.fragments.len()
+    }
+
+    /// The type of a value, and where in the chunk it lies.
+    pub(super) fn place(&self, index: u16, extent: Extent) -> Option<(u8, Extent)> {
+        let value = self.all.get(usize::from(index))?;
+        let start = extent.start + value.at as usize;
+        let end = start + usize::from(value.size);
+        Some((value.kind, Extent { start, end }))
+    }
+
+    /// Bytes of all values.
+    fn size(&self) -> usize {
+        let last = self.all.last();
+        last.map_or(0, |last| last.at as usize + usize::from(last.size))
+    }
 }
 
-impl Substitution {
-    pub(super) fn is_null(self) -> bool {
-        self.kind == kind::NULL
+/// The values of an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'a> {
+    array: &'a Array,
+    bytes: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    /// The values of an instance in a chunk, as its array was just read.
+    pub(super) fn new(array: &'a Array, chunk: &'a [u8], extent: Extent) -> Option<Self> {
+        let bytes = chunk.get(extent.start..extent.end)?;
+        Some(Values { array, bytes })
     }
 
-    pub(super) fn bytes(self, chunk: &[u8]) -> &[u8] {
-        let at = self.at as usize;
-        chunk
-            .get(at..at + usize::from(self.size))
-            .unwrap_or_default()
+    pub(super) fn get(self, index: u16) -> Option<Raw<'a>> {
+        let value = self.array.all.get(usize::from(index))?;
+        let start = value.at as usize;
+        let bytes = self.bytes.get(start..start + usize::from(value.size))?;
+        Some(Raw {
+            kind: value.kind,
+            bytes,
+        })
+    }
+
+    /// Whether there is a value that is nothing.
+    pub(super) fn is_null(self, index: u16) -> bool {
+        let value = self.array.all.get(usize::from(index));
+        value.is_some_and(|value| value.kind == kind::NULL)
+    }
+}
+
+impl<'r> Raw<'r> {
+    /// What it says, if that is a number.
+    pub(super) fn number(self) -> Option<u64> {
+        match self.kind {
+            kind::UINT8 => self.bytes.first().copied().map(u64::from),
+            kind::UINT16 => u16_at(self.bytes, 0).map(u64::from),
+            kind::UINT32 => u32_at(self.bytes, 0).map(u64::from),
+            kind::UINT64 => u64_at(self.bytes, 0),
+            _ => self.value()?.number(),
+        }
     }
 
     /// What it says; `None` where that is nothing.
-    pub(super) fn value(self, chunk: &[u8]) -> Option<Value<'_>> {
-        let bytes = self.bytes(chunk);
+    pub(super) fn value(self) -> Option<Value<'r>> {
+        let bytes = self.bytes;
         let signed = |number: i64| match u64::try_from(number) {
             Ok(number) => Value::Number(number),
             Err(_) => Value::Text(number.to_string().into()),
@@ -304,6 +390,11 @@ impl Substitution {
             _ => return None,
         })
     }
+}
+
+/// Whether a SID that begins here has as many bytes.
+fn is_sid(bytes: &[u8], size: u16) -> bool {
+    matches!(bytes, [_, parts, ..] if size == 8 + 4 * u16::from(*parts))
 }
 
 /// UTF-16 without the NULs that fill up the space of a text.
@@ -442,10 +533,13 @@ mod tests {
 
     fn text_of(kind: u8, bytes: &[u8]) -> Option<String> {
         let chunk = array_of(&[(kind::UINT8, &[7]), (kind, bytes)]);
-        let mut found = Vec::new();
-        let end = substitutions(&chunk, 0, chunk.len(), &mut found);
-        assert_eq!(end.map(|array| array.end), Some(chunk.len()), "{kind:#x}");
-        Some(found[1].value(&chunk)?.text().into_owned())
+        let mut array = Array::default();
+        let extent = array.read(&chunk, 0, chunk.len()).unwrap();
+        assert_eq!(extent.end, chunk.len(), "{kind:#x}");
+        let value = Values::new(&array, &chunk, extent)?.get(1)?;
+        let said = value.value()?;
+        assert_eq!(value.number(), said.number(), "{kind:#x}");
+        Some(said.text().into_owned())
     }
 
     #[test]
@@ -538,19 +632,88 @@ mod tests {
         ];
         for (kind, bytes) in odd {
             let chunk = array_of(&[(*kind, bytes)]);
-            let end = substitutions(&chunk, 0, chunk.len(), &mut Vec::new());
-            assert_eq!(end, None, "{kind:#x}");
+            let extent = Array::default().read(&chunk, 0, chunk.len());
+            assert_eq!(extent, None, "{kind:#x}");
         }
         let sound = array_of(&[(kind::UINT8, &[7]), (kind::STRING, &[65, 0])]);
         for end in 0..sound.len() {
-            assert_eq!(
-                substitutions(&sound, 0, end, &mut Vec::new()),
-                None,
-                "{end}"
-            );
+            assert_eq!(Array::default().read(&sound, 0, end), None, "{end}");
         }
         let mut many = sound.clone();
         many[..4].fill(0xff);
-        assert_eq!(substitutions(&many, 0, many.len(), &mut Vec::new()), None);
+        assert_eq!(Array::default().read(&many, 0, many.len()), None);
+    }
+
+    #[test]
+    fn what_is_read_of_an_array_does_not_depend_on_the_one_before() {
+        let sid = |parts: u8| -> Vec<u8> {
+            let length = 8 + 4 * usize::from(parts);
+            [1, parts].into_iter().chain([0; 40]).take(length).collect()
+        };
+        let (short, long, odd) = (sid(1), sid(2), [vec![1, 9], vec![0; 10]].concat());
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let rows: Vec<Vec<(u8, Vec<u8>)>> = vec![
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, short.clone()),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![
+                (kind::UINT8, vec![8]),
+                (kind::SID, short.clone()),
+                (kind::STRING, utf16("b")),
+            ],
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, odd),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, long),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![(kind::UINT8, vec![7]), (kind::SID, short.clone())],
+            vec![
+                (kind::BINXML, vec![1, 2]),
+                (kind::BINXML, vec![]),
+                (kind::BINXML, vec![3]),
+            ],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![])],
+            vec![(kind::UINT8, vec![7]), (kind::UINT32, vec![1])],
+            vec![],
+        ];
+        let read = |array: &mut Array, row: &[(u8, Vec<u8>)]| {
+            let row: Vec<(u8, &[u8])> = row
+                .iter()
+                .map(|(kind, bytes)| (*kind, &bytes[..]))
+                .collect();
+            let chunk = array_of(&row);
+            let extent = array.read(&chunk, 0, chunk.len())?;
+            let values = Values::new(array, &chunk, extent)?;
+            let all: Vec<(u8, Vec<u8>)> = (0..=row.len() as u16)
+                .map_while(|index| values.get(index))
+                .map(|raw| (raw.kind, raw.bytes.to_vec()))
+                .collect();
+            Some((array.fragments(), all))
+        };
+        let alone: Vec<_> = rows
+            .iter()
+            .map(|row| read(&mut Array::default(), row))
+            .collect();
+        let sound = alone.iter().map(Option::is_some);
+        assert_eq!(
+            sound.collect::<Vec<_>>(),
+            [true, true, false, true, true, true, true, false, true]
+        );
+        for (row, alone) in rows.iter().zip(&alone) {
+            assert!(alone.as_ref().is_none_or(|(_, all)| all == row));
+            for before in &rows {
+                let mut array = Array::default();
+                read(&mut array, before);
+                assert_eq!(&read(&mut array, row), alone, "{row:?} after {before:?}");
+            }
+        }
     }
 }
