@@ -6,10 +6,10 @@
 use super::CHUNK_SIZE;
 use super::bytes::{self, Extent, u32_at};
 use super::frame::Frame;
-use super::plan::{Content, EventPlan, Inside, Known, Plan, Source};
+use super::plan::{Content, EventPlan, Inside, Known, PARTS, Plan, Source};
 use super::record::{Fields, Planned, Record, Rest, Shape};
 use super::template::{Identity, Place};
-use super::value::{self, Array, Raw, Values, kind};
+use super::value::{self, Array, Raw, Substitution, Values, kind};
 use crate::time::Time;
 use ahash::RandomState;
 use std::borrow::Cow;
@@ -61,6 +61,15 @@ pub(super) struct Decoder {
     names: Names,
     /// What was read last in each role, for some plans each.
     arrays: [Vec<Array>; 3],
+    /// Where the parts of System were last in each array of an event.
+    system: Vec<System>,
+}
+
+/// Where [`EventPlan::sources`] are among the values of an instance.
+#[derive(Debug, Clone, Copy, Default)]
+struct System {
+    plan: usize,
+    places: [Option<Substitution>; PARTS],
 }
 
 /// An instance of a template: the plan for it, which array was read, and where the values are.
@@ -93,6 +102,7 @@ impl Default for Decoder {
             kept: 0,
             names: Names::default(),
             arrays: [arrays(), arrays(), arrays()],
+            system: vec![System::default(); ARRAYS],
         }
     }
 }
@@ -107,32 +117,45 @@ impl Decoder {
         self.looked_at = 0;
     }
 
-    /// Decodes the record in a frame; `None` where no plan covers it.
-    pub(super) fn decode<'r>(&'r mut self, chunk: &'r [u8], frame: &Frame) -> Option<Record<'r>> {
+    /// Decodes the record in a frame and hands it to `each`; `None` where no plan covers it.
+    pub(super) fn decode(
+        &mut self,
+        chunk: &[u8],
+        frame: &Frame,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Option<()> {
         let instance = self.fragment(chunk, frame.content(), Role::Event)?;
         let fragment = self.fields(chunk, instance)?;
-        let Decoder {
-            plans,
-            names,
-            kept,
-            arrays,
-            ..
-        } = self;
-        let values_of =
-            |instance: Instance| Values::new(array(arrays, &instance)?, chunk, instance.extent);
-        let values = values_of(instance)?;
-        let Some(Content::Event(event)) = &plans.get(instance.plan)?.content else {
+        let Some(Content::Event(event)) = &self.plans.get(instance.plan)?.content else {
             return None;
         };
+        let [events, parts, _] = &mut self.arrays;
+        let slot = instance.plan % ARRAYS;
+        let array = events.get_mut(slot)?;
+        let known = self.system.get_mut(slot)?;
+        if !array.is_settled(event.settled_by) || known.plan != instance.plan {
+            known.plan = instance.plan;
+            known.places = event.sources().map(|source| source.substitution(array));
+        }
+        let values = Values::new(array, chunk, instance.extent)?;
         let fields = match (fragment, &event.fields) {
-            (Some(fragment), _) => match &plans.get(fragment.instance.plan)?.content {
-                Some(Content::Part(part)) => Some(Fields {
-                    layout: part.fields.as_ref()?,
-                    values: values_of(fragment.instance)?,
-                    is_wrapped: fragment.is_wrapped,
+            (
+                Some(Fragment {
+                    instance,
+                    is_wrapped,
                 }),
-                _ => return None,
-            },
+                _,
+            ) => {
+                let Some(Content::Part(part)) = &self.plans.get(instance.plan)?.content else {
+                    return None;
+                };
+                let array = parts.get(instance.plan % ARRAYS)?;
+                Some(Fields {
+                    layout: part.fields.as_ref()?,
+                    values: Values::new(array, chunk, instance.extent)?,
+                    is_wrapped,
+                })
+            }
             (None, Inside::Fields(layout)) => Some(Fields {
                 layout,
                 values,
@@ -145,51 +168,61 @@ impl Decoder {
         {
             return None;
         }
-        let mut name = |source: &Source, known: Option<usize>| match known {
+        let [
+            provider,
+            event_id,
+            version,
+            time,
+            record_id,
+            writer,
+            channel,
+            computer,
+        ] = &known.places;
+        let raw = |place: &Option<Substitution>| values.at((*place)?);
+        let (names, kept) = (&mut self.names, &mut self.kept);
+        let mut name = |place, known: Option<usize>| match known {
             Some(known) => Some(known),
-            None => names.of(source.raw(values), kept),
+            None => names.of(raw(place), kept),
         };
-        let provider = name(&event.provider, event.known.provider)?;
-        let channel = name(&event.channel, event.known.channel)?;
-        let computer = name(&event.computer, event.known.computer)?;
-        let names = &*names;
-        let (provider, channel, computer) = (
-            names.get(provider)?,
-            names.get(channel)?,
-            names.get(computer)?,
-        );
-        let small = |source: &Source| {
-            source
-                .number(values)
-                .and_then(|number| u32::try_from(number).ok())
+        let provider = name(provider, event.known.provider)?;
+        let channel = name(channel, event.known.channel)?;
+        let computer = name(computer, event.known.computer)?;
+        let provider = self.names.get(provider)?;
+        let channel = self.names.get(channel)?;
+        let computer = self.names.get(computer)?;
+        let number = |source: &Source, place| match raw(place) {
+            Some(raw) => raw.number(),
+            None => source.literal()?.number(),
         };
-        let event_id = small(&event.event_id).and_then(|id| u16::try_from(id).ok())?;
-        Some(Record {
+        let event_id = u16::try_from(number(&event.event_id, event_id)?).ok()?;
+        let (layout, is_wrapped) = fields.map_or((0, false), |f| (f.layout.id, f.is_wrapped));
+        each(&Record {
             number: frame.number,
-            record_id: event.record_id.number(values).unwrap_or(frame.number),
-            time: time(&event.time, values)?.unwrap_or(frame.written),
+            record_id: number(&event.record_id, record_id).unwrap_or(frame.number),
+            time: time_of(&event.time, raw(time))?.unwrap_or(frame.written),
             provider: Cow::Borrowed(&provider.text),
             event_id,
-            version: small(&event.version)
+            version: number(&event.version, version)
                 .and_then(|version| u8::try_from(version).ok())
                 .unwrap_or(0),
-            writer: small(&event.writer),
+            writer: number(&event.writer, writer).and_then(|id| u32::try_from(id).ok()),
             channel: Cow::Borrowed(&channel.text),
             computer: Cow::Borrowed(&computer.text),
             rest: Rest::Planned(Planned {
                 event,
                 values,
+                fields,
                 shape: Shape {
                     provider: provider.id,
                     channel: channel.id,
-                    layout: fields.as_ref().map_or(0, |fields| fields.layout.id),
-                    is_wrapped: fields.as_ref().is_some_and(|fields| fields.is_wrapped),
+                    layout,
+                    is_wrapped,
                     event_id,
                 },
-                fields,
                 computer: computer.id,
             }),
-        })
+        });
+        Some(())
     }
 
     /// Reads the fragments of an event: which of them holds its fields. `None` where one is not as its plan sees it.
@@ -199,11 +232,11 @@ impl Decoder {
         let mut place = 0;
         while let Some((index, is_wrapped)) = self.event(event.plan)?.fragment(place) {
             place += 1;
-            let value = array(&self.arrays, &event)?.place(index, event.extent);
-            let Some((kind, content)) = value else {
+            let Some(value) = array(&self.arrays, &event)?.get(index) else {
                 continue;
             };
-            match kind {
+            let content = value.extent(event.extent);
+            match value.kind {
                 kind::NULL => continue,
                 kind::BINXML if content.start == content.end => continue,
                 kind::BINXML => unseen = unseen.checked_sub(1)?,
@@ -377,13 +410,15 @@ impl InChunk {
 }
 
 /// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
-fn time(source: &Source, values: Values<'_>) -> Option<Option<Time>> {
-    if let Some(value) = source.raw(values)
-        && ![kind::NULL, kind::STRING, kind::FILETIME].contains(&value.kind)
-    {
-        return None;
-    }
-    Some(source.value(values).and_then(|value| value.time()))
+fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
+    let value = match raw {
+        Some(raw) if ![kind::NULL, kind::STRING, kind::FILETIME].contains(&raw.kind) => {
+            return None;
+        }
+        Some(raw) => raw.value(),
+        None => source.literal(),
+    };
+    Some(value.and_then(|value| value.time()))
 }
 
 /// Texts of System, each once.

@@ -161,44 +161,82 @@ pub struct Raw<'r> {
 
 /// Where a value lies behind the array of sizes and types, and its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Substitution {
+pub(super) struct Substitution {
     at: u32,
     size: u16,
-    kind: u8,
+    pub kind: u8,
 }
 
-/// Sizes that are none: no type has values of that many bytes only.
-const ANY: u8 = 0xff;
-const UTF16: u8 = 0xfe;
-/// As many as its second byte says.
-const SID: u8 = 0xfd;
-const POINTER: u8 = 0xfc;
-/// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
-const UNKNOWN: u8 = 0xfb;
+impl Substitution {
+    fn end(&self) -> u32 {
+        self.at + u32::from(self.size)
+    }
 
-/// How many bytes each value of a type takes.
-const fn size_of(kind: u8) -> u8 {
-    match kind {
-        kind::NULL | kind::BINARY | kind::BINXML => ANY,
-        kind::STRING => UTF16,
-        kind::INT8 | kind::UINT8 => 1,
-        kind::INT16 | kind::UINT16 => 2,
-        kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => 4,
-        kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => 8,
-        kind::GUID | kind::SYSTEMTIME => 16,
-        kind::SIZE => POINTER,
-        kind::SID => SID,
-        _ => UNKNOWN,
+    pub(super) fn is_null(self) -> bool {
+        self.kind == kind::NULL
+    }
+
+    /// Where in the chunk it lies, if `values` do so.
+    pub(super) fn extent(self, values: Extent) -> Extent {
+        Extent {
+            start: values.start + self.at as usize,
+            end: values.start + self.end() as usize,
+        }
     }
 }
 
-/// [`size_of`] each type.
+/// The sizes that values of a type may have: those that, of the bits in `mask`, have exactly `bits`.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(8))]
+struct Sizes {
+    mask: u16,
+    bits: u16,
+    /// Whether more has to be looked at.
+    more: bool,
+}
+
+impl Sizes {
+    const ANY: Self = Sizes::of(0, 0);
+    const EVEN: Self = Sizes::of(1, 0);
+    /// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
+    const NONE: Self = Sizes::of(0, 1);
+
+    const fn of(mask: u16, bits: u16) -> Self {
+        let more = false;
+        Sizes { mask, bits, more }
+    }
+
+    const fn exactly(size: u16) -> Self {
+        Sizes::of(u16::MAX, size)
+    }
+
+    const fn and_more(self) -> Self {
+        Sizes { more: true, ..self }
+    }
+
+    /// The sizes of values of a type.
+    const fn of_type(kind: u8) -> Self {
+        match kind {
+            kind::NULL | kind::BINARY => Sizes::ANY,
+            kind::STRING => Sizes::EVEN,
+            kind::INT8 | kind::UINT8 => Sizes::exactly(1),
+            kind::INT16 | kind::UINT16 => Sizes::exactly(2),
+            kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => Sizes::exactly(4),
+            kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => Sizes::exactly(8),
+            kind::GUID | kind::SYSTEMTIME => Sizes::exactly(16),
+            kind::SIZE | kind::SID | kind::BINXML => Sizes::ANY.and_more(),
+            _ => Sizes::NONE,
+        }
+    }
+}
+
+/// The sizes of values of each type.
 #[expect(clippy::indexing_slicing, reason = "the compiler computes it")]
-static SIZES: [u8; 256] = {
-    let mut sizes = [UNKNOWN; 256];
+static SIZES: [Sizes; 256] = {
+    let mut sizes = [Sizes::NONE; 256];
     let mut kind = 0;
     while kind < 256 {
-        sizes[kind] = size_of(kind as u8);
+        sizes[kind] = Sizes::of_type(kind as u8);
         kind += 1;
     }
     sizes
@@ -216,6 +254,8 @@ pub(super) struct Array {
     fragments: Vec<usize>,
     /// Which of them are SIDs, whose sizes are told by their bytes too.
     sids: Vec<usize>,
+    /// How many of the values have been where they are since it was asked last.
+    settled: usize,
 }
 
 impl Array {
@@ -225,21 +265,19 @@ impl Array {
         let count = u32::from_le_bytes(*count) as usize;
         let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
         let words = words.as_chunks().0;
-        let pairs = words.iter().zip(&self.words);
-        let known = pairs.take_while(|(one, other)| one == other).count();
-        self.keep(known);
+        let known = common(words, &self.words);
+        self.settled = self.settled.min(known);
+        match words.get(known..)? {
+            [last] if self.words.len() == words.len() && self.resize_last(*last) => {}
+            _ => self.keep(known),
+        }
         for &at in &self.sids {
             let sid = self.all.get(at)?;
-            if !is_sid(values.get(sid.at as usize..)?, sid.size) {
+            if !is_sid(values, sid.at, sid.size) {
                 return None;
             }
         }
-        let mut size = self.size();
-        for &word in words.get(known..)? {
-            self.add(word, size, values)?;
-            let [low, high, ..] = word;
-            size += usize::from(u16::from_le_bytes([low, high]));
-        }
+        let size = self.add(words.get(self.words.len()..)?, values)? as usize;
         let start = end - values.len();
         (size <= values.len()).then_some(Extent {
             start,
@@ -252,40 +290,75 @@ impl Array {
         if count < self.words.len() {
             self.words.truncate(count);
             self.all.truncate(count);
-            self.fragments
-                .truncate(self.fragments.partition_point(|&at| at < count));
-            self.sids
-                .truncate(self.sids.partition_point(|&at| at < count));
+            for places in [&mut self.fragments, &mut self.sids] {
+                while places.pop_if(|place| *place >= count).is_some() {}
+            }
         }
     }
 
-    /// Adds the value that lies at `at`, if its size is one of its type.
-    fn add(&mut self, word: [u8; 4], at: usize, values: &[u8]) -> Option<()> {
+    /// Gives the last value its word, where only the size of a fragment differs. Returns whether that is so.
+    fn resize_last(&mut self, word: [u8; 4]) -> bool {
         let [low, high, kind, _] = word;
         let size = u16::from_le_bytes([low, high]);
-        let fits = match *SIZES.get(usize::from(kind))? {
-            ANY => true,
-            UTF16 => size.is_multiple_of(2),
-            SID => is_sid(values.get(at..)?, size),
-            POINTER => size == 4 || size == 8,
-            UNKNOWN => false,
-            of_type => size == u16::from(of_type),
-        };
+        match (self.all.last_mut(), self.words.last_mut()) {
+            (Some(value), Some(known))
+                if value.kind == kind::BINXML
+                    && kind == kind::BINXML
+                    && value.size > 0
+                    && size > 0 =>
+            {
+                value.size = size;
+                *known = word;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds values, if the sizes of all are those of their types. Returns the bytes of all values.
+    fn add(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<u32> {
+        let known = self.words.len();
+        if words.is_empty() {
+            return Some(self.all.last().map_or(0, Substitution::end));
+        }
+        let Array {
+            all,
+            fragments,
+            sids,
+            ..
+        } = self;
+        let mut at = all.last().map_or(0, Substitution::end);
+        let mut fits = true;
+        all.extend(
+            words
+                .iter()
+                .enumerate()
+                .map(|(place, &[low, high, kind, _])| {
+                    let size = u16::from_le_bytes([low, high]);
+                    let Sizes { mask, bits, more } =
+                        *SIZES.get(usize::from(kind)).unwrap_or(&Sizes::NONE);
+                    fits &= size & mask == bits;
+                    if more {
+                        match kind {
+                            kind::SIZE => fits &= size == 4 || size == 8,
+                            kind::SID => {
+                                sids.push(known + place);
+                                fits &= is_sid(values, at, size);
+                            }
+                            _ if size > 0 => fragments.push(known + place),
+                            _ => {}
+                        }
+                    }
+                    let value = Substitution { at, size, kind };
+                    at = value.end();
+                    value
+                }),
+        );
+        self.words.extend_from_slice(words);
         if !fits {
-            return None;
+            self.keep(known);
         }
-        match kind {
-            kind::BINXML if size > 0 => self.fragments.push(self.all.len()),
-            kind::SID => self.sids.push(self.all.len()),
-            _ => {}
-        }
-        self.words.push(word);
-        self.all.push(Substitution {
-            at: at as u32,
-            size,
-            kind,
-        });
-        Some(())
+        fits.then_some(at)
     }
 
     /// How many of the values are fragments.
@@ -293,18 +366,18 @@ impl Array {
         self.fragments.len()
     }
 
-    /// The type of a value, and where in the chunk it lies.
-    pub(super) fn place(&self, index: u16, extent: Extent) -> Option<(u8, Extent)> {
-        let value = self.all.get(usize::from(index))?;
-        let start = extent.start + value.at as usize;
-        let end = start + usize::from(value.size);
-        Some((value.kind, Extent { start, end }))
+    pub(super) fn get(&self, index: u16) -> Option<Substitution> {
+        self.all.get(usize::from(index)).copied()
     }
 
-    /// Bytes of all values.
-    fn size(&self) -> usize {
-        let last = self.all.last();
-        last.map_or(0, |last| last.at as usize + usize::from(last.size))
+    /// Whether there is a value that is nothing.
+    pub(super) fn is_null(&self, index: u16) -> bool {
+        self.get(index).is_some_and(Substitution::is_null)
+    }
+
+    /// Whether as many values are where they were when this was asked last.
+    pub(super) fn is_settled(&mut self, count: usize) -> bool {
+        std::mem::replace(&mut self.settled, usize::MAX) >= count
     }
 }
 
@@ -322,20 +395,15 @@ impl<'a> Values<'a> {
         Some(Values { array, bytes })
     }
 
-    pub(super) fn get(self, index: u16) -> Option<Raw<'a>> {
-        let value = self.array.all.get(usize::from(index))?;
-        let start = value.at as usize;
-        let bytes = self.bytes.get(start..start + usize::from(value.size))?;
-        Some(Raw {
-            kind: value.kind,
-            bytes,
-        })
+    pub(super) fn array(self) -> &'a Array {
+        self.array
     }
 
-    /// Whether there is a value that is nothing.
-    pub(super) fn is_null(self, index: u16) -> bool {
-        let value = self.array.all.get(usize::from(index));
-        value.is_some_and(|value| value.kind == kind::NULL)
+    /// The value of a substitution.
+    pub(super) fn at(self, place: Substitution) -> Option<Raw<'a>> {
+        let bytes = self.bytes.get(place.at as usize..place.end() as usize)?;
+        let kind = place.kind;
+        Some(Raw { kind, bytes })
     }
 }
 
@@ -392,9 +460,19 @@ impl<'r> Raw<'r> {
     }
 }
 
-/// Whether a SID that begins here has as many bytes.
-fn is_sid(bytes: &[u8], size: u16) -> bool {
-    matches!(bytes, [_, parts, ..] if size == 8 + 4 * u16::from(*parts))
+/// How many words two arrays begin with in common.
+fn common(one: &[[u8; 4]], other: &[[u8; 4]]) -> usize {
+    // Four at once.
+    let pairs = one.as_chunks::<4>().0.iter().zip(other.as_chunks::<4>().0);
+    let start = 4 * pairs.take_while(|(one, other)| one == other).count();
+    let pairs = one.iter().zip(other).skip(start);
+    start + pairs.take_while(|(one, other)| one == other).count()
+}
+
+/// Whether a SID at this place has as many bytes.
+fn is_sid(values: &[u8], at: u32, size: u16) -> bool {
+    let parts = values.get(at as usize + 1);
+    parts.is_some_and(|&parts| size == 8 + 4 * u16::from(parts))
 }
 
 /// UTF-16 without the NULs that fill up the space of a text.
@@ -536,7 +614,7 @@ mod tests {
         let mut array = Array::default();
         let extent = array.read(&chunk, 0, chunk.len()).unwrap();
         assert_eq!(extent.end, chunk.len(), "{kind:#x}");
-        let value = Values::new(&array, &chunk, extent)?.get(1)?;
+        let value = Values::new(&array, &chunk, extent)?.at(array.get(1)?)?;
         let said = value.value()?;
         assert_eq!(value.number(), said.number(), "{kind:#x}");
         Some(said.text().into_owned())
@@ -626,8 +704,8 @@ mod tests {
             (0x0b, &[0; 4]),
             (0x81, &[0; 4]),
             (0xee, &[]),
-            (0xee, &[0; UNKNOWN as usize]),
-            (kind::SIZE, &[0; POINTER as usize]),
+            (kind::SIZE, &[0; 12]),
+            (kind::SIZE, &[]),
             (kind::UINT32, &[0; 256 + 4]),
         ];
         for (kind, bytes) in odd {
@@ -681,6 +759,9 @@ mod tests {
                 (kind::BINXML, vec![3]),
             ],
             vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![3])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![3; 9])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINARY, vec![3; 9])],
             vec![(kind::UINT8, vec![7]), (kind::UINT32, vec![1])],
             vec![],
         ];
@@ -693,7 +774,7 @@ mod tests {
             let extent = array.read(&chunk, 0, chunk.len())?;
             let values = Values::new(array, &chunk, extent)?;
             let all: Vec<(u8, Vec<u8>)> = (0..=row.len() as u16)
-                .map_while(|index| values.get(index))
+                .map_while(|index| values.at(array.get(index)?))
                 .map(|raw| (raw.kind, raw.bytes.to_vec()))
                 .collect();
             Some((array.fragments(), all))
@@ -705,7 +786,9 @@ mod tests {
         let sound = alone.iter().map(Option::is_some);
         assert_eq!(
             sound.collect::<Vec<_>>(),
-            [true, true, false, true, true, true, true, false, true]
+            [
+                true, true, false, true, true, true, true, true, true, true, false, true
+            ]
         );
         for (row, alone) in rows.iter().zip(&alone) {
             assert!(alone.as_ref().is_none_or(|(_, all)| all == row));
