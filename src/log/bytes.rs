@@ -1,5 +1,12 @@
 //! Little-endian numbers at offsets that evidence names: `None` where there are no such bytes.
 
+/// Where in a chunk something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub start: usize,
+    pub end: usize,
+}
+
 /// The `N` bytes at an offset.
 pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()

@@ -31,8 +31,8 @@ mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
-pub use record::{Field, Raw, Record, Shape};
-pub use value::Value;
+pub use record::{Field, Record, Shape};
+pub use value::{Raw, Value};
 
 use crate::damage::{Damage, DamageKind, Location};
 use evtx::{EvtxFileHeader, HeaderFlags};

@@ -5,7 +5,7 @@
 //! texts of several pieces, lists, elements of one name. What a plan gives is what the `evtx` crate would give.
 
 use super::template::{Definition, Element, Identity, Part, Place};
-use super::value::{Substitution, Value};
+use super::value::{Array, Raw, Substitution, Value, Values};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A definition and what can be read by it.
@@ -116,36 +116,48 @@ impl Source {
         }
     }
 
-    /// The substitution that it comes from, if it is there.
-    pub(super) fn substitution(&self, values: &[Substitution]) -> Option<Substitution> {
+    /// The values that tell where it is.
+    fn indexes(&self) -> impl Iterator<Item = u16> + use<> {
+        let indexes = match *self {
+            Source::Value { index, dependency } => [Some(index), dependency],
+            Source::Nothing | Source::Literal(_) => [None, None],
+        };
+        indexes.into_iter().flatten()
+    }
+
+    /// The substitution that it comes from, if that is there.
+    pub(super) fn substitution(&self, array: &Array) -> Option<Substitution> {
         let Source::Value { index, dependency } = *self else {
             return None;
         };
-        let null = |index: u16| {
-            let value = values.get(usize::from(index));
-            value.is_some_and(|value| value.is_null())
-        };
-        let is_left_out = dependency.is_some_and(null);
-        values
-            .get(usize::from(index))
-            .copied()
-            .filter(|_| !is_left_out)
+        let is_left_out = dependency.is_some_and(|dependency| array.is_null(dependency));
+        array.get(index).filter(|_| !is_left_out)
+    }
+
+    /// The same text in all records, if it is one.
+    pub(super) fn literal(&self) -> Option<Value<'_>> {
+        match self {
+            Source::Literal(text) if !text.is_empty() => Some(Value::Text((**text).into())),
+            _ => None,
+        }
+    }
+
+    /// The value that it comes from, if that is there.
+    pub(super) fn raw<'a>(&self, values: Values<'a>) -> Option<Raw<'a>> {
+        values.at(self.substitution(values.array())?)
     }
 
     /// What it says in a record; `None` where that is nothing.
-    pub(super) fn value<'a>(
-        &'a self,
-        chunk: &'a [u8],
-        values: &[Substitution],
-    ) -> Option<Value<'a>> {
+    pub(super) fn value<'a>(&'a self, values: Values<'a>) -> Option<Value<'a>> {
         match self {
-            Source::Nothing => None,
-            Source::Literal(text) if text.is_empty() => None,
-            Source::Literal(text) => Some(Value::Text((**text).into())),
-            Source::Value { .. } => self.substitution(values)?.value(chunk),
+            Source::Value { .. } => self.raw(values)?.value(),
+            Source::Nothing | Source::Literal(_) => self.literal(),
         }
     }
 }
+
+/// How many parts of System each record is asked for.
+pub(super) const PARTS: usize = 8;
 
 /// What System says.
 #[derive(Debug)]
@@ -166,6 +178,8 @@ pub(super) struct EventPlan {
     pub fragments: Vec<u16>,
     /// Texts that the definition itself holds.
     pub known: Known,
+    /// How many values tell where [`EventPlan::sources`] are.
+    pub settled_by: usize,
 }
 
 /// What an event's definition itself has for fields.
@@ -212,6 +226,20 @@ impl EventPlan {
                 _ => None,
             },
         }
+    }
+
+    /// What each record is asked for.
+    pub(super) fn sources(&self) -> [&Source; PARTS] {
+        [
+            &self.provider,
+            &self.event_id,
+            &self.version,
+            &self.time,
+            &self.record_id,
+            &self.writer,
+            &self.channel,
+            &self.computer,
+        ]
     }
 
     /// Whether the definition itself has an element for fields.
@@ -271,7 +299,7 @@ impl EventPlan {
             Some(_) => None,
             None => Some(Source::Nothing),
         };
-        Some(EventPlan {
+        let mut event = EventPlan {
             provider: attribute("Provider", "Name", &["SystemTime", "ProcessID"])?,
             event_id: text("EventID")?,
             version: text("Version")?,
@@ -285,7 +313,14 @@ impl EventPlan {
             fields,
             fragments,
             known: Known::default(),
-        })
+            settled_by: 0,
+        };
+        let indexes = event.sources().into_iter().flat_map(Source::indexes);
+        event.settled_by = indexes
+            .map(|index| usize::from(index) + 1)
+            .max()
+            .unwrap_or(0);
+        Some(event)
     }
 }
 
@@ -380,12 +415,11 @@ impl Layout {
     }
 
     /// Whether each value is where the layout says.
-    pub(super) fn holds(&self, values: &[Substitution]) -> bool {
-        let is_null = |index: &u16| {
-            let value = values.get(usize::from(*index));
-            value.is_some_and(|value| value.is_null())
-        };
-        !self.moving.iter().any(is_null)
+    pub(super) fn holds(&self, values: Values<'_>) -> bool {
+        !self
+            .moving
+            .iter()
+            .any(|&index| values.array().is_null(index))
     }
 }
 

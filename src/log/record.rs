@@ -2,7 +2,7 @@
 
 use super::json::Json;
 use super::plan::{EventPlan, Layout};
-use super::value::{Substitution, Value};
+use super::value::{Raw, Value, Values};
 use crate::time::Time;
 use std::borrow::Cow;
 
@@ -42,10 +42,9 @@ pub(super) enum Rest<'a> {
 /// A record that a plan covers.
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
-    pub chunk: &'a [u8],
     pub event: &'a EventPlan,
     /// The values of the event.
-    pub values: &'a [Substitution],
+    pub values: Values<'a>,
     pub fields: Option<Fields<'a>>,
     pub shape: Shape,
     pub computer: u32,
@@ -55,7 +54,7 @@ pub(super) struct Planned<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub layout: &'a Layout,
-    pub values: &'a [Substitution],
+    pub values: Values<'a>,
     /// Whether another element is around them.
     pub is_wrapped: bool,
 }
@@ -68,15 +67,6 @@ pub struct Shape {
     pub(super) layout: u32,
     pub(super) is_wrapped: bool,
     pub(super) event_id: u16,
-}
-
-/// A value as it stands in the log: equal ones say the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Raw<'r> {
-    /// The byte of its type.
-    pub kind: u8,
-    /// Its bytes, padding included.
-    pub bytes: &'r [u8],
 }
 
 /// A field: its name, and its value if that is not empty.
@@ -141,7 +131,7 @@ impl<'a> Record<'a> {
     /// System/Security's UserID: under whose account the writer ran.
     pub fn user_sid(&self) -> Option<Value<'a>> {
         match &self.rest {
-            Rest::Planned(planned) => planned.event.user_sid.value(planned.chunk, planned.values),
+            Rest::Planned(planned) => planned.event.user_sid.value(planned.values),
             Rest::Json(json) => json.user_sid(),
         }
     }
@@ -149,7 +139,7 @@ impl<'a> Record<'a> {
     /// System/Correlation's ActivityID: what the record shares with others about the same activity.
     pub fn activity(&self) -> Option<Value<'a>> {
         match &self.rest {
-            Rest::Planned(planned) => planned.event.activity.value(planned.chunk, planned.values),
+            Rest::Planned(planned) => planned.event.activity.value(planned.values),
             Rest::Json(json) => json.activity(),
         }
     }
@@ -186,7 +176,7 @@ impl<'a> Planned<'a> {
     fn value_at(&self, place: usize) -> Option<Value<'a>> {
         let fields = self.fields?;
         let field = fields.layout.fields.get(place)?;
-        let value = field.source.value(self.chunk, fields.values);
+        let value = field.source.value(fields.values);
         match field.listed {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
@@ -196,10 +186,6 @@ impl<'a> Planned<'a> {
     fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
         let fields = self.fields?;
         let field = fields.layout.fields.get(place)?;
-        let value = field.source.substitution(fields.values)?;
-        Some(Raw {
-            kind: value.kind,
-            bytes: value.bytes(self.chunk),
-        })
+        field.source.raw(fields.values)
     }
 }
