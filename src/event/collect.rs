@@ -125,6 +125,7 @@ impl Collector {
         if let Some(entry) = meaning.entry {
             let content = || {
                 Event::new(Arc::new(Content {
+                    log: *log,
                     computer: span.computer.clone(),
                     channel: span.channel.clone(),
                     provider: entry.provider,
@@ -142,7 +143,7 @@ impl Collector {
                         fill(&meaning.slots, texts, &mut new, record);
                         new
                     };
-                    contents.event(record, computer, meaning.number, places, read)
+                    contents.event(record, *log, computer, meaning.number, places, read)
                 }
                 None => {
                     let mut new = content();
@@ -150,10 +151,8 @@ impl Collector {
                     new
                 }
             };
-            new.time = record.time;
+            new.set_times(record.time, previous);
             new.record_id = record.record_id;
-            new.set_previous(previous);
-            new.log = *log;
             new.set_number(record.number);
             fill(&meaning.own, texts, &mut new, record);
             event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));

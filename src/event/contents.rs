@@ -1,6 +1,6 @@
 //! What records say, each content once: a record whose values are the same bytes says the same.
 
-use super::{Content, Event};
+use super::{Content, Event, LogIndex};
 use crate::log::Record;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -30,6 +30,7 @@ impl Contents {
     pub(super) fn event(
         &mut self,
         record: &Record<'_>,
+        log: LogIndex,
         computer: u32,
         meaning: u32,
         places: impl Iterator<Item = usize>,
@@ -37,6 +38,7 @@ impl Contents {
     ) -> Event {
         let key = &mut self.key;
         key.clear();
+        key.extend_from_slice(&log.0.to_le_bytes());
         key.extend_from_slice(&meaning.to_le_bytes());
         key.extend_from_slice(&computer.to_le_bytes());
         let writer = record.writer.map_or(0, |id| u64::from(id) + 1);

@@ -2,7 +2,7 @@
 
 use super::texts::Texts;
 use super::{
-    Account, Action, Content, Details, Event, Guid, LogonId, LogonType, Text,
+    Account, Action, Content, Details, Event, Guid, LogIndex, LogonId, LogonType, Text,
     disconnect_reason_text, remote_desktop, remote_shell, security, system, user_profile,
 };
 use crate::log::{Record, Value};
@@ -444,6 +444,7 @@ impl Content {
     pub(super) fn of(action: Action) -> Self {
         let nothing = Text::default();
         Content {
+            log: LogIndex(0),
             computer: nothing.clone(),
             channel: nothing,
             provider: "",

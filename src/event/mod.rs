@@ -31,7 +31,7 @@ pub use uses::{Seen, Use};
 
 use crate::named::named;
 use crate::sid::Sid;
-use crate::time::Time;
+use crate::time::{Ticks, Time};
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::{Deref, DerefMut};
@@ -324,29 +324,30 @@ pub struct Event {
     pub record_id: u64,
     /// The logon session it happened to.
     pub logon_id: Option<LogonId>,
-    /// The log it was read from.
-    pub log: LogIndex,
     /// The port that the caller came from.
     pub source_port: Option<u16>,
-    /// [`NO_TIME`] if there is none.
-    previous: Time,
+    /// Ticks since the record before it; [`NOT_NEAR`] if that is not next to it, or in `own`.
+    after: u32,
     own: Option<Box<Own>>,
     content: Arc<Content>,
 }
 
-/// Stands for a time that is not known, where that has to be small; no clock shows it.
-const NO_TIME: Time = Time::from_filetime(u64::MAX);
+/// Stands for ticks that are not known, or too many for four bytes: seven minutes are not.
+const NOT_NEAR: u32 = u32::MAX;
 
 /// What few events have, and each its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Own {
     number: Option<u64>,
+    previous: Option<Time>,
     logon_guid: Option<Guid>,
 }
 
 /// What a record says that others say as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
+    /// The log it was read from.
+    pub log: LogIndex,
     /// System/Computer, exactly as recorded.
     pub computer: Text,
     /// System/Channel.
@@ -431,9 +432,8 @@ impl Event {
         Event {
             time: Time::from_filetime(0),
             record_id: 0,
-            previous: NO_TIME,
+            after: NOT_NEAR,
             logon_id: None,
-            log: LogIndex(0),
             source_port: None,
             own: None,
             content,
@@ -442,12 +442,20 @@ impl Event {
 
     /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
     pub fn previous(&self) -> Option<Time> {
-        Some(self.previous).filter(|&previous| previous != NO_TIME)
+        match self.after {
+            NOT_NEAR => self.own.as_ref()?.previous,
+            ticks => Some(self.time.plus(-Ticks::from(ticks))),
+        }
     }
 
-    /// Sets the time of the record before it.
-    pub(crate) fn set_previous(&mut self, previous: Option<Time>) {
-        self.previous = previous.unwrap_or(NO_TIME);
+    /// Sets the times of the record and of the one before it.
+    pub(crate) fn set_times(&mut self, time: Time, previous: Option<Time>) {
+        self.time = time;
+        let ticks = previous.and_then(|previous| u32::try_from(time.since(previous)).ok());
+        self.after = ticks.unwrap_or(NOT_NEAR);
+        if self.after == NOT_NEAR && previous.is_some() {
+            self.own.get_or_insert_default().previous = previous;
+        }
     }
 
     /// The record header's identifier; differs from `record_id` in exported logs.
@@ -480,13 +488,13 @@ impl Event {
             )
         };
         let is_same_content = || {
-            let form = self.stored_as_text;
-            self.content == other.content
-                || *self.content
-                    == Content {
-                        stored_as_text: form,
-                        ..(*other.content).clone()
-                    }
+            let (log, stored_as_text) = (self.log, self.stored_as_text);
+            let of_other = Content {
+                log,
+                stored_as_text,
+                ..(*other.content).clone()
+            };
+            *self.content == of_other
         };
         of_own(self) == of_own(other)
             && self.logon_guid() == other.logon_guid()

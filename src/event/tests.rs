@@ -55,7 +55,7 @@ fn json(channel: &str, provider: &str, id: &str, rest: &str) -> String {
 /// Hundreds of thousands are held at once.
 #[test]
 fn an_event_takes_little_space() {
-    assert!(size_of::<Event>() <= 56);
+    assert!(size_of::<Event>() <= 48);
 }
 
 fn event(json: &str) -> Option<Event> {

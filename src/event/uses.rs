@@ -44,6 +44,7 @@ impl Use {
     /// The event that one of its records is.
     pub(crate) fn event(&self, seen: Seen, channel: &Text) -> Event {
         let content = Content {
+            log: self.log,
             computer: self.computer.clone(),
             channel: channel.clone(),
             event_id: seen.event_id,
@@ -51,7 +52,7 @@ impl Use {
             ..Content::of(Action::Used)
         };
         let mut event = Event::new(Arc::new(content));
-        (event.log, event.record_id, event.time) = (self.log, seen.record_id, seen.time);
+        (event.record_id, event.time) = (seen.record_id, seen.time);
         event.logon_id = Some(self.logon_id);
         event
     }

@@ -240,10 +240,15 @@ impl Finisher {
         self.drafts.get(number).map(|draft| self.session_id(draft))
     }
 
-    /// When the session that a draft becomes began, and its Logon ID.
-    pub(super) fn place(&self, number: usize) -> Option<(Start, Option<LogonId>)> {
+    /// When the session that a draft becomes began.
+    pub(super) fn start_of(&self, number: usize) -> Option<Start> {
         let draft = self.drafts.get(number)?;
-        Some((self.start(draft, self.boot(draft)), draft.id))
+        Some(self.start(draft, self.boot(draft)))
+    }
+
+    /// The Logon ID of the session that a draft becomes.
+    pub(super) fn logon_id(&self, number: usize) -> Option<LogonId> {
+        self.drafts.get(number)?.id
     }
 
     /// The boot of a draft, if there is one.

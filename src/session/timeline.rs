@@ -96,14 +96,20 @@ impl Timeline {
     /// The numbers of the sessions by start (else its latest bound), Logon ID, id.
     pub fn order(&self) -> Vec<u32> {
         let numbers = 0..u32::try_from(self.count()).unwrap_or(u32::MAX);
-        let key = |number| {
-            let (start, logon_id) = self.finisher.place(number as usize)?;
-            Some((start.time.or(start.max), logon_id))
+        let start = |number| {
+            let start = self.finisher.start_of(number as usize)?;
+            start.time.or(start.max)
         };
-        let mut order: Vec<_> = numbers.map(|number| (key(number), number)).collect();
-        order.sort_by(|(a, one), (b, other)| {
-            let id = |number: &u32| self.finisher.id(*number as usize);
-            a.cmp(b).then_with(|| id(one).cmp(&id(other)))
+        // An unknown one before all; there are as many of them as rows, and a word is half an option.
+        let start = |number| start(number).map_or(0, |start| start.filetime().saturating_add(1));
+        let mut order: Vec<(u64, u32)> = numbers.map(|number| (start(number), number)).collect();
+        order.sort_by(|&(a, one), &(b, other)| {
+            let logon_id = |number| self.finisher.logon_id(number as usize);
+            let id = |number| self.finisher.id(number as usize);
+            let ids = || logon_id(one).cmp(&logon_id(other));
+            a.cmp(&b)
+                .then_with(ids)
+                .then_with(|| id(one).cmp(&id(other)))
         });
         order.into_iter().map(|(_, number)| number).collect()
     }
