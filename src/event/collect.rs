@@ -151,8 +151,8 @@ impl Collector {
                     new
                 }
             };
-            new.set_times(record.time, previous);
             new.record_id = record.record_id;
+            new.set_times(record.time, previous);
             new.set_number(record.number);
             fill(&meaning.own, texts, &mut new, record);
             event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));

@@ -336,12 +336,16 @@ pub struct Event {
 const NOT_NEAR: u32 = u32::MAX;
 
 /// What few events have, and each its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Own {
-    number: Option<u64>,
-    previous: Option<Time>,
+    number: u64,
+    /// [`NO_TIME`] if the event tells it, or nothing does.
+    previous: Time,
     logon_guid: Option<Guid>,
 }
+
+/// Stands for a time that is not known, where that has to be small; no clock shows it.
+const NO_TIME: Time = Time::from_filetime(u64::MAX);
 
 /// What a record says that others say as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -440,10 +444,24 @@ impl Event {
         }
     }
 
+    fn own(&mut self) -> &mut Own {
+        let number = self.record_id;
+        self.own.get_or_insert_with(|| {
+            Box::new(Own {
+                number,
+                previous: NO_TIME,
+                logon_guid: None,
+            })
+        })
+    }
+
     /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
     pub fn previous(&self) -> Option<Time> {
         match self.after {
-            NOT_NEAR => self.own.as_ref()?.previous,
+            NOT_NEAR => {
+                let own = self.own.as_ref().map(|own| own.previous);
+                own.filter(|&previous| previous != NO_TIME)
+            }
             ticks => Some(self.time.plus(-Ticks::from(ticks))),
         }
     }
@@ -453,22 +471,21 @@ impl Event {
         self.time = time;
         let ticks = previous.and_then(|previous| u32::try_from(time.since(previous)).ok());
         self.after = ticks.unwrap_or(NOT_NEAR);
-        if self.after == NOT_NEAR && previous.is_some() {
-            self.own.get_or_insert_default().previous = previous;
+        let far = previous.filter(|_| self.after == NOT_NEAR);
+        if far.is_some() || self.own.is_some() {
+            self.own().previous = far.unwrap_or(NO_TIME);
         }
     }
 
     /// The record header's identifier; differs from `record_id` in exported logs.
     pub fn number(&self) -> u64 {
-        let own = self.own.as_ref().and_then(|own| own.number);
-        own.unwrap_or(self.record_id)
+        self.own.as_ref().map_or(self.record_id, |own| own.number)
     }
 
     /// Sets the record header's identifier.
     pub(crate) fn set_number(&mut self, number: u64) {
-        let own = Some(number).filter(|&number| number != self.record_id);
-        if own.is_some() || self.own.is_some() {
-            self.own.get_or_insert_default().number = own;
+        if number != self.number() {
+            self.own().number = number;
         }
     }
 
@@ -503,8 +520,8 @@ impl Event {
 
     /// Sets the logon GUID.
     pub(crate) fn set_logon_guid(&mut self, guid: Option<Guid>) {
-        if guid.is_some() || self.own.is_some() {
-            self.own.get_or_insert_default().logon_guid = guid;
+        if guid != self.logon_guid() {
+            self.own().logon_guid = guid;
         }
     }
 }
