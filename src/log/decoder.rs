@@ -138,7 +138,7 @@ impl Decoder {
             known.places = event.sources().map(|source| source.substitution(array));
         }
         let values = Values::new(array, chunk, instance.extent)?;
-        let fields = match (fragment, &event.fields) {
+        let mut fields = match (fragment, &event.fields) {
             (
                 Some(Fragment {
                     instance,
@@ -154,18 +154,25 @@ impl Decoder {
                     layout: part.fields.as_ref()?,
                     values: Values::new(array, chunk, instance.extent)?,
                     is_wrapped,
+                    items: 1,
                 })
             }
             (None, Inside::Fields(layout)) => Some(Fields {
                 layout,
                 values,
                 is_wrapped: false,
+                items: 1,
             }),
             (None, Inside::Nothing | Inside::Part(_)) => None,
         };
-        if let Some(fields) = &fields
-            && !fields.layout.holds(fields.values)
-        {
+        if let Some(fields) = &mut fields {
+            if !fields.layout.holds(fields.values) {
+                return None;
+            }
+            fields.items = fields.layout.items(fields.values)?;
+        }
+        // A list elsewhere would be several elements.
+        if !matches!(event.fields, Inside::Fields(_)) && !values.array().lists().is_empty() {
             return None;
         }
         let [
@@ -195,7 +202,9 @@ impl Decoder {
             None => source.literal()?.number(),
         };
         let event_id = u16::try_from(number(&event.event_id, event_id)?).ok()?;
-        let (layout, is_wrapped) = fields.map_or((0, false), |f| (f.layout.id, f.is_wrapped));
+        let (layout, is_wrapped, items) = fields.map_or((0, false, 0), |f| {
+            (f.layout.id, f.is_wrapped, f.items as u16)
+        });
         each(&Record {
             number: frame.number,
             record_id: number(&event.record_id, record_id).unwrap_or(frame.number),
@@ -217,6 +226,7 @@ impl Decoder {
                     channel: channel.id,
                     layout,
                     is_wrapped,
+                    items,
                     event_id,
                 },
                 computer: computer.id,
@@ -263,6 +273,8 @@ impl Decoder {
                     instance,
                     is_wrapped,
                 });
+            } else if !array(&self.arrays, &instance)?.lists().is_empty() {
+                return None;
             }
         }
         // Each value that is a fragment must stand where the plan sees it.

@@ -81,6 +81,9 @@ impl Content {
 const MOST_FIELDS: usize = 256;
 const MOST_FRAGMENTS: usize = 8;
 
+/// The most fields that a list becomes. Real ones have some 20.
+const MOST_ITEMS: usize = 64;
+
 /// The elements of an event that hold fields.
 const FIELDS: [&str; 3] = ["EventData", "UserData", "ProcessingErrorData"];
 
@@ -123,6 +126,16 @@ impl Source {
             Source::Nothing | Source::Literal(_) => [None, None],
         };
         indexes.into_iter().flatten()
+    }
+
+    /// Whether it comes from a substitution, and from that alone.
+    fn is(&self, substitution: usize) -> bool {
+        match *self {
+            Source::Value { index, dependency } => {
+                usize::from(index) == substitution && dependency.is_none()
+            }
+            Source::Nothing | Source::Literal(_) => false,
+        }
     }
 
     /// The substitution that it comes from, if that is there.
@@ -364,6 +377,8 @@ pub(super) struct Layout {
     pub wrapped: bool,
     /// The substitutions without which a value of a list is left out, so that the others move up.
     moving: Vec<u16>,
+    /// The place of the one value without a name. Where it is a list itself, all that comes from one stand there.
+    list: Option<usize>,
 }
 
 /// A field: its name and where its value comes from.
@@ -403,14 +418,41 @@ impl Layout {
                 }
                 _ => {
                     let (fields, moving) = fields(&children, holds_data)?;
+                    let list = list(definition, &children, &fields);
                     return Some(Layout {
                         id: LAYOUTS.fetch_add(1, Ordering::Relaxed),
                         fields,
                         wrapped,
                         moving,
+                        list: list.filter(|_| holds_data),
                     });
                 }
             }
+        }
+    }
+
+    /// How many fields stand where one value without a name does; `None` where a list stands elsewhere, or cannot be told
+    /// apart into fields.
+    pub(super) fn items(&self, values: Values<'_>) -> Option<usize> {
+        let [list] = *values.array().lists() else {
+            return values.array().lists().is_empty().then_some(1);
+        };
+        let source = &self.fields.get(self.list?)?.source;
+        if !source.is(list) {
+            return None;
+        }
+        let items = source.raw(values)?.items()?.take(MOST_ITEMS + 1).count();
+        (items <= MOST_ITEMS).then_some(items)
+    }
+
+    /// The field at a place, and which item of a list it is, where one of `items` items stands among the fields.
+    pub(super) fn field(&self, place: usize, items: usize) -> Option<(&Field, Option<usize>)> {
+        match self.list {
+            Some(list) if items > 1 && place >= list => match place - list {
+                item if item < items => Some((self.fields.get(list)?, Some(item))),
+                after => Some((self.fields.get(list + 1 + after - items)?, None)),
+            },
+            _ => Some((self.fields.get(place)?, None)),
         }
     }
 
@@ -430,6 +472,21 @@ fn data_name(element: &Element) -> Option<Option<&str>> {
         None | Some([]) => Some(None),
         Some([Part::Literal(name)]) => Some(Some(name.as_str()).filter(|name| !name.is_empty())),
         Some(_) => None,
+    }
+}
+
+/// The place of the one value that has no name, if there is one and nothing else comes from its substitution.
+fn list(definition: &Definition, elements: &[&Element], fields: &[Field]) -> Option<usize> {
+    let is_unnamed = |element: &&Element| element.name == DATA && data_name(element) == Some(None);
+    let mut unnamed = elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| is_unnamed(element));
+    let (place, _) = unnamed.next()?;
+    let is_alone = unnamed.next().is_none();
+    match fields.get(place)?.source {
+        Source::Value { index, .. } if is_alone && uses(definition, index) == 1 => Some(place),
+        _ => None,
     }
 }
 

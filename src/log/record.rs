@@ -57,6 +57,8 @@ pub(super) struct Fields<'a> {
     pub values: Values<'a>,
     /// Whether another element is around them.
     pub is_wrapped: bool,
+    /// How many fields one value without a name is.
+    pub items: usize,
 }
 
 /// What records of one kind share: provider, channel, event ID, names and order of their fields.
@@ -66,6 +68,7 @@ pub struct Shape {
     pub(super) channel: u32,
     pub(super) layout: u32,
     pub(super) is_wrapped: bool,
+    pub(super) items: u16,
     pub(super) event_id: u16,
 }
 
@@ -91,8 +94,11 @@ impl<'a> Record<'a> {
         };
         fields.into_iter().flat_map(|fields| {
             let is_wrapped = fields.is_wrapped || fields.layout.wrapped;
-            let names = fields.layout.fields.iter();
-            names.map(move |field| (&*field.name, !field.listed && !is_wrapped))
+            (0..).map_while(move |place| {
+                let (field, item) = fields.layout.field(place, fields.items)?;
+                let is_listed = field.listed || item.is_some();
+                Some((&*field.name, !is_listed && !is_wrapped))
+            })
         })
     }
 
@@ -175,9 +181,13 @@ impl<'a> Record<'a> {
 impl<'a> Planned<'a> {
     fn value_at(&self, place: usize) -> Option<Value<'a>> {
         let fields = self.fields?;
-        let field = fields.layout.fields.get(place)?;
-        let value = field.source.value(fields.values);
-        match field.listed {
+        let (field, item) = fields.layout.field(place, fields.items)?;
+        let value = match field.source.raw(fields.values) {
+            Some(raw) if raw.is_list() => raw.items()?.nth(item.unwrap_or(0))?.value(),
+            Some(raw) => raw.value(),
+            None => field.source.literal(),
+        };
+        match field.listed || item.is_some() {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
         }
@@ -185,7 +195,11 @@ impl<'a> Planned<'a> {
 
     fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
         let fields = self.fields?;
-        let field = fields.layout.fields.get(place)?;
-        field.source.raw(fields.values)
+        let (field, item) = fields.layout.field(place, fields.items)?;
+        let raw = field.source.raw(fields.values)?;
+        match raw.is_list() {
+            true => raw.items()?.nth(item.unwrap_or(0)),
+            false => Some(raw),
+        }
     }
 }

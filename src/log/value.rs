@@ -130,6 +130,7 @@ fn number_in(text: &str) -> Option<u64> {
 pub(super) mod kind {
     pub(in crate::log) const NULL: u8 = 0x00;
     pub(in crate::log) const STRING: u8 = 0x01;
+    pub(super) const ANSI_STRING: u8 = 0x02;
     pub(super) const INT8: u8 = 0x03;
     pub(super) const UINT8: u8 = 0x04;
     pub(super) const INT16: u8 = 0x05;
@@ -148,6 +149,7 @@ pub(super) mod kind {
     pub(super) const HEX32: u8 = 0x14;
     pub(super) const HEX64: u8 = 0x15;
     pub(in crate::log) const BINXML: u8 = 0x21;
+    pub(super) const STRING_LIST: u8 = 0x81;
 }
 
 /// A value as it stands in the log: equal ones say the same.
@@ -198,7 +200,8 @@ struct Sizes {
 impl Sizes {
     const ANY: Self = Sizes::of(0, 0);
     const EVEN: Self = Sizes::of(1, 0);
-    /// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
+    /// There is no rule here for the type: floating point numbers and lists of others than texts are left to the `evtx`
+    /// crate.
     const NONE: Self = Sizes::of(0, 1);
 
     const fn of(mask: u16, bits: u16) -> Self {
@@ -217,7 +220,7 @@ impl Sizes {
     /// The sizes of values of a type.
     const fn of_type(kind: u8) -> Self {
         match kind {
-            kind::NULL | kind::BINARY => Sizes::ANY,
+            kind::NULL | kind::ANSI_STRING | kind::BINARY => Sizes::ANY,
             kind::STRING => Sizes::EVEN,
             kind::INT8 | kind::UINT8 => Sizes::exactly(1),
             kind::INT16 | kind::UINT16 => Sizes::exactly(2),
@@ -225,6 +228,7 @@ impl Sizes {
             kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => Sizes::exactly(8),
             kind::GUID | kind::SYSTEMTIME => Sizes::exactly(16),
             kind::SIZE | kind::SID | kind::BINXML => Sizes::ANY.and_more(),
+            kind::STRING_LIST => Sizes::EVEN.and_more(),
             _ => Sizes::NONE,
         }
     }
@@ -252,6 +256,8 @@ pub(super) struct Array {
     all: Vec<Substitution>,
     /// Which of the values are fragments.
     fragments: Vec<usize>,
+    /// Which of them are lists of texts.
+    lists: Vec<usize>,
     /// Which of them are SIDs, whose sizes are told by their bytes too.
     sids: Vec<usize>,
     /// How many of the values have been where they are since it was asked last.
@@ -290,7 +296,7 @@ impl Array {
         if count < self.words.len() {
             self.words.truncate(count);
             self.all.truncate(count);
-            for places in [&mut self.fragments, &mut self.sids] {
+            for places in [&mut self.fragments, &mut self.lists, &mut self.sids] {
                 while places.pop_if(|place| *place >= count).is_some() {}
             }
         }
@@ -324,6 +330,7 @@ impl Array {
         let Array {
             all,
             fragments,
+            lists,
             sids,
             ..
         } = self;
@@ -345,6 +352,7 @@ impl Array {
                                 sids.push(known + place);
                                 fits &= is_sid(values, at, size);
                             }
+                            kind::STRING_LIST => lists.push(known + place),
                             _ if size > 0 => fragments.push(known + place),
                             _ => {}
                         }
@@ -364,6 +372,11 @@ impl Array {
     /// How many of the values are fragments.
     pub(super) fn fragments(&self) -> usize {
         self.fragments.len()
+    }
+
+    /// Which of the values are lists of texts.
+    pub(super) fn lists(&self) -> &[usize] {
+        &self.lists
     }
 
     pub(super) fn get(&self, index: u16) -> Option<Substitution> {
@@ -408,6 +421,22 @@ impl<'a> Values<'a> {
 }
 
 impl<'r> Raw<'r> {
+    /// Whether it is a list of texts.
+    pub(super) fn is_list(self) -> bool {
+        self.kind == kind::STRING_LIST
+    }
+
+    /// The texts of a list: each ends with a NUL. `None` where one does not, and where there is none.
+    pub(super) fn items(self) -> Option<impl Iterator<Item = Raw<'r>>> {
+        let units = self.bytes.as_chunks().0;
+        let units = units.strip_suffix(&[[0, 0]])?;
+        let items = units.split(|unit| *unit == [0, 0]);
+        Some(items.map(|item| Raw {
+            kind: kind::STRING,
+            bytes: item.as_flattened(),
+        }))
+    }
+
     /// What it says, if that is a number.
     pub(super) fn number(self) -> Option<u64> {
         match self.kind {
@@ -430,6 +459,10 @@ impl<'r> Raw<'r> {
             kind::STRING => match without_padding(bytes) {
                 [] => return None,
                 units => Value::Utf16(units),
+            },
+            kind::ANSI_STRING => match decode_ansi(bytes) {
+                text if text.is_empty() => return None,
+                text => Value::Text(text.into()),
             },
             kind::INT8 => signed(i64::from(i8::from_le_bytes(array(bytes, 0)?))),
             kind::INT16 => signed(i64::from(i16::from_le_bytes(array(bytes, 0)?))),
@@ -491,6 +524,26 @@ pub(super) fn decode(units: &[u8]) -> String {
     text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     text
 }
+
+/// The text of Windows-1252 without its NULs.
+fn decode_ansi(bytes: &[u8]) -> String {
+    let letters = bytes.iter().filter(|byte| **byte != 0);
+    let letter = |&byte: &u8| match byte {
+        0x80..0xa0 => *HIGH
+            .get(usize::from(byte - 0x80))
+            .unwrap_or(&char::REPLACEMENT_CHARACTER),
+        _ => char::from(byte),
+    };
+    letters.map(letter).collect()
+}
+
+/// The letters of Windows-1252 that are others in Unicode: 0x80 to 0x9f. Those that it leaves out are controls.
+const HIGH: [char; 32] = [
+    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}',
+    '\u{2c6}', '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}',
+    '\u{90}', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}',
+    '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}',
+];
 
 /// Upper-case hex digits.
 fn hex(bytes: &[u8]) -> String {
@@ -632,6 +685,13 @@ mod tests {
             (kind::STRING, &utf16("a\0\u{e9}\0\0"), Some("a\0\u{e9}")),
             (kind::STRING, &utf16("\0"), None),
             (kind::STRING, &[0x3d, 0xd8, 0x78, 0], Some("\u{fffd}x")),
+            (
+                kind::ANSI_STRING,
+                b"a\0b\x80\x81\xe9\0",
+                Some("ab\u{20ac}\u{81}\u{e9}"),
+            ),
+            (kind::ANSI_STRING, b"\0", None),
+            (kind::STRING_LIST, b"a\0\0\0", None),
             (kind::INT8, &[0xff], Some("-1")),
             (kind::INT16, &[0xfe, 0xff], Some("-2")),
             (kind::INT32, &[3, 0, 0, 0], Some("3")),
@@ -700,9 +760,9 @@ mod tests {
             (kind::SIZE, &[1, 2]),
             (kind::SID, &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0]),
             (kind::SID, &[]),
-            (0x02, b"ansi"),
             (0x0b, &[0; 4]),
-            (0x81, &[0; 4]),
+            (0x81, &[0; 3]),
+            (0x88, &[0; 4]),
             (0xee, &[]),
             (kind::SIZE, &[0; 12]),
             (kind::SIZE, &[]),
