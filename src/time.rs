@@ -1,6 +1,7 @@
 //! Times as Windows records them: FILETIME ticks, UTC.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -71,43 +72,65 @@ const TICKS_PER_DAY: u64 = 86_400 * TICKS_PER_SECOND as u64;
 impl Time {
     /// The text of a time before the year 10000: ISO 8601 in UTC with the seven fractional digits of a FILETIME.
     pub(crate) fn text(self) -> Option<[u8; 28]> {
-        let (year, month, day) = date(u32::try_from(self.0 / TICKS_PER_DAY).ok()?);
-        if year >= 10_000 {
-            return None;
-        }
+        let date = date_text(u32::try_from(self.0 / TICKS_PER_DAY).ok()?)?;
         let ticks = self.0 % TICKS_PER_DAY;
         let seconds = (ticks / TICKS_PER_SECOND as u64) as u32;
         let fraction = (ticks % TICKS_PER_SECOND as u64) as u32;
         let mut text = *b"0000-00-00T00:00:00.0000000Z";
-        for (place, number) in [
-            (0, year / 100),
-            (2, year % 100),
-            (5, month),
-            (8, day),
-            (11, seconds / 3600),
-            (14, seconds / 60 % 60),
-            (17, seconds % 60),
-            (20, fraction / 100_000),
-            (22, fraction / 1000 % 100),
-            (24, fraction / 10 % 100),
-        ] {
-            [text[place], text[place + 1]] = *PAIRS.get(number as usize)?;
-        }
+        text[..date.len()].copy_from_slice(&date);
+        let mut put = |place: usize, number: u32| {
+            [text[place], text[place + 1]] = two_digits(number);
+        };
+        put(11, seconds / 3600);
+        put(14, seconds / 60 % 60);
+        put(17, seconds % 60);
+        put(20, fraction / 100_000);
+        put(22, fraction / 1000 % 100);
+        put(24, fraction / 10 % 100);
         text[26] = b'0' + (fraction % 10) as u8;
         Some(text)
     }
 }
 
-/// The digits of every number below 100.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
+/// The text of the date so many days after 1601-01-01, if it is before the year 10000.
+fn date_text(days: u32) -> Option<[u8; 10]> {
+    thread_local! {
+        /// Days that were asked for, each in its place: one row has times of hardly more than two.
+        static KNOWN: Cell<[(u32, [u8; 10]); 4]> = const { Cell::new([(0, *b"1601-01-01"); 4]) };
     }
-    pairs
-};
+    let place = days as usize % 4;
+    let mut known = KNOWN.get();
+    if known[place].0 == days {
+        return Some(known[place].1);
+    }
+    let (year, month, day) = date(days);
+    if year >= 10_000 {
+        return None;
+    }
+    let mut text = *b"0000-00-00";
+    [text[0], text[1]] = two_digits(year / 100);
+    [text[2], text[3]] = two_digits(year % 100);
+    [text[5], text[6]] = two_digits(month);
+    [text[8], text[9]] = two_digits(day);
+    known[place] = (days, text);
+    KNOWN.set(known);
+    Some(text)
+}
+
+/// The digits of a number below 100.
+pub(crate) const fn two_digits(number: u32) -> [u8; 2] {
+    /// As many as a number has lowest bits.
+    const ALL: [[u8; 2]; 128] = {
+        let mut all = [[0; 2]; 128];
+        let mut number = 0;
+        while number < 100 {
+            all[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        all
+    };
+    ALL[number as usize % ALL.len()]
+}
 
 /// Year, month and day of the Gregorian calendar, so many days after 1601-01-01.
 fn date(days: u32) -> (u32, u32, u32) {

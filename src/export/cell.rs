@@ -60,6 +60,7 @@ pub enum Cell<'a> {
 
 impl Cell<'_> {
     /// Appends the value as text, without quotes.
+    #[inline(always)]
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         match *self {
             Cell::Empty => {}

@@ -4,7 +4,7 @@
 //! held to these tables by a test.
 
 use super::cell::Cell;
-use super::json::Lists;
+use super::json::{Lists, Member};
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{LogIndex, LogonType, Text};
@@ -106,10 +106,23 @@ pub struct Column<T: 'static> {
     pub about: &'static str,
     /// Its value in a row.
     pub value: Value<T>,
+    /// Its name in JSON.
+    pub(super) member: Member,
 }
 
 const fn column<T>(name: &'static str, about: &'static str, value: Value<T>) -> Column<T> {
-    Column { name, about, value }
+    Column {
+        name,
+        about,
+        value,
+        member: Member::of(name),
+    }
+}
+
+/// What takes the values of a row of `R`.
+pub trait Cells<R: 'static> {
+    /// Takes the value of the next column.
+    fn take(&mut self, column: &'static Column<R>, cell: Cell<'_>);
 }
 
 /// What stands in one row of an output.
@@ -122,6 +135,13 @@ pub trait Row: Sized + 'static {
     /// The columns of a row, in order.
     fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone;
 
+    /// Gives the values of a row to `cells`, in order.
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        for column in Self::columns(view) {
+            cells.take(column, (column.value)(view, self));
+        }
+    }
+
     /// Adds the lists that JSON rows carry beside the columns.
     fn lists(&self, lists: &mut Lists<'_, '_, '_>);
 }
@@ -132,6 +152,13 @@ impl Row for Session {
 
     fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
         SESSIONS.iter().chain(view.at.map(|_| &STATE_AT))
+    }
+
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        give_session(view, self, cells);
+        if view.at.is_some() {
+            cells.take(&STATE_AT, (STATE_AT.value)(view, self));
+        }
     }
 
     fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
@@ -147,6 +174,10 @@ impl Row for TimelineEvent {
 
     fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
         EVENTS.iter()
+    }
+
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        give_event(view, self, cells);
     }
 
     fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
@@ -204,8 +235,34 @@ fn words(value: &Option<Text>) -> Cell<'_> {
     value.as_deref().map_or(Cell::Empty, Cell::Words)
 }
 
+/// Defines columns, and a function that gives their values. A result has millions of them: so they are made where they are
+/// taken, and what takes them knows the types that a column can have.
+macro_rules! columns {
+    (
+        $give:ident;
+        $(#[$meta:meta])*
+        pub static $columns:ident: &[Column<$row:ty>] = &[$(column($name:literal, $about:literal, $value:expr),)*];
+    ) => {
+        $(#[$meta])*
+        pub static $columns: &[Column<$row>] = &[$(column($name, $about, $value),)*];
+
+        fn $give(view: &View<'_>, row: &$row, cells: &mut impl Cells<$row>) {
+            $(cells.take(const { &column::<$row>($name, $about, $value) }, made(view, row, $value));)*
+        }
+    };
+}
+
+/// The value that `make` makes.
+fn made<'a, T>(
+    view: &'a View<'_>,
+    row: &'a T,
+    make: impl FnOnce(&'a View<'_>, &'a T) -> Cell<'a>,
+) -> Cell<'a> {
+    make(view, row)
+}
+
+columns! { give_session;
 /// A row a session.
-#[rustfmt::skip]
 pub static SESSIONS: &[Column<Session>] = &[
     column("session_id", "Names the session: 16 hex digits, the same in every run over any evidence that holds its start.", |_, s| (&*s.id).into()),
     column("host", "The machine's latest name.", |_, s| (&*s.host).into()),
@@ -262,6 +319,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("start_local", "`start` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.start_local.into()),
     column("end_local", "`end` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.end_local.into()),
 ];
+}
 
 /// Only where a time was asked about.
 #[rustfmt::skip]
@@ -274,8 +332,8 @@ pub static STATE_AT: Column<Session> = column(
     },
 );
 
+columns! { give_event;
 /// A row a logon-related record.
-#[rustfmt::skip]
 pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("time", "When the record was written, by the machine's clock.", |_, e| e.event.time.into()),
     column("host", "The machine's latest name.", |_, e| (&*e.host).into()),
@@ -345,6 +403,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("command", "What a new service runs.", |_, e| text(&e.event.details().command)),
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
 ];
+}
 
 /// The other logs that hold the record.
 #[rustfmt::skip]

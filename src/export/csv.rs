@@ -1,6 +1,7 @@
 //! CSV: a header, then a line a row (RFC 4180 quoting, line feeds). The last column is the schema.
 
-use super::columns::{Row, View};
+use super::cell::Cell;
+use super::columns::{Cells, Column, Row, View};
 
 /// Appends the header.
 pub(super) fn header<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
@@ -14,19 +15,31 @@ pub(super) fn header<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
 /// Appends the line of a row.
 pub(super) fn line<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
     let start = bytes.len();
-    let mut columns = 0;
-    R::columns(view).for_each(|column| {
-        (column.value)(view, row).write(bytes);
-        bytes.push(b',');
-        columns += 1;
-    });
+    let mut line = Plain { bytes, fields: 0 };
+    row.give(view, &mut line);
+    let fields = line.fields;
     // Hardly any row has a field to quote, so all fields are looked through at once.
-    if !is_plain(bytes.get(start..).unwrap_or_default(), columns) {
+    if !is_plain(bytes.get(start..).unwrap_or_default(), fields) {
         bytes.truncate(start);
-        quoted(view, row, bytes);
+        row.give(view, &mut Quoted { bytes });
     }
     bytes.extend_from_slice(R::SCHEMA.as_bytes());
     bytes.push(b'\n');
+}
+
+/// Fields as they are, each with a comma behind it.
+struct Plain<'b> {
+    bytes: &'b mut Vec<u8>,
+    fields: usize,
+}
+
+impl<R: 'static> Cells<R> for Plain<'_> {
+    #[inline(always)]
+    fn take(&mut self, _: &'static Column<R>, cell: Cell<'_>) {
+        cell.write(self.bytes);
+        self.bytes.push(b',');
+        self.fields += 1;
+    }
 }
 
 /// Whether a line has a comma behind each of so many fields and no other, no quotes, and no line breaks or other controls.
@@ -44,28 +57,29 @@ fn is_plain(line: &[u8], fields: usize) -> bool {
     special == 0 && commas == fields
 }
 
-/// Appends the fields of a row, in quotes where they need them, each with a comma behind it.
-fn quoted<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
-    let mut text = Vec::new();
-    for column in R::columns(view) {
-        text.clear();
-        (column.value)(view, row).write(&mut text);
-        if text
-            .iter()
-            .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
-        {
-            bytes.push(b'"');
+/// Fields, in quotes where they need them, each with a comma behind it.
+struct Quoted<'b> {
+    bytes: &'b mut Vec<u8>,
+}
+
+impl<R: 'static> Cells<R> for Quoted<'_> {
+    fn take(&mut self, _: &'static Column<R>, cell: Cell<'_>) {
+        let mut text = Vec::new();
+        cell.write(&mut text);
+        let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+        if text.iter().any(is_special) {
+            self.bytes.push(b'"');
             for (place, part) in text.split(|&byte| byte == b'"').enumerate() {
                 if place > 0 {
-                    bytes.extend_from_slice(b"\"\"");
+                    self.bytes.extend_from_slice(b"\"\"");
                 }
-                bytes.extend_from_slice(part);
+                self.bytes.extend_from_slice(part);
             }
-            bytes.push(b'"');
+            self.bytes.push(b'"');
         } else {
-            bytes.extend_from_slice(&text);
+            self.bytes.extend_from_slice(&text);
         }
-        bytes.push(b',');
+        self.bytes.push(b',');
     }
 }
 

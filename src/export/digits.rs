@@ -1,36 +1,43 @@
 //! Numbers and moments as text, appended to bytes: a result has millions of them.
 
-use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
+use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time, two_digits};
 use std::fmt::Display;
 use std::io::Write;
 
 /// A number in decimal digits.
 pub(super) fn decimal(number: u64, bytes: &mut Vec<u8>) {
-    digits::<10>(number, 1, bytes);
+    let mut digits = [0; 20];
+    let (mut rest, mut start) = (number, digits.len());
+    let (pairs, _) = digits.as_chunks_mut();
+    for pair in pairs.iter_mut().rev() {
+        *pair = two_digits((rest % 100) as u32);
+        start -= if rest < 10 { 1 } else { 2 };
+        rest /= 100;
+        if rest == 0 {
+            break;
+        }
+    }
+    bytes.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// A number in lower-case hex, `0x3e7`, with at least so many digits.
 pub(super) fn hex(number: u64, least: usize, bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(b"0x");
-    digits::<16>(number, least, bytes);
-}
-
-fn digits<const BASE: u64>(mut number: u64, least: usize, bytes: &mut Vec<u8>) {
-    // As many as the largest number has in decimal.
-    let mut digits = [b'0'; 20];
-    let mut count = 0;
+    let mut digits = [b'0'; 16];
+    let (mut rest, mut start) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
-        if number == 0 && count >= least {
-            break;
-        }
-        *digit = match (number % BASE) as u8 {
+        *digit = match (rest % 16) as u8 {
             decimal @ 0..10 => b'0' + decimal,
             letter => b'a' + letter - 10,
         };
-        number /= BASE;
-        count += 1;
+        start -= 1;
+        rest /= 16;
+        if rest == 0 {
+            break;
+        }
     }
-    bytes.extend_from_slice(&digits[digits.len() - count..]);
+    bytes.extend_from_slice(b"0x");
+    let start = start.min(digits.len().saturating_sub(least));
+    bytes.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// Ticks in seconds: as many decimals as needed, seven at most.
@@ -40,10 +47,13 @@ pub(super) fn seconds(ticks: Ticks, bytes: &mut Vec<u8>) {
         bytes.push(b'-');
     }
     decimal(ticks.unsigned_abs() / per_second, bytes);
-    let fraction = ticks.unsigned_abs() % per_second;
+    let fraction = (ticks.unsigned_abs() % per_second) as u32;
     if fraction > 0 {
-        bytes.push(b'.');
-        digits::<10>(fraction, 7, bytes);
+        let [a, b] = two_digits(fraction / 100_000);
+        let [c, d] = two_digits(fraction / 1000 % 100);
+        let [e, f] = two_digits(fraction / 10 % 100);
+        let [_, g] = two_digits(fraction % 10);
+        bytes.extend_from_slice(&[b'.', a, b, c, d, e, f, g]);
         while bytes.last() == Some(&b'0') {
             bytes.pop();
         }
@@ -66,9 +76,9 @@ pub(super) fn local_time(local: LocalTime, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&text);
     let minutes = local.offset.minutes();
     bytes.push(if minutes < 0 { b'-' } else { b'+' });
-    digits::<10>(u64::from(minutes.unsigned_abs() / 60), 2, bytes);
+    bytes.extend_from_slice(&two_digits(minutes.unsigned_abs() / 60));
     bytes.push(b':');
-    digits::<10>(u64::from(minutes.unsigned_abs() % 60), 2, bytes);
+    bytes.extend_from_slice(&two_digits(minutes.unsigned_abs() % 60));
 }
 
 /// Whatever prints itself, as it does.

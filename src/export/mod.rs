@@ -21,7 +21,7 @@ pub(crate) mod sample;
 mod tests;
 
 pub use cell::Cell;
-pub use columns::{Row, View};
+pub use columns::{Cells, Row, View};
 pub use explain::explain;
 pub use json::Lists;
 pub use table::{TableColumn, Tabular};
