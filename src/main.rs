@@ -143,8 +143,7 @@ fn tile(source: &Path, copies: u32, target: &Path) -> Result<Completeness, Failu
     } = tiled;
     let _ = writeln!(
         io::stderr(),
-        "winsessions: copied {copies} times: {chunks} of {} chunks, {} of {records} records with numbers and times of \
-         their own",
+        "winsessions: {chunks} of {} chunks copied (x {copies}), {} of {records} records with numbers and times of their own",
         chunks + damaged_chunks,
         records - unmoved,
     );
