@@ -39,15 +39,8 @@ fn is_sound(chunk: &[u8]) -> bool {
         && records.is_some_and(|records| crc32fast::hash(records) == number(52))
 }
 
-fn main() -> io::Result<()> {
-    let arguments = std::env::args().skip(1).filter(|a| a != "--bench");
-    let arguments: Vec<String> = arguments.collect();
-    let Some(log) = arguments.first() else {
-        eprintln!("cargo bench --bench limit -- LOG [THREADS]");
-        return Ok(());
-    };
-    let threads = arguments.get(1).and_then(|n| n.parse().ok()).unwrap_or(1);
-    let log = Path::new(log);
+/// Reads a log once; returns how many chunks are sound, and how many there are.
+pub fn sound_chunks(log: &Path, threads: usize) -> io::Result<(u64, u64)> {
     let size = std::fs::metadata(log)?.len();
     let next = AtomicU64::new(0);
     let sound: io::Result<u64> = std::thread::scope(|scope| {
@@ -57,6 +50,18 @@ fn main() -> io::Result<()> {
         let read = workers.into_iter().map(|worker| worker.join().unwrap());
         read.sum()
     });
-    println!("{} of {} chunks are sound", sound?, size / CHUNK as u64);
+    Ok((sound?, size / CHUNK as u64))
+}
+
+fn main() -> io::Result<()> {
+    let arguments = std::env::args().skip(1).filter(|a| a != "--bench");
+    let arguments: Vec<String> = arguments.collect();
+    let Some(log) = arguments.first() else {
+        eprintln!("cargo bench --bench limit -- LOG [THREADS]");
+        return Ok(());
+    };
+    let threads = arguments.get(1).and_then(|n| n.parse().ok()).unwrap_or(1);
+    let (sound, all) = sound_chunks(Path::new(log), threads)?;
+    println!("{sound} of {all} chunks are sound");
     Ok(())
 }

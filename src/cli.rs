@@ -68,15 +68,18 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
-    /// Writes event logs from a scenario, for tests and training
+    /// Writes event logs from a scenario, or a big log out of a small one, for tests and training
     #[command(after_help = SYNTH_EXAMPLES)]
     Synth {
-        /// What happened on which machines (TOML); fixtures/README.md explains how to write one
+        /// What happened on which machines (TOML); fixtures/README.md explains how to write one. With --tile a log
         #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-        /// The folder to write into: a folder a machine, a log a channel
+        source: PathBuf,
+        /// The folder to write into: a folder a machine, a log a channel. With --tile the log to write
         #[arg(value_name = "FOLDER")]
-        folder: PathBuf,
+        target: PathBuf,
+        /// Write one log of so many copies of a log's chunks, each with later times and record numbers
+        #[arg(long, value_name = "COPIES", value_parser = clap::value_parser!(u32).range(1..))]
+        tile: Option<u32>,
     },
 }
 
@@ -104,9 +107,12 @@ MISSING counts numbers between records of the machine's own logs that are in non
 changes of the clock by a second or more; COPIES records found again in another log. csv, json and
 jsonl hold more.";
 
-const SYNTH_EXAMPLES: &str = "Example:
+const SYNTH_EXAMPLES: &str = "\
+Examples:
   winsessions synth fixtures/workday/scenario.toml /tmp/workday
-The same scenario always makes the same bytes. A log that is already there is replaced.";
+  winsessions synth --tile 80 Security.evtx /tmp/big.evtx        80 times as much, to measure by
+The same scenario always makes the same bytes, and so does the same log. A log that is already there
+is replaced. Copies have the log's Logon IDs and data, with record numbers and times of their own.";
 
 /// What is read, and where results go.
 #[derive(Debug, Args)]
@@ -398,6 +404,7 @@ mod tests {
             SESSIONS_EXAMPLES,
             EVENTS_EXAMPLES,
             COVERAGE_EXAMPLES,
+            SYNTH_EXAMPLES,
             EXPLAIN_EXAMPLES,
             SUMMARY_EXAMPLES,
             KINDS,

@@ -10,7 +10,7 @@ use output::{OpenError, Output};
 use std::borrow::Borrow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use winsessions::analysis::{Analysis, Options, Paired, pair};
@@ -18,7 +18,7 @@ use winsessions::error::Error;
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::session::Session;
 use winsessions::summary::summarize;
-use winsessions::synth;
+use winsessions::synth::{self, TileError, Tiled};
 
 /// How wide tables are where no terminal says.
 const DEFAULT_WIDTH: usize = 120;
@@ -84,9 +84,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let analysis = found.analysis();
             to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
-        Command::Synth { scenario, folder } => {
+        Command::Synth {
+            source,
+            target,
+            tile: Some(copies),
+        } => tile(&source, copies, &target),
+        Command::Synth { source, target, .. } => {
             let mut stdout = io::stdout().lock();
-            for log in synth::run(&scenario, &folder)? {
+            for log in synth::run(&source, &target)? {
                 // The logs are written, whoever listens.
                 let _ = writeln!(stdout, "{}", visible(&log.display().to_string()));
             }
@@ -134,6 +139,41 @@ fn export(
     Ok(completeness)
 }
 
+/// Writes a big log of copies of the one at `source`; tells what could not be copied as it should.
+fn tile(source: &Path, copies: u32, target: &Path) -> Result<Completeness, Failure> {
+    let failed = |source| output_failure(Some(target.to_owned()), source);
+    let mut output = open(target, &[source.to_owned()])?;
+    let tiled = synth::tile(source, copies, &mut output).map_err(|error| match error {
+        TileError::Write(source) => failed(source),
+        other => Failure::Tile(other),
+    })?;
+    output.finish().map_err(failed)?;
+    let Tiled {
+        chunks,
+        damaged_chunks,
+        records,
+        unmoved,
+    } = tiled;
+    let _ = writeln!(
+        io::stderr(),
+        "winsessions: {chunks} of {} chunks copied (x {copies}), {} of {records} records with numbers and times of their own",
+        chunks + damaged_chunks,
+        records - unmoved,
+    );
+    Ok(match damaged_chunks + unmoved {
+        0 => Completeness::Whole,
+        _ => Completeness::Partial,
+    })
+}
+
+/// Opens the file to write, outside of the evidence.
+fn open(file: &Path, evidence: &[PathBuf]) -> Result<Output, Failure> {
+    Output::open(file, evidence).map_err(|error| match error {
+        OpenError::Io(source) => output_failure(Some(file.to_owned()), source),
+        refused => usage(refused),
+    })
+}
+
 /// Where rows go, and how.
 struct Destination {
     output: Output,
@@ -144,10 +184,7 @@ struct Destination {
 impl Destination {
     fn open(run: &Run) -> Result<Self, Failure> {
         let output = match run.file() {
-            Some(file) => Output::open(file, &run.paths).map_err(|error| match error {
-                OpenError::Io(source) => output_failure(Some(file.clone()), source),
-                refused => usage(refused),
-            })?,
+            Some(file) => open(file, &run.paths)?,
             None => Output::stdout(),
         };
         Ok(Destination {
@@ -211,6 +248,7 @@ enum Failure {
     Usage(clap::Error),
     Error(Error),
     Synth(synth::Error),
+    Tile(TileError),
 }
 
 impl Failure {
@@ -227,6 +265,9 @@ impl Failure {
             }
             Failure::Usage(error) => error.print(),
             Failure::Synth(error) => {
+                writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
+            }
+            Failure::Tile(error) => {
                 writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
             }
         };
@@ -291,11 +332,14 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
         Ok(Completeness::Whole) => 0,
         Ok(Completeness::Partial) => 3,
         Err(Failure::Usage(_)) => 2,
-        Err(Failure::Error(Error::NoLog { .. })) => 4,
+        Err(Failure::Error(Error::NoLog { .. }) | Failure::Tile(TileError::Nothing { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
-        // A scenario that makes no sense is wrong usage; all else may work another time.
-        Err(Failure::Synth(synth::Error::Scenario { .. })) => 2,
-        Err(Failure::Error(_) | Failure::Synth(_)) => 1,
+        // A scenario that makes no sense is wrong usage, as are too many copies; all else may work another time.
+        Err(
+            Failure::Synth(synth::Error::Scenario { .. })
+            | Failure::Tile(TileError::TooMany { .. }),
+        ) => 2,
+        Err(Failure::Error(_) | Failure::Synth(_) | Failure::Tile(_)) => 1,
     }
 }
 

@@ -10,21 +10,21 @@ use std::collections::HashMap;
 use super::record::{Field, Payload, Record};
 use super::value::{Guid, Kind, Value};
 
-const EOF: u8 = 0x00;
-const OPEN_START: u8 = 0x01;
-const CLOSE_START: u8 = 0x02;
-const CLOSE_EMPTY: u8 = 0x03;
-const END_ELEMENT: u8 = 0x04;
-const VALUE_TEXT: u8 = 0x05;
-const ATTRIBUTE: u8 = 0x06;
-const TEMPLATE: u8 = 0x0c;
-const SUBSTITUTION: u8 = 0x0d;
-const OPTIONAL_SUBSTITUTION: u8 = 0x0e;
-const FRAGMENT: [u8; 4] = [0x0f, 1, 1, 0];
+pub(super) const EOF: u8 = 0x00;
+pub(super) const OPEN_START: u8 = 0x01;
+pub(super) const CLOSE_START: u8 = 0x02;
+pub(super) const CLOSE_EMPTY: u8 = 0x03;
+pub(super) const END_ELEMENT: u8 = 0x04;
+pub(super) const VALUE_TEXT: u8 = 0x05;
+pub(super) const ATTRIBUTE: u8 = 0x06;
+pub(super) const TEMPLATE: u8 = 0x0c;
+pub(super) const SUBSTITUTION: u8 = 0x0d;
+pub(super) const OPTIONAL_SUBSTITUTION: u8 = 0x0e;
+pub(super) const FRAGMENT: [u8; 4] = [0x0f, 1, 1, 0];
 /// Set on a token that something follows: attributes on an element, another attribute on one.
-const MORE: u8 = 0x40;
+pub(super) const MORE: u8 = 0x40;
 
-const TYPE_STRING: u8 = 0x01;
+pub(super) const TYPE_STRING: u8 = 0x01;
 const TYPE_BINXML: u8 = 0x21;
 const TYPE_ARRAY: u8 = 0x80;
 

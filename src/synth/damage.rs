@@ -4,11 +4,9 @@
 //! malicious hand leaves them. Where a record is damaged the checksums are made anew, so that
 //! nothing but the record itself tells.
 
+use super::binxml::RECORDS_START;
+use super::file::{CHUNK, FILE_HEADER, HEADER_CHECKSUM, RECORDS_END, seal, u32_at, u64_at};
 use super::scenario::{Damage, Harm};
-
-const FILE_HEADER: usize = 0x1000;
-const CHUNK: usize = 0x1_0000;
-const RECORDS_START: usize = 0x200;
 
 /// Damages a log; says why not where there is nothing of the kind to damage.
 pub(super) fn apply(bytes: &mut Vec<u8>, damage: &Damage) -> Result<(), String> {
@@ -44,7 +42,7 @@ pub(super) fn apply(bytes: &mut Vec<u8>, damage: &Damage) -> Result<(), String> 
     match harm {
         Harm::Torn => chunk[CHUNK / 2..].fill(0),
         Harm::Signature => chunk[..8].copy_from_slice(b"ElfJunk\0"),
-        Harm::Checksum => chunk[0x7c] ^= 0xff,
+        Harm::Checksum => chunk[HEADER_CHECKSUM] ^= 0xff,
         _ => bytes.truncate(half),
     }
     Ok(())
@@ -59,7 +57,7 @@ fn find(chunk: &[u8], number: u64) -> Option<(usize, usize)> {
             return None;
         }
         let size = u32_at(chunk, at + 4)? as usize;
-        let found = u64::from_le_bytes(head[8..].try_into().ok()?);
+        let found = u64_at(chunk, at + 8)?;
         match found == number {
             true => return Some((at, size)),
             false if size < 24 => return None,
@@ -84,23 +82,12 @@ fn hurt(chunk: &mut [u8], at: usize, size: usize, harm: Harm) -> Option<()> {
             put(chunk, count, u32::MAX)?;
         }
         _ => {
-            let free = u32_at(chunk, 0x30)? as usize;
+            let free = u32_at(chunk, RECORDS_END)? as usize;
             let record = chunk.get(at..at + size)?.to_vec();
             chunk.get_mut(free..free + size)?.copy_from_slice(&record);
         }
     }
-    let end = u32_at(chunk, 0x30)? as usize;
-    let records = crc32fast::hash(chunk.get(RECORDS_START..end)?);
-    put(chunk, 0x34, records)?;
-    let mut header = crc32fast::Hasher::new();
-    header.update(chunk.get(..0x78)?);
-    header.update(chunk.get(0x80..RECORDS_START)?);
-    put(chunk, 0x7c, header.finalize())
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at + 4)?.try_into().ok()?;
-    Some(u32::from_le_bytes(four))
+    seal(chunk)
 }
 
 fn put(bytes: &mut [u8], at: usize, value: u32) -> Option<()> {

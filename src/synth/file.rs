@@ -8,8 +8,17 @@ use super::binxml::{Body, RECORDS_START};
 use super::record::Record;
 
 /// Size of a chunk, and of the block that a file begins with.
-const CHUNK: usize = 0x1_0000;
-const FILE_HEADER: usize = 0x1000;
+pub(super) const CHUNK: usize = 0x1_0000;
+pub(super) const FILE_HEADER: usize = 0x1000;
+
+/// What a chunk and a file begin with.
+pub(super) const CHUNK_MAGIC: &[u8; 8] = b"ElfChnk\0";
+pub(super) const FILE_MAGIC: &[u8; 8] = b"ElfFile\0";
+
+/// Where in a chunk's header the end of its records stands, and both checksums.
+pub(super) const RECORDS_END: usize = 0x30;
+pub(super) const RECORDS_CHECKSUM: usize = 0x34;
+pub(super) const HEADER_CHECKSUM: usize = 0x7c;
 
 /// How one log is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -94,27 +103,87 @@ pub(super) fn write(records: &[(u64, Record)], shape: Shape) -> Result<Log, TooL
     }
 
     let place = |chunk: usize| (chunk % places) as u64;
-    let header = &mut bytes[..FILE_HEADER];
-    put(header, 0, b"ElfFile\0");
-    put(header, 0x08, &place(oldest).to_le_bytes());
-    put(header, 0x10, &place(current).to_le_bytes());
-    put(
-        header,
-        0x18,
-        &records
+    let header = Header {
+        oldest: place(oldest),
+        current: place(current),
+        next: records
             .last()
-            .map_or(1, |(number, _)| number.saturating_add(1))
-            .to_le_bytes(),
-    );
-    put(header, 0x20, &128u32.to_le_bytes());
-    put(header, 0x24, &shape.minor_version.to_le_bytes());
-    put(header, 0x26, &3u16.to_le_bytes());
-    put(header, 0x28, &(FILE_HEADER as u16).to_le_bytes());
-    put(header, 0x2a, &(places as u16).to_le_bytes());
-    put(header, 0x78, &u32::from(shape.dirty).to_le_bytes());
-    let checksum = crc32fast::hash(&header[..0x78]);
-    put(header, 0x7c, &checksum.to_le_bytes());
+            .map_or(1, |(number, _)| number.saturating_add(1)),
+        minor_version: shape.minor_version,
+        chunks: places as u64,
+        dirty: shape.dirty,
+    };
+    bytes[..FILE_HEADER].copy_from_slice(&header.finish());
     Ok(Log { bytes, first_kept })
+}
+
+/// What a file says of itself.
+pub(super) struct Header {
+    /// The places of the oldest chunk and of the one that is written to.
+    pub(super) oldest: u64,
+    pub(super) current: u64,
+    /// The number that the next record would have.
+    pub(super) next: u64,
+    pub(super) minor_version: u16,
+    /// Of a log beyond 4 GiB the format cannot tell how many there are.
+    pub(super) chunks: u64,
+    pub(super) dirty: bool,
+}
+
+impl Header {
+    pub(super) fn finish(&self) -> Vec<u8> {
+        let mut header = vec![0; FILE_HEADER];
+        let chunks = u16::try_from(self.chunks).unwrap_or(u16::MAX);
+        put(&mut header, 0, FILE_MAGIC);
+        put(&mut header, 0x08, &self.oldest.to_le_bytes());
+        put(&mut header, 0x10, &self.current.to_le_bytes());
+        put(&mut header, 0x18, &self.next.to_le_bytes());
+        put(&mut header, 0x20, &128u32.to_le_bytes());
+        put(&mut header, 0x24, &self.minor_version.to_le_bytes());
+        put(&mut header, 0x26, &3u16.to_le_bytes());
+        put(&mut header, 0x28, &(FILE_HEADER as u16).to_le_bytes());
+        put(&mut header, 0x2a, &chunks.to_le_bytes());
+        put(&mut header, 0x78, &u32::from(self.dirty).to_le_bytes());
+        let checksum = crc32fast::hash(&header[..0x78]);
+        put(&mut header, 0x7c, &checksum.to_le_bytes());
+        header
+    }
+}
+
+/// The checksum that a chunk's records should have; `None` where their end lies outside.
+pub(super) fn records_checksum(chunk: &[u8]) -> Option<u32> {
+    let end = u32_at(chunk, RECORDS_END)? as usize;
+    Some(crc32fast::hash(chunk.get(RECORDS_START..end)?))
+}
+
+/// The checksum that a chunk's header should have.
+pub(super) fn header_checksum(chunk: &[u8]) -> Option<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(chunk.get(..0x78)?);
+    hasher.update(chunk.get(0x80..RECORDS_START)?);
+    Some(hasher.finalize())
+}
+
+/// Makes both checksums of a chunk anew.
+pub(super) fn seal(chunk: &mut [u8]) -> Option<()> {
+    let records = records_checksum(chunk)?;
+    put(chunk, RECORDS_CHECKSUM, &records.to_le_bytes());
+    let header = header_checksum(chunk)?;
+    put(chunk, HEADER_CHECKSUM, &header.to_le_bytes());
+    Some(())
+}
+
+/// The bytes at an offset, which need not lie inside.
+pub(super) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    array_at(bytes, at).map(u32::from_le_bytes)
+}
+
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array_at(bytes, at).map(u64::from_le_bytes)
 }
 
 impl Chunk {
@@ -151,17 +220,15 @@ impl Chunk {
     fn finish(self, shape: Shape) -> Vec<u8> {
         let mut bytes = self.body.bytes;
         let end = bytes.len();
-        let records_checksum = crc32fast::hash(&bytes[RECORDS_START..]);
         bytes.resize(CHUNK, 0);
-        put(&mut bytes, 0, b"ElfChnk\0");
+        put(&mut bytes, 0, CHUNK_MAGIC);
         put(&mut bytes, 0x08, &self.first.to_le_bytes());
         put(&mut bytes, 0x10, &self.last.to_le_bytes());
         put(&mut bytes, 0x18, &self.first.to_le_bytes());
         put(&mut bytes, 0x20, &self.last.to_le_bytes());
         put(&mut bytes, 0x28, &128u32.to_le_bytes());
         put(&mut bytes, 0x2c, &(self.last_offset as u32).to_le_bytes());
-        put(&mut bytes, 0x30, &(end as u32).to_le_bytes());
-        put(&mut bytes, 0x34, &records_checksum.to_le_bytes());
+        put(&mut bytes, RECORDS_END, &(end as u32).to_le_bytes());
         put(
             &mut bytes,
             0x78,
@@ -173,14 +240,12 @@ impl Chunk {
         for (index, head) in self.body.template_heads.iter().enumerate() {
             put(&mut bytes, 0x180 + 4 * index, &head.to_le_bytes());
         }
-        let mut checksum = crc32fast::Hasher::new();
-        checksum.update(&bytes[..0x78]);
-        checksum.update(&bytes[0x80..RECORDS_START]);
-        put(&mut bytes, 0x7c, &checksum.finalize().to_le_bytes());
+        // The records end inside the chunk.
+        let _ = seal(&mut bytes);
         bytes
     }
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+pub(super) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }

@@ -11,7 +11,8 @@
 //!
 //! The layers, each knowing only the ones before it: `value` typed values, `events` what the
 //! manifests say, `record` one record, `scenario` the file that a person writes, `host` and
-//! `story` what Windows makes of it, `binxml` and `file` the format.
+//! `story` what Windows makes of it, `binxml` and `file` the format. Beside them `damage` spoils a finished log, and `tile`
+//! makes a big log of a small one.
 //!
 //! ```
 //! let scenario = r#"
@@ -49,6 +50,7 @@ mod host;
 mod record;
 mod scenario;
 mod story;
+mod tile;
 mod time;
 mod value;
 
@@ -58,6 +60,7 @@ use std::path::{Path, PathBuf};
 
 pub use record::{ExpectedRecord, ExpectedValue};
 pub use scenario::ScenarioError;
+pub use tile::{TileError, Tiled, tile};
 
 use host::Entry;
 use record::Record;
