@@ -51,7 +51,12 @@ pub(super) fn join(
         return;
     }
     let starts = starts(machine);
-    let began = Began::of(machine, boots);
+    let time = |index: usize| machine.events.get(index).map(|event| event.time);
+    let began = Began::of(
+        boots
+            .iter()
+            .map(|boot| boot.start.or_else(|| time(boot.events.start))),
+    );
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
         let found = audited.find(machine, drafts, &desktop);
@@ -269,11 +274,7 @@ struct Began {
 }
 
 impl Began {
-    fn of(machine: &Machine, boots: &[Boot]) -> Self {
-        let time = |index: usize| machine.events.get(index).map(|event| event.time);
-        let began = boots
-            .iter()
-            .map(|boot| boot.start.or_else(|| time(boot.events.start)));
+    fn of(began: impl Iterator<Item = Option<Time>>) -> Self {
         let mut earliest: Vec<Option<Time>> = began.collect();
         let numbered = earliest.iter().enumerate();
         let mut times: Vec<(Time, usize)> = numbered
@@ -348,4 +349,38 @@ fn boot_at(
     began
         .last(at)
         .filter(|&number| boots.get(number).is_some_and(runs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boots_that_a_time_finds_are_those_that_a_look_at_all_finds() {
+        let mut state = 1_u64;
+        let mut next = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 40) % below
+        };
+        for count in [0, 1, 2, 7, 40] {
+            // Few times, so that many are one; some are not known, and the clock goes back.
+            let time = |ticks: u64| Some(Time::from_filetime(ticks)).filter(|_| ticks > 2);
+            let all: Vec<Option<Time>> = (0..count).map(|_| time(next(30))).collect();
+            let began = Began::of(all.iter().copied());
+            for at in (0..33).map(Time::from_filetime) {
+                let distance = |(number, began): (usize, &Option<Time>)| {
+                    let distance = (*began)?.since(at).abs();
+                    (distance <= 5).then_some((distance, number))
+                };
+                let nearest = all.iter().enumerate().filter_map(distance).min();
+                assert_eq!(began.nearest(at, 5), nearest.map(|(_, number)| number));
+                let last = all
+                    .iter()
+                    .rposition(|began| began.is_some_and(|began| began <= at));
+                assert_eq!(began.last(at), last);
+            }
+        }
+    }
 }

@@ -121,13 +121,11 @@ impl Finisher {
         }
         proofs.sort_by_key(|&(record, role)| (record, role));
         proofs.dedup_by_key(|(record, _)| *record);
-        let records: Vec<RecordRef> = proofs
-            .iter()
-            .filter_map(|&(record, role)| {
-                let link = draft.link(record);
-                Some(record_ref(self.event(record)?, role, link))
-            })
-            .collect();
+        let mut records = Vec::with_capacity(proofs.len());
+        records.extend(proofs.iter().filter_map(|&(record, role)| {
+            let link = draft.link(record);
+            Some(record_ref(self.event(record)?, role, link))
+        }));
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
