@@ -5,7 +5,7 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
-use crate::event::{Action, Event, LogIndex, Span, Text, Use};
+use crate::event::{Action, Content, Event, LogIndex, Span, Text, Use};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use ahash::RandomState;
@@ -400,17 +400,17 @@ fn merge(group: Vec<Member>) -> Machine {
         .iter()
         .chain([&host])
         .for_each(|name| own.add_computer(name));
-    let mut shown: HashSet<_, RandomState> = HashSet::default();
+    let mut shown: HashSet<*const Content, RandomState> = HashSet::default();
     for event in &all {
-        for account in [&event.account, &event.subject] {
-            if let (Some(sid), Some(domain)) = (&account.sid, &account.domain)
-                && shown.insert((sid, domain))
-            {
-                own.learn(sid, domain);
+        // Many events share one content.
+        if shown.insert(&raw const **event) {
+            for account in [&event.account, &event.subject] {
+                if let (Some(sid), Some(domain)) = (&account.sid, &account.domain) {
+                    own.learn(sid, domain);
+                }
             }
         }
     }
-    drop(shown);
     let mut conflicts = Vec::new();
     let mut copies: Vec<(usize, Sources)> = Vec::new();
     let mut kept_events = usize::from(!all.is_empty());
