@@ -374,7 +374,7 @@ fn types_of_texts(log: &[u8]) -> Vec<usize> {
 fn both_decoders_read_the_same_whatever_the_types_of_values() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.evtx");
-    let mut random = Random(0x0dd_ba11_0dd_ba11);
+    let mut random = Random(0x000d_dba1_10dd_ba11);
     let mut reader = Reader::default();
     let (mut counts, mut ansi) = (Counts::default(), 0);
     for log in fixtures() {

@@ -3,8 +3,15 @@
 /// Where in a chunk something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
-    pub start: usize,
-    pub end: usize,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Extent {
+    /// Its bytes.
+    pub(super) fn of(self, chunk: &[u8]) -> Option<&[u8]> {
+        chunk.get(self.start as usize..self.end as usize)
+    }
 }
 
 /// The `N` bytes at an offset.

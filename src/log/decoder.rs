@@ -290,14 +290,14 @@ impl Decoder {
 
     /// Reads a fragment that is one instance of a template: its header, which may be missing, the instance, its end.
     fn fragment(&mut self, chunk: &[u8], at: Extent, role: Role) -> Option<Instance> {
-        let Extent { start, end } = at;
-        let at = match chunk.get(start..end)? {
+        let (start, end) = (at.start as usize, at.end as usize);
+        let at = match at.of(chunk)? {
             [FRAGMENT, _, _, _, INSTANCE, _, ..] => start + 5,
             [INSTANCE, ..] => start + 1,
             _ => return None,
         };
         let instance = self.instance(chunk, at, end, role)?;
-        match chunk.get(instance.extent.end..end)? {
+        match chunk.get(instance.extent.end as usize..end)? {
             [] | [END, ..] => Some(instance),
             _ => None,
         }
@@ -352,7 +352,7 @@ impl Decoder {
                         computer: known(&event.computer),
                     };
                 }
-                self.kept += 4 * place.size();
+                self.kept += 5 * place.size();
                 alike.push(self.plans.len());
                 self.plans.push(new);
                 self.plans.len() - 1

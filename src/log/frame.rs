@@ -46,14 +46,14 @@ impl Frame {
             written: Time::from_filetime(written),
         };
         let whole = magic == MAGIC && frame.size >= SMALLEST && written <= LATEST;
-        (whole && size_copy(chunk, frame.content().end)? == size).then_some(frame)
+        (whole && size_copy(chunk, start + frame.size - COPY_SIZE)? == size).then_some(frame)
     }
 
     /// Where the content is.
     pub(super) fn content(&self) -> Extent {
         Extent {
-            start: self.start + HEADER_SIZE,
-            end: self.start + self.size - COPY_SIZE,
+            start: (self.start + HEADER_SIZE) as u32,
+            end: (self.start + self.size - COPY_SIZE) as u32,
         }
     }
 }

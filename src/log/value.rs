@@ -181,8 +181,8 @@ impl Substitution {
     /// Where in the chunk it lies, if `values` do so.
     pub(super) fn extent(self, values: Extent) -> Extent {
         Extent {
-            start: values.start + self.at as usize,
-            end: values.start + self.end() as usize,
+            start: values.start + self.at,
+            end: values.start + self.end(),
         }
     }
 }
@@ -283,9 +283,9 @@ impl Array {
                 return None;
             }
         }
-        let size = self.add(words.get(self.words.len()..)?, values)? as usize;
-        let start = end - values.len();
-        (size <= values.len()).then_some(Extent {
+        let size = self.add(words.get(self.words.len()..)?, values)?;
+        let start = (end - values.len()) as u32;
+        (size as usize <= values.len()).then_some(Extent {
             start,
             end: start + size,
         })
@@ -404,7 +404,7 @@ pub(super) struct Values<'a> {
 impl<'a> Values<'a> {
     /// The values of an instance in a chunk, as its array was just read.
     pub(super) fn new(array: &'a Array, chunk: &'a [u8], extent: Extent) -> Option<Self> {
-        let bytes = chunk.get(extent.start..extent.end)?;
+        let bytes = extent.of(chunk)?;
         Some(Values { array, bytes })
     }
 
@@ -666,7 +666,7 @@ mod tests {
         let chunk = array_of(&[(kind::UINT8, &[7]), (kind, bytes)]);
         let mut array = Array::default();
         let extent = array.read(&chunk, 0, chunk.len()).unwrap();
-        assert_eq!(extent.end, chunk.len(), "{kind:#x}");
+        assert_eq!(extent.end as usize, chunk.len(), "{kind:#x}");
         let value = Values::new(&array, &chunk, extent)?.at(array.get(1)?)?;
         let said = value.value()?;
         assert_eq!(value.number(), said.number(), "{kind:#x}");
