@@ -5,7 +5,7 @@ use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
 use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
-use crate::log::{Record, Shape, Value};
+use crate::log::{Record, Run, Shape, Value};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ struct Meaning {
     slots: Vec<(usize, Slot)>,
     /// The same of those that go to the event itself.
     own: Vec<(usize, Slot)>,
-    /// Whether what `slots` take is all that the content rests on.
-    is_shared: bool,
+    /// The values that `slots` take, if the content rests on nothing else.
+    runs: Option<Vec<Run>>,
     user_sid: Option<Slot>,
     activity: Option<Slot>,
     /// The place of the field that names the Logon ID that acts, and of the one that something is done for.
@@ -135,15 +135,14 @@ impl Collector {
                     ..Content::of(entry.action)
                 }))
             };
-            let mut new = match record.computer_id().filter(|_| meaning.is_shared) {
-                Some(computer) => {
-                    let places = meaning.slots.iter().map(|(place, _)| *place);
+            let mut new = match &meaning.runs {
+                Some(runs) => {
                     let read = || {
                         let mut new = content();
                         fill(&meaning.slots, texts, &mut new, record);
                         new
                     };
-                    contents.event(record, *log, computer, meaning.number, places, read)
+                    contents.event(record, *log, meaning.number, runs, read)
                 }
                 None => {
                     let mut new = content();
@@ -255,7 +254,9 @@ impl Meaning {
             }
         }
         let is_mixed = meaning.slots.iter().any(|(_, slot)| slot.is_mixed());
-        meaning.is_shared = !is_mixed && meaning.user_sid.is_none() && meaning.activity.is_none();
+        if !is_mixed && meaning.user_sid.is_none() && meaning.activity.is_none() {
+            meaning.runs = record.runs(meaning.slots.iter().map(|(place, _)| *place));
+        }
         meaning
     }
 

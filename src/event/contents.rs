@@ -1,7 +1,7 @@
 //! What records say, each content once: a record whose values are the same bytes says the same.
 
 use super::{Content, Event, LogIndex};
-use crate::log::Record;
+use crate::log::{Record, Run};
 use ahash::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,44 +25,51 @@ impl Contents {
         }
     }
 
-    /// An event with the content of a record, which `read` reads if no record before had it. The values that it rests on stand at
-    /// `places`; `meaning` is the number of what they mean.
+    /// An event with the content of a record, which `read` reads if no record before had it. What it says rests on the values in
+    /// `runs`; `meaning` is the number of what they mean.
     pub(super) fn event(
         &mut self,
         record: &Record<'_>,
         log: LogIndex,
-        computer: u32,
         meaning: u32,
-        places: impl Iterator<Item = usize>,
+        runs: &[Run],
         read: impl FnOnce() -> Event,
     ) -> Event {
-        let key = &mut self.key;
-        key.clear();
-        key.extend_from_slice(&log.0.to_le_bytes());
-        key.extend_from_slice(&meaning.to_le_bytes());
-        key.extend_from_slice(&computer.to_le_bytes());
-        let writer = record.writer.map_or(0, |id| u64::from(id) + 1);
-        key.extend_from_slice(&writer.to_le_bytes());
-        key.push(record.version);
-        for place in places {
-            let (kind, bytes) = match record.raw_at(place) {
-                Some(raw) => (raw.kind, raw.bytes),
-                None => (NO_VALUE, &[][..]),
-            };
-            key.push(kind);
-            key.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            key.extend_from_slice(bytes);
+        if self.key_of(record, log, meaning, runs).is_none() {
+            return read();
         }
-        if let Some(content) = self.known.get(key.as_slice()) {
+        let key = self.key.as_slice();
+        if let Some(content) = self.known.get(key) {
             return Event::new(Arc::clone(content));
         }
         let event = read();
         self.kept += key.len() + size_of::<Content>();
-        self.known
-            .insert(key.as_slice().into(), Arc::clone(&event.content));
+        self.known.insert(key.into(), Arc::clone(&event.content));
         event
     }
-}
 
-/// Stands for the type of a value that is not there; no type has it.
-const NO_VALUE: u8 = 0xff;
+    /// Puts together all that the content of a record rests on; `None` if some of it is not known.
+    fn key_of(
+        &mut self,
+        record: &Record<'_>,
+        log: LogIndex,
+        meaning: u32,
+        runs: &[Run],
+    ) -> Option<()> {
+        let writer = record.writer.map_or(0, |id| u64::from(id) + 1);
+        let key = &mut self.key;
+        key.clear();
+        key.extend_from_slice(&log.0.to_le_bytes());
+        key.extend_from_slice(&meaning.to_le_bytes());
+        key.extend_from_slice(&record.computer_id()?.to_le_bytes());
+        key.extend_from_slice(&writer.to_le_bytes());
+        key.push(record.version);
+        for run in runs {
+            // The sizes come first: they tell where each value ends.
+            for bytes in record.run(*run)? {
+                key.extend_from_slice(bytes);
+            }
+        }
+        Some(())
+    }
+}

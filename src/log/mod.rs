@@ -31,8 +31,9 @@ mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
+pub use plan::Run;
 pub use record::{Field, Record, Shape};
-pub use value::{Raw, Value};
+pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};
 use evtx::{EvtxFileHeader, HeaderFlags};

@@ -147,6 +147,16 @@ impl Source {
         array.get(index).filter(|_| !is_left_out)
     }
 
+    /// The substitution that alone tells what it says, if that is not the same in all records; `None` if more has to be looked at.
+    pub(super) fn only_substitution(&self) -> Option<Option<u16>> {
+        match *self {
+            Source::Nothing | Source::Literal(_) => Some(None),
+            Source::Value { index, dependency } => dependency
+                .is_none_or(|other| other == index)
+                .then_some(Some(index)),
+        }
+    }
+
     /// The same text in all records, if it is one.
     pub(super) fn literal(&self) -> Option<Value<'_>> {
         match self {
@@ -381,6 +391,13 @@ pub(super) struct Layout {
     list: Option<usize>,
 }
 
+/// Values that stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub(super) first: u16,
+    pub(super) last: u16,
+}
+
 /// A field: its name and where its value comes from.
 #[derive(Debug)]
 pub(super) struct Field {
@@ -454,6 +471,29 @@ impl Layout {
             },
             _ => Some((self.fields.get(place)?, None)),
         }
+    }
+
+    /// The values that the fields at `places` are, as runs of values that stand side by side; `None` where a list stands among the
+    /// fields, or one depends on another.
+    pub(super) fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
+        if self.list.is_some() {
+            return None;
+        }
+        let of_place = |place: usize| self.fields.get(place)?.source.only_substitution();
+        let values: Option<Vec<Option<u16>>> = places.map(of_place).collect();
+        let mut values: Vec<u16> = values?.into_iter().flatten().collect();
+        values.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for value in values {
+            match runs.last_mut().filter(|run| value - run.last <= 1) {
+                Some(run) => run.last = value,
+                None => runs.push(Run {
+                    first: value,
+                    last: value,
+                }),
+            }
+        }
+        Some(runs)
     }
 
     /// Whether each value is where the layout says.

@@ -1,8 +1,8 @@
 //! The seam between the format and its meaning: a record with named, typed fields.
 
 use super::json::Json;
-use super::plan::{EventPlan, Layout};
-use super::value::{Raw, Value, Values};
+use super::plan::{EventPlan, Layout, Run};
+use super::value::{Value, Values};
 use crate::time::Time;
 use std::borrow::Cow;
 
@@ -110,10 +110,20 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What [`Record::value_at`] reads; `None` where the value does not stand in the record itself, or is left out.
-    pub fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
+    /// Where in records of its [`Shape`] the values stand that the fields at `places` are; `None` where that is not known, or
+    /// depends on the record.
+    pub fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
         match &self.rest {
-            Rest::Planned(planned) => planned.raw_at(place),
+            Rest::Planned(planned) => planned.fields?.layout.runs(places),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// The sizes and types of the values of a run, and the values, as they stand in the log: records of one shape whose bytes are
+    /// the same say the same. `None` if one is not there.
+    pub fn run(&self, run: Run) -> Option<[&'a [u8]; 2]> {
+        match &self.rest {
+            Rest::Planned(planned) => planned.fields?.values.run(run.first, run.last),
             Rest::Json(_) => None,
         }
     }
@@ -190,16 +200,6 @@ impl<'a> Planned<'a> {
         match field.listed || item.is_some() {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
-        }
-    }
-
-    fn raw_at(&self, place: usize) -> Option<Raw<'a>> {
-        let fields = self.fields?;
-        let (field, item) = fields.layout.field(place, fields.items)?;
-        let raw = field.source.raw(fields.values)?;
-        match raw.is_list() {
-            true => raw.items()?.nth(item.unwrap_or(0)),
-            false => Some(raw),
         }
     }
 }

@@ -154,7 +154,7 @@ pub(super) mod kind {
 
 /// A value as it stands in the log: equal ones say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Raw<'r> {
+pub(super) struct Raw<'r> {
     /// The byte of its type.
     pub kind: u8,
     /// Its bytes, padding included.
@@ -410,6 +410,14 @@ impl<'a> Values<'a> {
 
     pub(super) fn array(self) -> &'a Array {
         self.array
+    }
+
+    /// The sizes and types of the values from one to another, and the values, as they stand in the log; `None` if one is not there.
+    pub(super) fn run(self, first: u16, last: u16) -> Option<[&'a [u8]; 2]> {
+        let (from, to) = (self.array.get(first)?, self.array.get(last)?);
+        let words = self.array.words.get(first.into()..=last.into())?;
+        let bytes = self.bytes.get(from.at as usize..to.end() as usize)?;
+        Some([words.as_flattened(), bytes])
     }
 
     /// The value of a substitution.
