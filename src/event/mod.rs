@@ -27,6 +27,7 @@ pub use crate::text::Text;
 pub use collect::Collector;
 pub use guid::Guid;
 pub use status::{disconnect_reason_text, status_text};
+pub(crate) use uses::UsedContents;
 pub use uses::{Seen, Use};
 
 use crate::named::named;

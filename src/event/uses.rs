@@ -40,20 +40,40 @@ pub struct Use {
     pub last: Seen,
 }
 
-impl Use {
-    /// The event that one of its records is.
-    pub(crate) fn event(&self, seen: Seen, channel: &Text) -> Event {
-        let content = Content {
-            log: self.log,
-            computer: self.computer.clone(),
-            channel: channel.clone(),
-            event_id: seen.event_id,
-            account: self.account.clone(),
-            ..Content::of(Action::Used)
-        };
-        let mut event = Event::new(Arc::new(content));
+/// What the records of uses say: hardly any says something new.
+#[derive(Debug)]
+pub(crate) struct UsedContents {
+    channel: Text,
+    known: HashMap<(LogIndex, Text, u16, Account), Arc<Content>, RandomState>,
+}
+
+impl UsedContents {
+    /// Those of a channel's records.
+    pub(crate) fn new(channel: &str) -> Self {
+        UsedContents {
+            channel: channel.into(),
+            known: HashMap::default(),
+        }
+    }
+
+    /// The event that one of the records of a run is.
+    pub(crate) fn event(&mut self, used: &Use, seen: Seen) -> Event {
+        let (computer, account) = (used.computer.clone(), used.account.clone());
+        let key = (used.log, computer, seen.event_id, account);
+        let content = self.known.entry(key).or_insert_with_key(|key| {
+            let (log, computer, event_id, account) = key.clone();
+            Arc::new(Content {
+                log,
+                computer,
+                channel: self.channel.clone(),
+                event_id,
+                account,
+                ..Content::of(Action::Used)
+            })
+        });
+        let mut event = Event::new(Arc::clone(content));
         (event.record_id, event.time) = (seen.record_id, seen.time);
-        event.logon_id = Some(self.logon_id);
+        event.logon_id = Some(used.logon_id);
         event
     }
 }

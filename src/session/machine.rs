@@ -5,7 +5,7 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
-use crate::event::{Action, Content, Event, LogIndex, Span, Text, Use};
+use crate::event::{Action, Content, Event, LogIndex, Span, Text, Use, UsedContents};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use ahash::RandomState;
@@ -465,15 +465,16 @@ fn add_uses(events: &mut Vec<Event>, copies: &mut [(usize, Sources)], uses: Vec<
         let found = audited.binary_search_by_key(&record_id, |event| event.record_id);
         found.is_ok()
     };
-    let channel = Text::from(SECURITY);
+    let mut contents = UsedContents::new(SECURITY);
     let mut seen: Vec<Event> = Vec::new();
-    for used in uses {
+    for used in &uses {
         for record in [used.first, used.last] {
             if !known(record.record_id) {
-                seen.push(used.event(record, &channel));
+                seen.push(contents.event(used, record));
             }
         }
     }
+    drop(uses);
     // A run of one record, and one that two logs hold.
     seen.sort_by_key(|event| (event.record_id, event.logon_id, event.log));
     seen.dedup_by_key(|event| (event.record_id, event.logon_id));
