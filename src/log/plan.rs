@@ -431,11 +431,11 @@ impl Layout {
         }
     }
 
-    /// How many fields stand where one value without a name does; `None` where a list stands elsewhere, or cannot be told
-    /// apart into fields.
+    /// How many fields stand where the one value without a name does, if that is a list; else 0. `None` where a list stands
+    /// elsewhere, or cannot be told apart into fields.
     pub(super) fn items(&self, values: Values<'_>) -> Option<usize> {
         let [list] = *values.array().lists() else {
-            return values.array().lists().is_empty().then_some(1);
+            return values.array().lists().is_empty().then_some(0);
         };
         let source = &self.fields.get(self.list?)?.source;
         if !source.is(list) {
