@@ -154,14 +154,14 @@ impl Decoder {
                     layout: part.fields.as_ref()?,
                     values: Values::new(array, chunk, instance.extent)?,
                     is_wrapped,
-                    items: 1,
+                    items: 0,
                 })
             }
             (None, Inside::Fields(layout)) => Some(Fields {
                 layout,
                 values,
                 is_wrapped: false,
-                items: 1,
+                items: 0,
             }),
             (None, Inside::Nothing | Inside::Part(_)) => None,
         };

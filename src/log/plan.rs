@@ -2,7 +2,8 @@
 //!
 //! In: a [`Definition`]. Out: for an event, where System's parts are and where the fields come from; for a fragment, the
 //! names of its fields and where each value is. No plan is made for what would need more than looking values up:
-//! texts of several pieces, lists, elements of one name. What a plan gives is what the `evtx` crate would give.
+//! texts of several pieces, elements of one name. A list of texts is covered where it is the one value without a name, as
+//! classic providers write it. What a plan gives is what the `evtx` crate would give.
 
 use super::template::{Definition, Element, Identity, Part, Place};
 use super::value::{Array, Raw, Substitution, Value, Values};
@@ -448,11 +449,11 @@ impl Layout {
         }
     }
 
-    /// How many fields stand where one value without a name does; `None` where a list stands elsewhere, or cannot be told
-    /// apart into fields.
+    /// How many fields stand where the one value without a name does, if that is a list; else 0. `None` where a list stands
+    /// elsewhere, or cannot be told apart into fields.
     pub(super) fn items(&self, values: Values<'_>) -> Option<usize> {
         let [list] = *values.array().lists() else {
-            return values.array().lists().is_empty().then_some(1);
+            return values.array().lists().is_empty().then_some(0);
         };
         let source = &self.fields.get(self.list?)?.source;
         if !source.is(list) {

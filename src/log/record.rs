@@ -2,7 +2,7 @@
 
 use super::json::Json;
 use super::plan::{EventPlan, Layout, Run};
-use super::value::{Value, Values};
+use super::value::{Raw, Value, Values};
 use crate::time::Time;
 use std::borrow::Cow;
 
@@ -57,7 +57,7 @@ pub(super) struct Fields<'a> {
     pub values: Values<'a>,
     /// Whether another element is around them.
     pub is_wrapped: bool,
-    /// How many fields one value without a name is.
+    /// How many fields the one value without a name is, where it is a list; else 0.
     pub items: usize,
 }
 
@@ -103,6 +103,8 @@ impl<'a> Record<'a> {
     }
 
     /// The value of the field at a place among [`Record::names`].
+    // Not inlined, each value would go through memory in two pieces and wait there: a fifth of what events cost.
+    #[inline(always)]
     pub fn value_at(&self, place: usize) -> Option<Value<'a>> {
         match &self.rest {
             Rest::Planned(planned) => planned.value_at(place),
@@ -189,17 +191,37 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Planned<'a> {
+    #[inline(always)]
     fn value_at(&self, place: usize) -> Option<Value<'a>> {
-        let fields = self.fields?;
-        let (field, item) = fields.layout.field(place, fields.items)?;
-        let value = match field.source.raw(fields.values) {
-            Some(raw) if raw.is_list() => raw.items()?.nth(item.unwrap_or(0))?.value(),
-            Some(raw) => raw.value(),
-            None => field.source.literal(),
-        };
-        match field.listed || item.is_some() {
+        let fields = self.fields.as_ref()?;
+        if fields.items > 0 {
+            return fields.value_beside_list(place);
+        }
+        let field = fields.layout.fields.get(place)?;
+        let value = field.source.value(fields.values);
+        match field.listed {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The value at a place, where one of the fields is a list or several that come from one.
+    #[cold]
+    fn value_beside_list(&self, place: usize) -> Option<Value<'a>> {
+        let (field, item) = self.layout.field(place, self.items)?;
+        let raw = field.source.raw(self.values);
+        let value = match raw {
+            Some(raw) => match raw.items() {
+                Some(mut items) => items.nth(item.unwrap_or(0)).and_then(Raw::value),
+                None => raw.value(),
+            },
+            None => field.source.literal(),
+        };
+        match item {
+            Some(_) => Some(value.unwrap_or(Value::EMPTY)),
+            None => value,
         }
     }
 }

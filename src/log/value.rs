@@ -429,13 +429,11 @@ impl<'a> Values<'a> {
 }
 
 impl<'r> Raw<'r> {
-    /// Whether it is a list of texts.
-    pub(super) fn is_list(self) -> bool {
-        self.kind == kind::STRING_LIST
-    }
-
-    /// The texts of a list: each ends with a NUL. `None` where one does not, and where there is none.
+    /// The texts of a list: each ends with a NUL. `None` where one does not, where there is none, and where it is no list.
     pub(super) fn items(self) -> Option<impl Iterator<Item = Raw<'r>>> {
+        if self.kind != kind::STRING_LIST {
+            return None;
+        }
         let units = self.bytes.as_chunks().0;
         let units = units.strip_suffix(&[[0, 0]])?;
         let items = units.split(|unit| *unit == [0, 0]);
