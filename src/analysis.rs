@@ -43,9 +43,9 @@ impl TimelineEvent {
 /// The whole result of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Analysis {
-    /// Sorted by host, machine, start (else its latest bound), Logon ID.
+    /// Sorted by host, machine, start (else its latest bound), Logon ID; none before [`Paired::finish`].
     pub sessions: Vec<Session>,
-    /// Sorted by host, machine, time, channel, record; empty if they were not asked for.
+    /// Sorted by host, machine, time, channel, record; none before [`Paired::finish`].
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
@@ -76,7 +76,7 @@ impl Analysis {
 /// Options of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Worker threads; `None` means one per core.
+    /// Worker threads; `None`, and 0, mean one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
@@ -162,7 +162,7 @@ impl Paired {
         &self.analysis
     }
 
-    /// How many sessions there are to be made.
+    /// How many sessions there are to be made; none after [`Paired::finish`].
     pub fn sessions(&self) -> usize {
         self.order.len()
     }
@@ -216,7 +216,7 @@ pub fn in_order<T: Send + Sync>(
     };
     let mut some = next();
     let cores = || thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.unwrap_or_else(cores);
+    let threads = threads.filter(|&threads| threads > 0).unwrap_or_else(cores);
     if threads == 1 || some.len() < ITEMS {
         let mut bytes = Vec::new();
         while !some.is_empty() {

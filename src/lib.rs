@@ -6,7 +6,7 @@
 //! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
 //! ```
 //!
-//! Leaves used by all: [`text`], [`sid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
+//! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
 //! logs from stories and shares no code with what reads them, so that a common mistake shows.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod event;
 pub mod evidence;
 pub mod export;
 pub mod filter;
+pub mod guid;
 pub mod log;
 mod named;
 pub mod session;

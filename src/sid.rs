@@ -6,6 +6,7 @@
 
 use crate::named::named;
 use crate::text::Text;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A security identifier in its text form, `S-1-5-18`.
@@ -112,7 +113,7 @@ pub struct OwnNames {
     /// Lower-case host names of the machine: full and first label, cut to NetBIOS length too.
     names: Vec<String>,
     /// Domain parts of SIDs that were seen with one of those names.
-    sids: Vec<String>,
+    sids: BTreeSet<String>,
 }
 
 impl OwnNames {
@@ -133,9 +134,9 @@ impl OwnNames {
     pub fn learn(&mut self, sid: &Sid, domain: &str) {
         if let Some(part) = sid.domain_part()
             && self.is_own_name(domain)
-            && !self.sids.iter().any(|known| known == part)
+            && !self.sids.contains(part)
         {
-            self.sids.push(part.to_owned());
+            self.sids.insert(part.to_owned());
         }
     }
 
@@ -185,7 +186,7 @@ impl AccountClass {
                 own.is_own_name(domain)
             }
             Some(_) => true,
-            None if own.sids.iter().any(|known| known == part) => true,
+            None if own.sids.contains(part) => true,
             None => return Unknown,
         };
         match (local, name) {

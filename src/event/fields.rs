@@ -2,9 +2,10 @@
 
 use super::texts::Texts;
 use super::{
-    Account, Action, Content, Details, Event, Guid, LogIndex, LogonId, LogonType, Text,
+    Account, Action, Content, Details, Event, LogIndex, LogonId, LogonType, Text,
     disconnect_reason_text, remote_desktop, remote_shell, security, system, user_profile,
 };
+use crate::guid::Guid;
 use crate::log::{Record, Value};
 use crate::time::{TICKS_PER_SECOND, Time};
 
@@ -215,7 +216,7 @@ impl Texts {
             Slot::SourcePort => {
                 event.source_port = number().and_then(|port| u16::try_from(port).ok())
             }
-            Slot::LogonGuid => event.set_logon_guid(Guid::of(value)),
+            Slot::LogonGuid => event.set_logon_guid(guid(value)),
             Slot::OutboundName => event.outbound.name = self.present(value),
             Slot::OutboundDomain => event.outbound.domain = self.present(value),
             Slot::Elevated => event.elevated = yes_or_no(value),
@@ -300,6 +301,15 @@ impl Texts {
         }
         event.more = (*more != Details::default()).then_some(more);
     }
+}
+
+/// A GUID; `None` where it is all zero, or none.
+fn guid(value: &Value<'_>) -> Option<Guid> {
+    let guid = match value {
+        Value::Guid(bytes) => Guid::stored(*bytes),
+        _ => Guid::parse(&value.text())?,
+    };
+    (!guid.is_zero()).then_some(guid)
 }
 
 /// The table's line for a record, if it is looked at.

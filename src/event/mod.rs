@@ -11,7 +11,6 @@
 mod collect;
 mod contents;
 mod fields;
-mod guid;
 mod remote_desktop;
 mod remote_shell;
 mod security;
@@ -25,11 +24,11 @@ mod uses;
 
 pub use crate::text::Text;
 pub use collect::Collector;
-pub use guid::Guid;
 pub use status::{disconnect_reason_text, status_text};
 pub(crate) use uses::UsedContents;
 pub use uses::{Seen, Use};
 
+use crate::guid::Guid;
 use crate::named::named;
 use crate::sid::Sid;
 use crate::time::{Ticks, Time};
@@ -506,13 +505,13 @@ impl Event {
             )
         };
         let is_same_content = || {
-            let (log, stored_as_text) = (self.log, self.stored_as_text);
-            let of_other = Content {
-                log,
-                stored_as_text,
-                ..(*other.content).clone()
-            };
-            *self.content == of_other
+            Arc::ptr_eq(&self.content, &other.content)
+                || *self.content
+                    == Content {
+                        log: self.log,
+                        stored_as_text: self.stored_as_text,
+                        ..(*other.content).clone()
+                    }
         };
         of_own(self) == of_own(other)
             && self.logon_guid() == other.logon_guid()

@@ -2,7 +2,8 @@
 
 use super::columns::path_text;
 use super::digits::{decimal, hex, local_time, seconds, shown, time};
-use crate::event::{Guid, LogonId, Text};
+use crate::event::{LogonId, Text};
+use crate::guid::Guid;
 use crate::session::{Flag, Score};
 use crate::summary::Reason;
 use crate::time::{LocalTime, Ticks, Time, UtcOffset};

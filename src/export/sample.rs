@@ -2,8 +2,9 @@
 
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind, Location};
-use crate::event::{Account, Action, Event, Guid, LogIndex, LogonId, LogonType};
+use crate::event::{Account, Action, Event, LogIndex, LogonId, LogonType};
 use crate::evidence::Skipped;
+use crate::guid::Guid;
 use crate::log::LogAccount;
 use crate::session::*;
 use crate::sid::{AccountClass, Sid};

@@ -3,6 +3,7 @@
 //! Sources: \[MS-EVEN6\] 2.2.12 for the types, \[MS-DTYP\] for SID, GUID, FILETIME and SYSTEMTIME.
 
 use super::bytes::{Extent, array, u16_at, u32_at, u64_at};
+use crate::guid::Guid;
 use crate::time::Time;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -38,7 +39,7 @@ impl<'a> Value<'a> {
             Value::Number(number) => number.to_string().into(),
             Value::Hex(number) => format!("{number:#x}").into(),
             Value::Sid(bytes) => sid_text(bytes).into(),
-            Value::Guid(guid) => guid_text(guid).into(),
+            Value::Guid(guid) => Guid::stored(*guid).to_string().into(),
             Value::FileTime(ticks) => filetime_text(*ticks).into(),
         }
     }
@@ -573,31 +574,6 @@ fn sid_text(bytes: &[u8]) -> String {
     for part in parts.as_chunks().0 {
         let _ = write!(text, "-{}", u32::from_le_bytes(*part));
     }
-    text
-}
-
-/// `{d8d9498c-eda5-4346-6c41-f4b9a44c5641}`: the first three parts are little-endian.
-fn guid_text(guid: &[u8; 16]) -> String {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *guid;
-    let parts: [&[u8]; 5] = [
-        &[d, c, b, a],
-        &[f, e],
-        &[h, g],
-        &[i, j],
-        &[k, l, m, n, o, p],
-    ];
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    let mut text = String::with_capacity(38);
-    let mut before = '{';
-    for part in parts {
-        text.push(before);
-        text.extend(
-            part.iter()
-                .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
-        );
-        before = '-';
-    }
-    text.push('}');
     text
 }
 

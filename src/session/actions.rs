@@ -46,7 +46,17 @@ impl<'a> Actions<'a> {
 
     /// The events of several actions, in record order.
     pub(super) fn any_of(&self, actions: &[Action]) -> Vec<(usize, &'a Event)> {
-        let own = actions.iter().flat_map(|&action| self.all(action));
+        self.any_within(actions, 0..self.events.len())
+    }
+
+    /// Those of them in a range of positions.
+    pub(super) fn any_within(
+        &self,
+        actions: &[Action],
+        range: Range<usize>,
+    ) -> Vec<(usize, &'a Event)> {
+        let own = actions.iter();
+        let own = own.flat_map(|&action| self.within(action, range.clone()));
         let mut found: Vec<(usize, &Event)> = own.collect();
         // They are runs in order already, which this sort finds.
         found.sort_by_key(|(index, _)| *index);

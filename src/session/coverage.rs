@@ -329,13 +329,12 @@ fn of_channel(
         .iter()
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
     let range = machine.channel(channel);
-    let copied = machine
-        .copies
-        .iter()
-        .filter(|(place, _)| range.contains(place));
+    let before = |end| machine.copies.partition_point(|(place, _)| *place < end);
+    let copied = machine.copies.get(before(range.start)..before(range.end));
+    let copied = copied.unwrap_or_default().iter();
     let copied = copied.map(|(_, logs)| logs.len().saturating_sub(1)).sum();
-    let losses = actions.any_of(&[Action::AuditDropped, Action::AuditLost]);
-    let losses = losses.iter().filter(|(index, _)| range.contains(index));
+    let losses = [Action::AuditDropped, Action::AuditLost];
+    let losses = actions.any_within(&losses, range.clone());
     let changes = actions.within(Action::ClockChange, range.clone());
     let read = spans
         .iter()
@@ -376,7 +375,7 @@ fn of_channel(
         gaps: gaps(&spans, &own_clears),
         clock_changes: changes.map(|(_, event)| clock_change(event)).collect(),
         boots,
-        audit_losses: losses.map(|(_, event)| audit_loss(event)).collect(),
+        audit_losses: losses.iter().map(|(_, event)| audit_loss(event)).collect(),
         offsets: match &**channel {
             SYSTEM => local_time::marks(machine),
             _ => Vec::new(),

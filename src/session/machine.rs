@@ -220,7 +220,7 @@ fn members(source: Source) -> Vec<Member> {
         uses,
         folder,
     } = source;
-    sort(&mut events);
+    events.sort_by(record_order);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
     if let Some(names) = one_machine(&events, &spans) {
         return vec![Member {
@@ -335,12 +335,6 @@ pub(super) fn is_of_a_start(event: &Event) -> bool {
     ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
 
-fn sort(events: &mut [Event]) {
-    if !events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
-        events.sort_by(record_order);
-    }
-}
-
 fn record_order(a: &Event, b: &Event) -> Ordering {
     (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
 }
@@ -394,7 +388,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut aliases: Vec<Text> = aliases.into_iter().map(|(_, name)| name).collect();
     let host = aliases.pop().unwrap_or_else(|| Text::from(""));
 
-    sort(&mut all);
+    all.sort_by(record_order);
     let mut own = OwnNames::default();
     aliases
         .iter()
@@ -535,30 +529,4 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
         }
     }
     runs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_come_into_record_order_and_equal_ones_keep_theirs() {
-        let mut state = 1_u64;
-        for count in [0, 1, 2, 3, 50, 400] {
-            let event = |version: usize| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                let mut event = Event::of(Action::Used);
-                event.record_id = (state >> 40) % 97;
-                event.version = version as u8;
-                event
-            };
-            let mut events: Vec<Event> = (0..count).map(event).collect();
-            let mut expected = events.clone();
-            expected.sort_by(record_order);
-            sort(&mut events);
-            assert_eq!(events, expected);
-        }
-    }
 }

@@ -62,7 +62,8 @@ pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 pub use timeline::{Timeline, timeline};
 
-use crate::event::{Account, Guid, LogIndex, LogonId, LogonType, Text};
+use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
+use crate::guid::Guid;
 use crate::named::named;
 use crate::sid::AccountClass;
 use crate::time::{LocalTime, Ticks, Time};

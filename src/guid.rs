@@ -1,6 +1,5 @@
-//! Globally unique identifiers, as records have them.
+//! Globally unique identifiers.
 
-use crate::log::Value;
 use std::fmt::{self, Write};
 
 /// A GUID: its bytes in the order in which they are written.
@@ -8,25 +7,20 @@ use std::fmt::{self, Write};
 pub struct Guid([u8; 16]);
 
 impl Guid {
-    /// Reads a value; `None` if it is no GUID, or all zero, which means that there is none.
-    pub(super) fn of(value: &Value<'_>) -> Option<Self> {
-        let guid = match value {
-            Value::Guid(bytes) => Guid::stored(*bytes),
-            _ => Guid::parse(&value.text())?,
-        };
-        (guid.0 != [0; 16]).then_some(guid)
-    }
-
-    /// The first three fields are stored with the lowest byte first ([MS-DTYP] 2.3.4.2).
-    fn stored(bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
-        let [i, j, k, l, m, n, o, p] = rest;
+    /// A GUID as it is stored: its first three fields with the lowest byte first (\[MS-DTYP\] 2.3.4.2).
+    pub fn stored(bytes: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
         Guid([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p])
     }
 
-    /// Reads the text form in either case, `{500826fc-0d33-fc69-5cb3-de2713bdc56a}`; `None` if `text` is not one.
+    /// Reads the text form in either case, `{500826fc-0d33-fc69-5cb3-de2713bdc56a}`, with or without braces; `None` if `text` is
+    /// not one.
     pub fn parse(text: &str) -> Option<Self> {
-        let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+        let text = text.trim();
+        let inner = match text.strip_prefix('{') {
+            Some(rest) => rest.strip_suffix('}')?,
+            None => text,
+        };
         let mut number: u128 = 0;
         let mut parts = inner.split('-');
         for digits in [8, 4, 4, 4, 12] {
@@ -37,9 +31,12 @@ impl Guid {
         }
         parts.next().is_none().then_some(Guid(number.to_be_bytes()))
     }
-}
 
-impl Guid {
+    /// Whether it is all zero, which means that there is none.
+    pub fn is_zero(self) -> bool {
+        self.0 == [0; 16]
+    }
+
     /// The text form: ASCII, lower case with braces.
     pub fn text(self) -> [u8; 38] {
         let mut text = [b'-'; 38];
@@ -61,8 +58,8 @@ impl Guid {
 impl fmt::Display for Guid {
     /// Lower case with braces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text()
-            .iter()
+        let text = self.text();
+        text.iter()
             .try_for_each(|&byte| f.write_char(char::from(byte)))
     }
 }
@@ -84,24 +81,29 @@ mod tests {
             0xc5, 0x6a,
         ];
         let text = "{500826fc-0d33-fc69-5cb3-de2713bdc56a}";
-        let guid = Guid::of(&Value::Guid(stored)).unwrap();
+        let guid = Guid::stored(stored);
         assert_eq!(guid.to_string(), text);
         assert_eq!(Guid::parse(&text.to_uppercase()), Some(guid));
+        assert_eq!(
+            Guid::parse("500826fc-0d33-fc69-5cb3-de2713bdc56a"),
+            Some(guid)
+        );
+        assert!(!guid.is_zero() && Guid::stored([0; 16]).is_zero());
     }
 
     #[test]
-    fn what_is_no_guid_or_all_zero_is_none() {
-        assert_eq!(Guid::of(&Value::Guid([0; 16])), None);
+    fn what_is_no_guid_is_none() {
         for text in [
             "",
             "-",
             "{}",
             "{500826fc-0d33-fc69-5cb3-de2713bdc56a",
-            "{00000000-0000-0000-0000-000000000000}",
+            "500826fc-0d33-fc69-5cb3-de2713bdc56a}",
             "{500826fc-0d33-fc69-5cb3-de2713bdc56a-}",
             "{500826fc0d33fc695cb3de2713bdc56a}",
+            "{500826fc-0d33-fc69-5cb3-de2713bdc5zz}",
         ] {
-            assert_eq!(Guid::of(&Value::Text(text.into())), None, "{text}");
+            assert_eq!(Guid::parse(text), None, "{text}");
         }
     }
 }
