@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from its left; leaves stand first.
-const ORDER: [&str; 16] = [
-    "named", "text", "time", "sid", "damage", "evidence", "error", "log", "event", "session",
-    "analysis", "filter", "summary", "export", "synth", "main",
+const ORDER: [&str; 17] = [
+    "named", "text", "time", "sid", "guid", "damage", "evidence", "error", "log", "event",
+    "session", "analysis", "filter", "summary", "export", "synth", "main",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
