@@ -106,7 +106,7 @@ fn one_place_knows_the_format_one_the_threads_and_synth_shares_nothing() {
             module != "log"
                 || imports(&text)
                     .iter()
-                    .all(|import| ["log", "time", "damage", "named"].contains(import)),
+                    .all(|import| ["log", "time", "guid", "damage", "named"].contains(import)),
             "{at}"
         );
     }
