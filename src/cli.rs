@@ -111,8 +111,8 @@ const SYNTH_EXAMPLES: &str = "\
 Examples:
   winsessions synth fixtures/workday/scenario.toml /tmp/workday
   winsessions synth --tile 80 Security.evtx /tmp/big.evtx        80 times as much, to measure by
-The same scenario always makes the same bytes, and so does the same log. A log that is already there
-is replaced. Copies have the log's Logon IDs and data, with record numbers and times of their own.";
+The same scenario, or log, always makes the same bytes. A log that is already there is replaced.
+Copies keep Logon IDs and data; record numbers and times go on from one to the next.";
 
 /// What is read, and where results go.
 #[derive(Debug, Args)]
