@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const HEADER: u64 = 4096;
 const CHUNK: usize = 65536;
-const BLOCK: usize = 16 * CHUNK;
+const BLOCK: usize = 2 * CHUNK;
 
 /// Reads every block that no other thread has read; returns how many chunks have checksums that match.
 fn read(log: &Path, size: u64, next: &AtomicU64) -> io::Result<u64> {

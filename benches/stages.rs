@@ -1,18 +1,18 @@
 //! How fast each stage is by itself: `cargo bench --bench stages`, in bytes of the log per second.
 //!
 //! Two logs are made for it, one that is mostly logons and one that is mostly other records. "decode" and "decode, collect"
-//! read the log, "machines, timeline" and "csv" begin with what is in memory, "all" does everything but the last; "limit" is
+//! read the log, "machines, timeline" and "sessions, csv" begin with what is in memory, "all" does everything but the last; "limit" is
 //! what reading costs at least. One thread. Whole processes: `benches/whole`.
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use winsessions::analysis::{Options, analyse};
+use winsessions::analysis::{Options, analyse, pair};
 use winsessions::event::{Collector, LogIndex};
-use winsessions::export::{self, Format, View};
+use winsessions::export::{Format, View, Writer};
 use winsessions::log::{Account, Decoding, Reader, Record, blocks};
-use winsessions::session::{self, Source};
+use winsessions::session::{self, Session, Source};
 use winsessions::synth;
 
 #[allow(dead_code, reason = "it is a program by itself")]
@@ -198,10 +198,9 @@ fn stages(criterion: &mut Criterion) {
         let log = log_of(&story, folder.path());
         let options = Options {
             threads: Some(1),
-            events: false,
             ..Options::default()
         };
-        let analysis = analyse(std::slice::from_ref(&log), &options).expect("sessions");
+        let analysis = analyse(std::slice::from_ref(&log), options).expect("sessions");
         let account = &analysis.logs[0].account;
         let source = collect(&log);
         eprintln!(
@@ -226,24 +225,31 @@ fn stages(criterion: &mut Criterion) {
             b.iter_with_large_drop(|| collect(&log))
         });
         group.bench_function("all", |b| {
-            b.iter_with_large_drop(|| analyse(std::slice::from_ref(&log), &options))
+            b.iter_with_large_drop(|| pair(std::slice::from_ref(&log), options))
         });
         group.bench_function("machines, timeline", |b| {
             b.iter_batched(
                 || vec![source.clone()],
                 |sources| {
-                    let machines = session::machines(sources);
-                    let timelines: Vec<_> = machines.iter().map(session::timeline).collect();
-                    (machines, timelines)
+                    let machines = session::machines(sources).into_iter();
+                    machines.map(session::timeline).collect::<Vec<_>>()
                 },
                 BatchSize::LargeInput,
             );
         });
-        group.bench_function("csv", |b| {
-            let rows: Vec<_> = analysis.sessions.iter().collect();
+        group.bench_function("sessions, csv", |b| {
+            let paired = pair(std::slice::from_ref(&log), options).expect("sessions");
+            let view = View::new(paired.analysis(), None);
+            let writer = Writer {
+                format: Format::Csv,
+                width: 80,
+                threads: Some(1),
+            };
+            let session = |place: &usize| paired.session(*place);
+            let places = 0..paired.sessions();
             b.iter(|| {
-                let view = View::new(&analysis, None);
-                export::write(Format::Csv, &view, &rows, 80, &mut std::io::sink())
+                let mut out = std::io::sink();
+                writer.write::<Session, _, _>(&view, places.clone(), session, &mut out)
             });
         });
         group.finish();

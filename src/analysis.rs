@@ -4,12 +4,15 @@ use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
-use crate::session::{self, Coverage, Kind, Machine, Session, Source, Sources, Timeline};
+use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,31 +74,40 @@ impl Analysis {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
-    /// Whether the result has events, which take most of its space.
-    pub events: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            threads: None,
-            decoding: Decoding::default(),
-            events: true,
-        }
-    }
+/// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
+/// not everybody needs all of them at once.
+pub struct Paired {
+    /// All but its sessions and events.
+    analysis: Analysis,
+    timelines: Vec<Timeline>,
+    /// The sessions in their order: the timeline that each is on, and its number there.
+    order: Vec<(u32, u32)>,
+    pool: rayon::ThreadPool,
 }
 
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
 /// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
-pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
+pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
+    let mut paired = pair(paths, options)?;
+    paired.finish();
+    Ok(paired.analysis)
+}
+
+/// The same, but for the sessions and events.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
     let threads = options.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -104,87 +116,212 @@ pub fn analyse(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> 
             threads,
             message: error.to_string(),
         })?;
-    pool.install(|| run(paths, options))
-}
-
-fn run(paths: &[PathBuf], options: &Options) -> Result<Analysis, Error> {
-    let mut found = evidence::find(paths);
+    let found = evidence::find(paths);
     if found.logs.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
             skipped: found.skipped,
         });
     }
-    let (logs, sources) = read(&found.logs, options.decoding);
-    let machines = session::machines(sources);
-    let timelines: Vec<Timeline> = machines.par_iter().map(session::timeline).collect();
-    let conflicts = machines
-        .iter()
-        .map(|machine| machine.conflicts.len() as u64)
-        .sum();
-    let coverage: Vec<Coverage> = machines
-        .par_iter()
-        .flat_map_iter(session::coverage)
-        .collect();
-    let (mut sessions, mut events) = (Vec::new(), Vec::new());
-    for (machine, timeline) in machines.into_iter().zip(timelines) {
-        if options.events {
-            events.extend(on_timeline(machine, &timeline));
-        }
-        sessions.extend(timeline.sessions);
-    }
-    sessions.par_sort_by(|a: &Session, b: &Session| {
-        let key = |s: &Session| (s.start.time.or(s.start.max), s.logon_id);
-        (&a.host, a.machine)
-            .cmp(&(&b.host, b.machine))
-            .then_with(|| key(a).cmp(&key(b)))
-            .then_with(|| a.id.cmp(&b.id))
+    let (logs, machines) = pool.install(|| {
+        let (logs, sources) = read(&found.logs, options.decoding);
+        (logs, session::machines(sources))
     });
-    events.par_sort_by(|a: &TimelineEvent, b: &TimelineEvent| {
-        let key = |e: &TimelineEvent| {
-            (
-                e.event.time,
-                e.event.channel.clone(),
-                e.event.record_id,
-                e.event.log,
-            )
-        };
-        (&a.host, a.machine)
-            .cmp(&(&b.host, b.machine))
-            .then_with(|| key(a).cmp(&key(b)))
-    });
-    Ok(Analysis {
-        sessions,
-        events,
-        coverage,
-        logs,
-        skipped: std::mem::take(&mut found.skipped),
-        other_files: found.other_files,
-        conflicts,
+    let conflicts = machines.iter().map(|m| m.conflicts.len() as u64).sum();
+    let mut timelines: Vec<Timeline> =
+        pool.install(|| machines.into_par_iter().map(session::timeline).collect());
+    let coverage = timelines
+        .iter_mut()
+        .flat_map(|t| std::mem::take(&mut t.coverage));
+    let coverage = coverage.collect();
+    // Machines are in the order of their hosts.
+    let sorted: Vec<Vec<u32>> =
+        pool.install(|| timelines.par_iter().map(Timeline::order).collect());
+    let order = (0..).zip(sorted);
+    let order =
+        order.flat_map(|(timeline, numbers)| numbers.into_iter().map(move |n| (timeline, n)));
+    Ok(Paired {
+        analysis: Analysis {
+            sessions: Vec::new(),
+            events: Vec::new(),
+            coverage,
+            logs,
+            skipped: found.skipped,
+            other_files: found.other_files,
+            conflicts,
+        },
+        order: order.collect(),
+        timelines,
+        pool,
     })
 }
 
-/// Reads all blocks of all logs, each on whichever thread is free.
+impl Paired {
+    /// The result, as far as it is made.
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
+    }
+
+    /// How many sessions there are to be made.
+    pub fn sessions(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Makes a session by its place among all.
+    pub fn session(&self, place: usize) -> Option<Session> {
+        let (timeline, number) = *self.order.get(place)?;
+        self.timelines.get(timeline as usize)?.session(number)
+    }
+
+    /// Makes all sessions and events that are still to be made.
+    pub fn finish(&mut self) {
+        let timelines = std::mem::take(&mut self.timelines);
+        let order = std::mem::take(&mut self.order);
+        let analysis = &mut self.analysis;
+        self.pool.install(|| {
+            let made = order
+                .into_par_iter()
+                .filter_map(|(timeline, number)| timelines.get(timeline as usize)?.session(number));
+            analysis.sessions = made.collect();
+            analysis.events = timelines.into_iter().flat_map(on_timeline).collect();
+            analysis.events.par_sort_by(|a, b| {
+                let place = |e: &TimelineEvent| (e.machine, e.event.time);
+                place(a).cmp(&place(b)).then_with(|| {
+                    let (a, b) = (&a.event, &b.event);
+                    (&a.channel, a.record_id, a.log).cmp(&(&b.channel, b.record_id, b.log))
+                })
+            });
+        });
+    }
+}
+
+/// How many items are made at once.
+const ITEMS: usize = 256;
+
+/// Has `make` append bytes of each of `items`, many in parallel, and `sink` take them in the order of the items, those of
+/// many at once. With one thread, or few items, all is done where it was called.
+///
+/// # Errors
+/// Those of `sink`, or that the workers cannot be started.
+pub fn in_order<T: Send + Sync>(
+    threads: Option<usize>,
+    mut items: impl Iterator<Item = T>,
+    make: impl Fn(&T, &mut Vec<u8>) + Sync,
+    mut sink: impl FnMut(&mut [u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut next = || items.by_ref().take(ITEMS).collect::<Vec<T>>();
+    let make = |items: &[T], bytes: &mut Vec<u8>| {
+        bytes.clear();
+        items.iter().for_each(|item| make(item, bytes));
+    };
+    let mut some = next();
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores);
+    if threads == 1 || some.len() < ITEMS {
+        let mut bytes = Vec::new();
+        while !some.is_empty() {
+            make(&some, &mut bytes);
+            sink(&mut bytes)?;
+            some = next();
+        }
+        return Ok(());
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = pool.build().map_err(io::Error::other)?;
+    let (mut made, mut making): (Vec<Vec<u8>>, Vec<_>) = Default::default();
+    while !some.is_empty() || !made.is_empty() {
+        let mut batch = Vec::new();
+        while !some.is_empty() && batch.len() < 4 * threads {
+            batch.push(std::mem::replace(&mut some, next()));
+        }
+        making.resize_with(batch.len(), Vec::new);
+        // While the workers make the next, this thread hands over what they made before.
+        pool.in_place_scope(|scope| {
+            for (items, bytes) in batch.iter().zip(&mut making) {
+                scope.spawn(|_| make(items, bytes));
+            }
+            made.iter_mut().try_for_each(|bytes| sink(bytes))
+        })?;
+        std::mem::swap(&mut made, &mut making);
+    }
+    Ok(())
+}
+
+/// What was read of the logs so far: of each all blocks up to one.
+struct Logs {
+    accounts: Vec<LogAccount>,
+    sources: Vec<Source>,
+    /// How many blocks that is in all.
+    blocks: usize,
+    /// Blocks behind one that is still being read.
+    ahead: BTreeMap<usize, (LogIndex, Account, Source)>,
+}
+
+impl Logs {
+    fn new(paths: &[PathBuf]) -> Self {
+        let mut folders: HashMap<&Path, usize> = HashMap::new();
+        let sources = paths.iter().map(|path| {
+            let next = folders.len();
+            let parent = path.parent().unwrap_or(path);
+            Source {
+                folder: *folders.entry(parent).or_insert(next),
+                ..Source::default()
+            }
+        });
+        let account = |path: &PathBuf| LogAccount {
+            path: path.clone(),
+            account: Account::default(),
+            span: None,
+        };
+        Logs {
+            sources: sources.collect(),
+            accounts: paths.iter().map(account).collect(),
+            blocks: 0,
+            ahead: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what was read of a block, one of all blocks.
+    fn add(&mut self, block: usize, log: LogIndex, account: Account, part: Source) {
+        self.ahead.insert(block, (log, account, part));
+        while let Some((log, account, part)) = self.ahead.remove(&self.blocks) {
+            self.blocks += 1;
+            let log = log.0 as usize;
+            let (Some(kept), Some(source)) =
+                (self.accounts.get_mut(log), self.sources.get_mut(log))
+            else {
+                continue;
+            };
+            kept.account.add(account);
+            for span in &part.spans {
+                let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
+                kept.span = Some((first.min(span.earliest), last.max(span.latest)));
+            }
+            source.uses.extend(part.uses);
+            source.events.extend(part.events);
+            source.spans.extend(part.spans);
+        }
+    }
+}
+
+/// Reads all blocks of all logs, one after the other, each on whichever thread is free.
 fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>) {
-    let sizes = paths
-        .iter()
-        .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
-    let blocks: Vec<(usize, Block)> = sizes
-        .enumerate()
-        .flat_map(|(log, size)| log::blocks(size).map(move |block| (log, block)))
-        .collect();
-    // As many as threads; each has what it learnt from the blocks before.
-    let workers: Mutex<Vec<(Reader, Collector)>> = Mutex::default();
-    let idle = || workers.lock().unwrap_or_else(PoisonError::into_inner);
-    let read: Vec<(usize, Account, Source)> = blocks
-        .into_par_iter()
-        .filter_map(|(log, block)| {
-            let index = LogIndex(u32::try_from(log).ok()?);
-            let path = paths.get(log)?;
-            let worker = idle().pop();
-            let (mut reader, mut collector) =
-                worker.unwrap_or_else(|| (Reader::new(decoding), Collector::new(index)));
-            collector.begin(index);
+    let blocks_of = |(log, path)| {
+        let size = fs::metadata(path).map_or(0, |meta| meta.len());
+        log::blocks(size).map(move |block| (LogIndex(log), path, block))
+    };
+    let blocks: Vec<(LogIndex, &PathBuf, Block)> = (0..).zip(paths).flat_map(blocks_of).collect();
+    let next = AtomicUsize::new(0);
+    let logs = Mutex::new(Logs::new(paths));
+    let work = || {
+        let mut reader = Reader::new(decoding);
+        let mut collector = Collector::new(LogIndex(0));
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(log, path, block)) = blocks.get(number) else {
+                return;
+            };
+            collector.begin(log);
             let account = reader.read(path, block, &mut |record| collector.add(record));
             let part = Source {
                 events: std::mem::take(&mut collector.events),
@@ -192,72 +329,40 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            idle().push((reader, collector));
-            Some((log, account, part))
-        })
-        .collect();
-    let mut folders: HashMap<&Path, usize> = HashMap::new();
-    let mut logs: Vec<LogAccount> = paths
-        .iter()
-        .map(|path| LogAccount {
-            path: path.clone(),
-            account: Account::default(),
-            span: None,
-        })
-        .collect();
-    let mut sources: Vec<Source> = paths
-        .iter()
-        .map(|path| {
-            let next = folders.len();
-            let folder = *folders.entry(path.parent().unwrap_or(path)).or_insert(next);
-            Source {
-                folder,
-                ..Source::default()
-            }
-        })
-        .collect();
-    let mut events = vec![0; paths.len()];
-    for (log, _, part) in &read {
-        if let Some(events) = events.get_mut(*log) {
-            *events += part.events.len();
+            let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
+            logs.add(number, log, account, part);
         }
-    }
-    for (source, events) in sources.iter_mut().zip(events) {
-        source.events.reserve_exact(events);
-    }
-    for (log, account, part) in read {
-        let (Some(kept), Some(source)) = (logs.get_mut(log), sources.get_mut(log)) else {
-            continue;
-        };
-        kept.account.add(account);
-        for span in &part.spans {
-            let (first, last) = kept.span.unwrap_or((span.earliest, span.latest));
-            kept.span = Some((first.min(span.earliest), last.max(span.latest)));
+    };
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(blocks.len()) {
+            scope.spawn(|_| work());
         }
-        source.uses.extend(part.uses);
-        source.events.extend(part.events);
-        source.spans.extend(part.spans);
-    }
-    (logs, sources)
+    });
+    let logs = logs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (logs.accounts, logs.sources)
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.
-fn on_timeline(machine: Machine, timeline: &Timeline) -> impl Iterator<Item = TimelineEvent> {
-    let places = timeline.session_of.iter().zip(&timeline.kind_of);
-    let events = machine.events.into_iter().zip(machine.sources).zip(places);
-    events
-        .filter(|((event, _), _)| !matches!(event.action, Action::StartingUp | Action::Used))
-        .map(move |((event, sources), (session, kind))| {
-            let session = session
-                .and_then(|session| timeline.sessions.get(session))
-                .map(|session| session.id.clone());
-            TimelineEvent {
-                event,
-                machine: machine.number,
-                host: machine.host.clone(),
-                kind: *kind,
-                session,
-                sources,
-            }
+fn on_timeline(timeline: Timeline) -> impl Iterator<Item = TimelineEvent> {
+    let ids: Vec<Text> = timeline.ids().collect();
+    let numbers = 0..timeline.machine().events.len();
+    let places = numbers.map(|event| (timeline.session_of(event), timeline.kind_of(event)));
+    let places: Vec<(Option<usize>, Option<Kind>)> = places.collect();
+    let machine = timeline.into_machine();
+    let mut copies = machine.copies.into_iter().peekable();
+    let events = machine.events.into_iter().enumerate().zip(places);
+    events.filter_map(move |((place, event), (session, kind))| {
+        let copied = copies.next_if(|(copied, _)| *copied == place);
+        if matches!(event.action, Action::StartingUp | Action::Used) {
+            return None;
+        }
+        Some(TimelineEvent {
+            machine: machine.number,
+            host: machine.host.clone(),
+            kind,
+            session: session.and_then(|session| ids.get(session)).cloned(),
+            sources: copied.map_or(Sources::of(event.log), |(_, logs)| logs),
+            event,
         })
+    })
 }

@@ -64,7 +64,7 @@ fn fold(character: char) -> char {
 }
 
 /// What to keep. Lists hold alternatives, an empty one keeps all; the fields all have to agree.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// Names of machines: whole or first label, present or earlier.
     pub host: Vec<Glob>,
@@ -89,8 +89,18 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether everything is asked for.
+    fn keeps_all(&self) -> bool {
+        *self == Filter::default()
+    }
+
     /// Whether a session is asked for.
     pub fn keeps_session(&self, session: &Session) -> bool {
+        self.keeps_all() || self.fits(session) && self.keeps_interactivity(session.interactivity)
+    }
+
+    /// Whether a session is asked for, whether it is interactive or not.
+    fn fits(&self, session: &Session) -> bool {
         let hosts = std::iter::once(&session.host).chain(&*session.host_aliases);
         let came_from = [&session.source_address, &session.workstation]
             .into_iter()
@@ -100,20 +110,13 @@ impl Filter {
             && any(&self.kind, kinds(session).map(Kind::name))
             && any(&self.class, [session.class.name()])
             && any_place(&self.address, came_from)
-            && self.keeps_interactivity(session.interactivity)
             && Presence::of(session).may_overlap(self.from, self.to)
             && self.at.is_none_or(|at| state_at(session, at).is_some())
     }
 
     /// Whether a session would be shown if it were known to be interactive: the evidence does not tell.
     pub fn leaves_out_as_unknown(&self, session: &Session) -> bool {
-        let all = Filter {
-            interactive: false,
-            ..self.clone()
-        };
-        self.interactive
-            && session.interactivity == Interactivity::Unknown
-            && all.keeps_session(session)
+        self.interactive && session.interactivity == Interactivity::Unknown && self.fits(session)
     }
 
     /// Whether an event is asked for; `session` is the one it belongs to.
@@ -121,14 +124,15 @@ impl Filter {
         let record = &event.event;
         let interactivity = session.map_or(Interactivity::Unknown, |s| s.interactivity);
         let came_from = [&record.source_address, &record.workstation];
-        any_host(&self.host, [&event.host, &record.computer])
-            && any_account(&self.account, &record.account)
-            && any(&self.kind, event.kind.map(Kind::name))
-            && any(&self.class, [event_class(event, session).name()])
-            && any_place(&self.address, came_from)
-            && self.keeps_interactivity(interactivity)
-            && self.from.is_none_or(|from| record.time >= from)
-            && self.to.is_none_or(|to| record.time < to)
+        self.keeps_all()
+            || any_host(&self.host, [&event.host, &record.computer])
+                && any_account(&self.account, &record.account)
+                && any(&self.kind, event.kind.map(Kind::name))
+                && any(&self.class, [event_class(event, session).name()])
+                && any_place(&self.address, came_from)
+                && self.keeps_interactivity(interactivity)
+                && self.from.is_none_or(|from| record.time >= from)
+                && self.to.is_none_or(|to| record.time < to)
     }
 
     fn keeps_interactivity(&self, interactivity: Interactivity) -> bool {
@@ -150,6 +154,9 @@ fn any_host<'a>(globs: &[Glob], names: impl IntoIterator<Item = &'a Text>) -> bo
 }
 
 fn any_account(globs: &[Glob], account: &Account) -> bool {
+    if globs.is_empty() {
+        return true;
+    }
     let name = account.name.as_deref();
     let sid = account.sid.as_ref().map(|sid| sid.as_str());
     let qualified = match (account.domain.as_deref(), name) {

@@ -7,13 +7,15 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Run};
 use output::{OpenError, Output};
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use winsessions::analysis::{Analysis, Options, analyse};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use winsessions::analysis::{Analysis, Options, Paired, pair};
 use winsessions::error::Error;
-use winsessions::export::{self, Format, Row, Tabular, View, messages, visible};
+use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::session::Session;
 use winsessions::summary::summarize;
 use winsessions::synth::{self, TileError, Tiled};
@@ -34,14 +36,18 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     match cli.command {
         Command::Sessions { run, rows, at } => {
             let filter = rows.filter(at).map_err(usage)?;
-            export(&run, false, |analysis, to| {
-                let kept = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
-                to.write(&View::new(analysis, at), &kept.collect::<Vec<_>>())?;
-                let unknown = analysis
-                    .sessions
-                    .iter()
-                    .filter(|s| filter.leaves_out_as_unknown(s))
-                    .count();
+            export(&run, |found, to| {
+                let unknown = AtomicUsize::new(0);
+                let kept = |place: &usize| {
+                    let session = found.session(*place)?;
+                    if filter.leaves_out_as_unknown(&session) {
+                        unknown.fetch_add(1, Ordering::Relaxed);
+                    }
+                    filter.keeps_session(&session).then_some(session)
+                };
+                let view = View::new(found.analysis(), at);
+                to.write::<Session, _, _>(&view, 0..found.sessions(), kept)?;
+                let unknown = unknown.into_inner();
                 if unknown > 0 && !run.quiet {
                     let _ = writeln!(
                         io::stderr(),
@@ -53,31 +59,30 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Events { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export(&run, true, |analysis, to| {
+            export_all(&run, |analysis, to| {
                 let view = View::new(analysis, None);
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                to.write(&view, &kept.collect::<Vec<_>>())
+                to.write_all(&view, kept)
             })
         }
         Command::Summary { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export(&run, true, |analysis, to| {
+            export_all(&run, |analysis, to| {
                 let view = View::new(analysis, None);
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
                 let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                let rows = summarize(sessions, failures);
-                to.write(&view, &rows.iter().collect::<Vec<_>>())
+                to.write_all(&view, &summarize(sessions, failures))
             })
         }
-        Command::Explain { id, run } => export(&run, true, |analysis, to| {
+        Command::Explain { id, run } => export_all(&run, |analysis, to| {
             let session = find(analysis, &id)?;
             to.tell(&View::new(analysis, None), session)
         }),
-        Command::Coverage { run } => export(&run, false, |analysis, to| {
-            let rows: Vec<_> = analysis.coverage.iter().collect();
-            to.write(&View::new(analysis, None), &rows)
+        Command::Coverage { run } => export(&run, |found, to| {
+            let analysis = found.analysis();
+            to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
         Command::Synth {
             source,
@@ -95,34 +100,42 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     }
 }
 
-/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence. `events` says
-/// whether `write` needs them.
+/// The same as [`export`], of all sessions and events.
+fn export_all(
+    run: &Run,
+    write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
+) -> Result<Completeness, Failure> {
+    export(run, |found, to| {
+        found.finish();
+        write(found.analysis(), to)
+    })
+}
+
+/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
 fn export(
     run: &Run,
-    events: bool,
-    write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
+    write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
     let options = Options {
         threads: run.threads.map(usize::from),
         decoding: run.decoder,
-        events,
     };
-    let analysis = analyse(&run.paths, &options)?;
-    write(&analysis, &mut to)?;
+    let mut found = pair(&run.paths, options)?;
+    write(&mut found, &mut to)?;
     to.output
         .finish()
         .map_err(|source| output_failure(run.file().cloned(), source))?;
     if !run.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
-        let _ = messages::write(&analysis, &mut io::stderr().lock());
+        let _ = messages::write(found.analysis(), &mut io::stderr().lock());
     }
-    let completeness = match analysis.is_partial() {
+    let completeness = match found.analysis().is_partial() {
         true => Completeness::Partial,
         false => Completeness::Whole,
     };
     // The process ends here: taking millions of parts asunder would be for nothing.
-    std::mem::forget(analysis);
+    std::mem::forget(found);
     Ok(completeness)
 }
 
@@ -165,8 +178,7 @@ fn open(file: &Path, evidence: &[PathBuf]) -> Result<Output, Failure> {
 struct Destination {
     output: Output,
     path: Option<PathBuf>,
-    format: Format,
-    width: usize,
+    writer: Writer,
 }
 
 impl Destination {
@@ -178,22 +190,42 @@ impl Destination {
         Ok(Destination {
             output,
             path: run.file().cloned(),
-            format: run.format(io::stdout().is_terminal()),
-            width: terminal_width(),
+            writer: Writer {
+                format: run.format(io::stdout().is_terminal()),
+                width: terminal_width(),
+                threads: run.threads.map(usize::from),
+            },
         })
     }
 
-    fn write<R: Row + Tabular>(&mut self, view: &View<'_>, rows: &[&R]) -> Result<(), Failure> {
-        export::write(self.format, view, rows, self.width, &mut self.output)
+    fn write_all<'a, R: Row + Tabular + Sync>(
+        &mut self,
+        view: &View<'_>,
+        rows: impl IntoIterator<Item = &'a R>,
+    ) -> Result<(), Failure> {
+        self.writer
+            .write_all(view, rows, &mut self.output)
+            .map_err(|source| output_failure(self.path.clone(), source))
+    }
+
+    /// Writes what `row` makes of `items`.
+    fn write<R: Row + Tabular, T: Send + Sync, B: Borrow<R>>(
+        &mut self,
+        view: &View<'_>,
+        items: impl IntoIterator<Item = T>,
+        row: impl Fn(&T) -> Option<B> + Sync,
+    ) -> Result<(), Failure> {
+        self.writer
+            .write(view, items, row, &mut self.output)
             .map_err(|source| output_failure(self.path.clone(), source))
     }
 
     /// Tells a session as a story, or writes it as JSON.
     fn tell(&mut self, view: &View<'_>, session: &Session) -> Result<(), Failure> {
-        if let Format::Json | Format::Jsonl = self.format {
-            return self.write(view, &[session]);
+        if let Format::Json | Format::Jsonl = self.writer.format {
+            return self.write_all(view, [session]);
         }
-        export::explain(view, session, self.width, &mut self.output)
+        export::explain(view, session, self.writer.width, &mut self.output)
             .map_err(|source| output_failure(self.path.clone(), source))
     }
 }

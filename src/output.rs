@@ -23,6 +23,9 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
+/// Less than this is gathered before it is written; more goes down as it comes.
+const WRITTEN_AT_ONCE: usize = 1 << 16;
+
 /// An open output.
 pub enum Output {
     /// Standard output, or a device or pipe that was named.
@@ -42,7 +45,7 @@ impl Output {
     /// Standard output.
     pub fn stdout() -> Self {
         let stdout: StdoutLock<'static> = io::stdout().lock();
-        Output::Stream(BufWriter::new(Box::new(stdout)))
+        Output::Stream(BufWriter::with_capacity(WRITTEN_AT_ONCE, Box::new(stdout)))
     }
 
     /// The file `named`, which must not be or lie in any of `evidence`. Nothing is seen of it before
@@ -62,7 +65,10 @@ impl Output {
                 .any(|folder| named.starts_with(folder));
         if is_open_elsewhere || found.is_some_and(|found| !found.is_file()) {
             let stream = File::options().append(true).open(named)?;
-            return Ok(Output::Stream(BufWriter::new(Box::new(stream))));
+            return Ok(Output::Stream(BufWriter::with_capacity(
+                WRITTEN_AT_ONCE,
+                Box::new(stream),
+            )));
         }
         let target = real_target(named)?;
         for path in evidence {
@@ -82,7 +88,7 @@ impl Output {
     /// The file under its passing name.
     fn begin(&mut self) -> io::Result<()> {
         if let Output::Planned(target) = self {
-            let file = BufWriter::new(create_beside(target)?);
+            let file = BufWriter::with_capacity(WRITTEN_AT_ONCE, create_beside(target)?);
             *self = Output::File {
                 file,
                 target: std::mem::take(target),

@@ -352,7 +352,7 @@ mod tests {
         system.class = AccountClass::LocalSystem;
         system.kind = Kind::System;
         system.interactivity = Interactivity::NonInteractive;
-        system.logon_id = Some(crate::event::LogonId(0x3e7));
+        system.logon_id = crate::event::LogonId::new(0x3e7);
         system.logons = 40;
         system.duration = None;
         let rows = sum(

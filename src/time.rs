@@ -1,6 +1,7 @@
 //! Times as Windows records them: FILETIME ticks, UTC.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -65,35 +66,88 @@ impl Time {
     }
 }
 
-/// Bytes of a time's text.
-const TEXT_SIZE: usize = 28;
+/// Ticks in a day.
+const TICKS_PER_DAY: u64 = 86_400 * TICKS_PER_SECOND as u64;
 
 impl Time {
-    /// The text of a time before the year 10000.
-    fn text(self) -> Option<[u8; TEXT_SIZE]> {
-        let seconds = self.0 / TICKS_PER_SECOND as u64;
-        let date = NaiveDate::from_ymd_opt(1601, 1, 1)?;
-        let days = chrono::Days::new(seconds / 86_400);
-        let date = date.checked_add_days(days)?;
-        let year = u64::try_from(date.year()).ok().filter(|&y| y < 10_000)?;
+    /// The text of a time before the year 10000: ISO 8601 in UTC with the seven fractional digits of a FILETIME.
+    pub(crate) fn text(self) -> Option<[u8; 28]> {
+        let date = date_text(u32::try_from(self.0 / TICKS_PER_DAY).ok()?)?;
+        let ticks = self.0 % TICKS_PER_DAY;
+        let seconds = (ticks / TICKS_PER_SECOND as u64) as u32;
+        let fraction = (ticks % TICKS_PER_SECOND as u64) as u32;
         let mut text = *b"0000-00-00T00:00:00.0000000Z";
-        let mut parts = text.split_mut(|byte| !byte.is_ascii_digit());
-        for part in [
-            year,
-            date.month().into(),
-            date.day().into(),
-            seconds / 3600 % 24,
-            seconds / 60 % 60,
-            seconds % 60,
-            self.0 % TICKS_PER_SECOND as u64,
-        ] {
-            let mut rest = part;
-            for digit in parts.next()?.iter_mut().rev() {
-                *digit = b'0' + (rest % 10) as u8;
-                rest /= 10;
-            }
-        }
+        text[..date.len()].copy_from_slice(&date);
+        let mut put = |place: usize, number: u32| {
+            [text[place], text[place + 1]] = two_digits(number);
+        };
+        put(11, seconds / 3600);
+        put(14, seconds / 60 % 60);
+        put(17, seconds % 60);
+        put(20, fraction / 100_000);
+        put(22, fraction / 1000 % 100);
+        put(24, fraction / 10 % 100);
+        text[26] = b'0' + (fraction % 10) as u8;
         Some(text)
+    }
+}
+
+/// The text of the date so many days after 1601-01-01, if it is before the year 10000.
+fn date_text(days: u32) -> Option<[u8; 10]> {
+    thread_local! {
+        /// Days that were asked for, each in its place: one row has times of hardly more than two.
+        static KNOWN: Cell<[(u32, [u8; 10]); 4]> = const { Cell::new([(0, *b"1601-01-01"); 4]) };
+    }
+    let place = days as usize % 4;
+    let mut known = KNOWN.get();
+    if known[place].0 == days {
+        return Some(known[place].1);
+    }
+    let (year, month, day) = date(days);
+    if year >= 10_000 {
+        return None;
+    }
+    let mut text = *b"0000-00-00";
+    [text[0], text[1]] = two_digits(year / 100);
+    [text[2], text[3]] = two_digits(year % 100);
+    [text[5], text[6]] = two_digits(month);
+    [text[8], text[9]] = two_digits(day);
+    known[place] = (days, text);
+    KNOWN.set(known);
+    Some(text)
+}
+
+/// The digits of a number below 100.
+pub(crate) const fn two_digits(number: u32) -> [u8; 2] {
+    /// As many as a number has lowest bits.
+    const ALL: [[u8; 2]; 128] = {
+        let mut all = [[0; 2]; 128];
+        let mut number = 0;
+        while number < 100 {
+            all[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        all
+    };
+    ALL[number as usize % ALL.len()]
+}
+
+/// Year, month and day of the Gregorian calendar, so many days after 1601-01-01.
+fn date(days: u32) -> (u32, u32, u32) {
+    /// From 1600-03-01: years that begin in March have their leap day last, and 400 of them are of one length.
+    const BEFORE: u32 = 306;
+    const DAYS_OF_400_YEARS: u32 = 146_097;
+    let days = days.saturating_add(BEFORE);
+    let day = days % DAYS_OF_400_YEARS;
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Five months from March on, and from August on, have 153 days.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = 1600 + days / DAYS_OF_400_YEARS * 400 + year;
+    match month {
+        0..10 => (year, month + 3, day),
+        _ => (year + 1, month - 9, day),
     }
 }
 
@@ -241,6 +295,7 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::Datelike;
 
     #[test]
     fn a_time_keeps_all_seven_digits_through_text() {
@@ -333,6 +388,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_day_has_the_date_that_chrono_gives_it() {
+        let mut day = NaiveDate::from_ymd_opt(1601, 1, 1).unwrap();
+        for days in 0.. {
+            let expected = (day.year() as u32, day.month(), day.day());
+            assert_eq!(date(days), expected);
+            let start = Time::from_filetime(u64::from(days) * TICKS_PER_DAY);
+            assert_eq!(start.text().is_some(), day.year() < 10_000);
+            if day.year() > 10_400 {
+                break;
+            }
+            day = day.succ_opt().unwrap();
+        }
+        let last = Time::from_filetime(u64::MAX);
+        assert!(last.to_string().starts_with("+60056-05-28T05:36:10."));
     }
 
     #[test]

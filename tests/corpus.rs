@@ -18,7 +18,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 fn analysed(path: &Path) -> Analysis {
-    analyse(&[path.to_owned()], &Options::default()).unwrap()
+    analyse(&[path.to_owned()], Options::default()).unwrap()
 }
 
 /// The events that are looked at: channel (without `/Operational`), provider, event IDs.
@@ -264,7 +264,7 @@ fn threads_and_the_order_of_arguments_do_not_change_the_result() {
     parts.sort();
     let forward = analyse(
         &parts,
-        &Options {
+        Options {
             threads: Some(1),
             ..Options::default()
         },
@@ -273,7 +273,7 @@ fn threads_and_the_order_of_arguments_do_not_change_the_result() {
     parts.reverse();
     let backward = analyse(
         &parts,
-        &Options {
+        Options {
             threads: Some(3),
             ..Options::default()
         },

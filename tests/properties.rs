@@ -136,7 +136,7 @@ fn sessions(files: &[(PathBuf, Vec<u8>)]) -> Vec<Session> {
         fs::write(&path, bytes).unwrap();
         paths.push(path);
     }
-    let mut sessions = analyse(&paths, &Options::default()).unwrap().sessions;
+    let mut sessions = analyse(&paths, Options::default()).unwrap().sessions;
     for session in &mut sessions {
         for record in &mut session.records {
             record.log = LogIndex(0);

@@ -94,7 +94,7 @@ fn analysed(log: &Path, decoding: Decoding) -> Analysis {
         decoding,
         ..Options::default()
     };
-    analyse(&[log.to_owned()], &options).unwrap()
+    analyse(&[log.to_owned()], options).unwrap()
 }
 
 /// What the evtx crate reads: number and written time of each record's header, EventRecordID, TimeCreated.

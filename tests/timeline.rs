@@ -16,7 +16,7 @@ fn analysed(scenario: &str, wanted: impl Fn(&Path) -> bool) -> Analysis {
             fs::write(file, bytes).unwrap();
         }
     }
-    analyse(&[folder.path().to_owned()], &Options::default()).unwrap()
+    analyse(&[folder.path().to_owned()], Options::default()).unwrap()
 }
 
 fn fixture(name: &str) -> String {
@@ -74,7 +74,7 @@ fn hundreds_of_hosts_in_one_run_stay_apart_though_their_logon_ids_are_the_same()
             fs::write(file, bytes).unwrap();
         }
     }
-    let all = analyse(&[folder.path().to_owned()], &Options::default()).unwrap();
+    let all = analyse(&[folder.path().to_owned()], Options::default()).unwrap();
     let one = analysed(&story, |_| true);
     assert_eq!(all.sessions.len(), machines * one.sessions.len());
     let hosts: BTreeSet<&str> = all.sessions.iter().map(|session| &*session.host).collect();

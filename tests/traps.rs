@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value as Wanted};
-use winsessions::analysis::{Analysis, Options, analyse};
-use winsessions::export::{self, Format, View};
+use winsessions::analysis::{Analysis, Options, TimelineEvent, analyse};
+use winsessions::export::{self, Format, View, Writer};
+use winsessions::session::Session;
 
 /// Traps that the program still walks into. One that it has learnt to avoid must leave this list.
 const NOT_YET: &[&str] = &[];
@@ -43,7 +44,7 @@ fn check(folder: &Path) -> Result<(), String> {
     let text = fs::read_to_string(folder.join("rows.toml")).unwrap();
     let wanted: Table = toml::from_str(&text).unwrap();
     check_keys(&wanted);
-    let analysis = analyse(&[folder.join("evidence")], &Options::default())
+    let analysis = analyse(&[folder.join("evidence")], Options::default())
         .map_err(|error| error.to_string())?;
     let sessions = rows(&analysis.sessions, &analysis);
     let counted: Vec<&Value> = sessions
@@ -193,32 +194,36 @@ fn bytes(files: &[PathBuf], threads: usize) -> Vec<u8> {
         threads: Some(threads),
         ..Options::default()
     };
-    let analysis = analyse(files, &options).unwrap();
+    let analysis = analyse(files, options).unwrap();
     let view = View::new(&analysis, None);
-    let (sessions, events): (Vec<_>, Vec<_>) = (
-        analysis.sessions.iter().collect(),
-        analysis.events.iter().collect(),
-    );
     let mut out = Vec::new();
     for format in [Format::Csv, Format::Json] {
-        export::write(format, &view, &sessions, 200, &mut out).unwrap();
-        export::write(format, &view, &events, 200, &mut out).unwrap();
+        let writer = Writer {
+            format,
+            width: 200,
+            threads: Some(threads),
+        };
+        let rows = &analysis.sessions;
+        writer.write_all::<Session>(&view, rows, &mut out).unwrap();
+        let rows = &analysis.events;
+        writer
+            .write_all::<TimelineEvent>(&view, rows, &mut out)
+            .unwrap();
     }
     out
 }
 
 /// The rows as the program exports them.
-fn rows<R: export::Row + export::Tabular>(rows: &[R], analysis: &Analysis) -> Vec<Value> {
-    let rows: Vec<&R> = rows.iter().collect();
+fn rows<R: export::Row + export::Tabular + Sync>(rows: &[R], analysis: &Analysis) -> Vec<Value> {
+    let writer = Writer {
+        format: Format::Jsonl,
+        width: 200,
+        threads: None,
+    };
     let mut out = Vec::new();
-    export::write(
-        Format::Jsonl,
-        &View::new(analysis, None),
-        &rows,
-        200,
-        &mut out,
-    )
-    .unwrap();
+    writer
+        .write_all::<R>(&View::new(analysis, None), rows, &mut out)
+        .unwrap();
     let lines = String::from_utf8(out).unwrap();
     lines
         .lines()

@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value as Wanted};
 use winsessions::analysis::{Options, analyse};
-use winsessions::export::{self, Format, View};
+use winsessions::export::{Format, View, Writer};
+use winsessions::session::Session;
 
 /// The columns that are held; one that a row does not name must be empty.
 const COLUMNS: &[&str] = &[
@@ -80,11 +81,18 @@ fn logs(paths: &[&str]) -> Option<Vec<PathBuf>> {
 fn walk(rows: &str, paths: &[&str]) {
     let Some(paths) = logs(paths) else { return };
     let wanted: Table = toml::from_str(rows).unwrap();
-    let analysis = analyse(&paths, &Options::default()).unwrap();
-    let sessions: Vec<_> = analysis.sessions.iter().collect();
+    let analysis = analyse(&paths, Options::default()).unwrap();
+    let writer = Writer {
+        format: Format::Jsonl,
+        width: 200,
+        threads: None,
+    };
     let mut lines = Vec::new();
     let view = View::new(&analysis, None);
-    export::write(Format::Jsonl, &view, &sessions, 200, &mut lines).unwrap();
+    let rows = &analysis.sessions;
+    writer
+        .write_all::<Session>(&view, rows, &mut lines)
+        .unwrap();
     let found: Vec<Value> = String::from_utf8(lines)
         .unwrap()
         .lines()

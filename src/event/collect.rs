@@ -1,13 +1,15 @@
 //! Collects what a log's records mean: events, where all its records lie, which Logon IDs they show in use.
 
+use super::contents::Contents;
 use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
-use super::{Account, Event, LogIndex, LogonId, Span, Text, security};
-use crate::log::{Record, Shape, Value};
+use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
+use crate::log::{Record, Run, Shape, Value};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Collects the events of a log, in file order, and where its records lie.
 #[derive(Debug)]
@@ -16,6 +18,9 @@ pub struct Collector {
     texts: Texts,
     /// What records of each shape mean.
     meanings: HashMap<Shape, Meaning, RandomState>,
+    contents: Contents,
+    /// The run that the last record belongs to, by the numbers of its channel and computer.
+    latest: Option<((u32, u32), usize)>,
     /// The events so far.
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
@@ -28,8 +33,14 @@ pub struct Collector {
 struct Meaning {
     entry: Option<&'static Entry>,
     is_audit: bool,
-    /// Places of fields, and where in an event they go.
+    /// Tells it from the other meanings that are kept.
+    number: u32,
+    /// Places of fields, and where in an event's content they go.
     slots: Vec<(usize, Slot)>,
+    /// The same of those that go to the event itself.
+    own: Vec<(usize, Slot)>,
+    /// The values that `slots` take, if the content rests on nothing else.
+    runs: Option<Vec<Run>>,
     user_sid: Option<Slot>,
     activity: Option<Slot>,
     /// The place of the field that names the Logon ID that acts, and of the one that something is done for.
@@ -56,6 +67,8 @@ impl Collector {
             log,
             texts: Texts::default(),
             meanings: HashMap::default(),
+            contents: Contents::default(),
+            latest: None,
             events: Vec::new(),
             spans: Vec::new(),
             uses: Uses::default(),
@@ -67,9 +80,13 @@ impl Collector {
         self.log = log;
         (self.events, self.spans) = (Vec::new(), Vec::new());
         self.uses = Uses::default();
+        self.latest = None;
         self.texts.limit();
+        self.contents.limit();
         if self.meanings.len() > MOST_MEANINGS {
             self.meanings.clear();
+            // They are known by the numbers of their meanings.
+            self.contents = Contents::default();
         }
     }
 
@@ -85,51 +102,70 @@ impl Collector {
             log,
             texts,
             meanings,
+            contents,
             events,
             spans,
             uses,
+            ..
         } = self;
         let Some(span) = spans.get(span) else { return };
         let unknown;
         let meaning = match record.shape() {
-            Some(shape) => meanings.entry(shape).or_insert_with(|| Meaning::of(record)),
+            Some(shape) => {
+                let number = meanings.len() as u32;
+                let meaning = meanings.entry(shape);
+                meaning.or_insert_with(|| Meaning::of(record, number))
+            }
             None => {
-                unknown = Meaning::of(record);
+                unknown = Meaning::of(record, 0);
                 &unknown
             }
         };
-        let mut is_event = false;
+        let mut event = None;
         if let Some(entry) = meaning.entry {
-            events.push(Event {
-                log: *log,
-                record_id: record.record_id,
-                number: record.number,
-                time: record.time,
-                provider: entry.provider,
-                event_id: record.event_id,
-                version: record.version,
-                writer: record.writer,
-                previous,
-                ..Event::in_channel(entry.action, span.computer.clone(), span.channel.clone())
-            });
-            if let Some(event) = events.last_mut() {
-                meaning.fill(texts, event, record);
-                is_event = !(entry.subject_unnamed && event.subject.name.is_some());
-            }
-            if !is_event {
-                events.pop();
-            }
+            let content = || {
+                Event::new(Arc::new(Content {
+                    log: *log,
+                    computer: span.computer.clone(),
+                    channel: span.channel.clone(),
+                    provider: entry.provider,
+                    event_id: record.event_id,
+                    version: record.version,
+                    writer: record.writer,
+                    ..Content::of(entry.action)
+                }))
+            };
+            let mut new = match &meaning.runs {
+                Some(runs) => {
+                    let read = || {
+                        let mut new = content();
+                        fill(&meaning.slots, texts, &mut new, record);
+                        new
+                    };
+                    contents.event(record, *log, meaning.number, runs, read)
+                }
+                None => {
+                    let mut new = content();
+                    meaning.fill(texts, &mut new, record);
+                    new
+                }
+            };
+            new.record_id = record.record_id;
+            new.set_times(record.time, previous);
+            new.set_number(record.number);
+            fill(&meaning.own, texts, &mut new, record);
+            event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));
         }
         if meaning.is_audit {
-            let event = events.last().filter(|_| is_event);
             let mut noted = Noted {
                 log: *log,
                 texts,
                 uses,
                 computer: &span.computer,
             };
-            noted.note(record, meaning, event, previous.is_none());
+            noted.note(record, meaning, event.as_ref(), previous.is_none());
         }
+        events.extend(event);
     }
 
     /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the run and the time of
@@ -138,14 +174,13 @@ impl Collector {
         let (id, time) = (record.record_id, record.time);
         // In an exported or forwarded log the numbers in between were left out on purpose.
         let live = record.number == id;
-        let of_same = |(_, span): &(usize, &mut Span)| {
-            *span.channel == *record.channel && *span.computer == *record.computer
+        let ids = record.channel_id().zip(record.computer_id());
+        let same = match self.latest {
+            Some((latest, at)) if Some(latest) == ids => Some(at),
+            _ => self.run_of(record),
         };
-        let mut latest = self.spans.iter_mut().enumerate().rev().take(RUNS_AT_ONCE);
-        match latest.find(of_same) {
-            Some((at, span))
-                if id > span.last_id && (!(live && span.live) || id == span.last_id + 1) =>
-            {
+        match same.and_then(|at| self.spans.get_mut(at)) {
+            Some(span) if id > span.last_id && (!(live && span.live) || id == span.last_id + 1) => {
                 let previous = span.last_time;
                 span.last_id = id;
                 span.records += 1;
@@ -153,9 +188,12 @@ impl Collector {
                 span.latest = span.latest.max(time);
                 span.earliest = span.earliest.min(time);
                 span.live &= live;
+                let at = same.unwrap_or_default();
+                self.latest = ids.map(|ids| (ids, at));
                 (at, Some(previous))
             }
             _ => {
+                let at = self.spans.len();
                 self.spans.push(Span {
                     log: self.log,
                     channel: self.texts.text(&record.channel),
@@ -169,17 +207,28 @@ impl Collector {
                     latest: time,
                     live,
                 });
-                (self.spans.len() - 1, None)
+                self.latest = ids.map(|ids| (ids, at));
+                (at, None)
             }
         }
+    }
+
+    /// The last run of a record's machine and channel.
+    fn run_of(&self, record: &Record<'_>) -> Option<usize> {
+        let mut latest = self.spans.iter().enumerate().rev().take(RUNS_AT_ONCE);
+        let of_same = |(_, span): &(usize, &Span)| {
+            *span.channel == *record.channel && *span.computer == *record.computer
+        };
+        latest.find(of_same).map(|(at, _)| at)
     }
 }
 
 impl Meaning {
-    fn of(record: &Record<'_>) -> Self {
+    fn of(record: &Record<'_>, number: u32) -> Self {
         let entry = entry(record);
         let mut meaning = Meaning {
             entry,
+            number,
             is_audit: *record.channel == *security::CHANNEL,
             user_sid: entry.and_then(|entry| entry.slot(USER_ID)),
             activity: entry.and_then(|entry| entry.slot(ACTIVITY_ID)),
@@ -187,8 +236,15 @@ impl Meaning {
         };
         let mut slots = Slots::of(entry);
         for (place, (name, is_plain)) in record.names().enumerate() {
-            let slot = slots.next(name);
-            meaning.slots.extend(slot.map(|slot| (place, slot)));
+            if let Some(slot) = slots.next(name) {
+                let own = slot.is_own();
+                let slots = if own {
+                    &mut meaning.own
+                } else {
+                    &mut meaning.slots
+                };
+                slots.push((place, slot));
+            }
             match name {
                 "SubjectLogonId" if is_plain => meaning.subject = Some(place),
                 "TargetLogonId" if is_plain && record.event_id == PROCESS_CREATED => {
@@ -197,17 +253,17 @@ impl Meaning {
                 _ => {}
             }
         }
+        let is_mixed = meaning.slots.iter().any(|(_, slot)| slot.is_mixed());
+        if !is_mixed && meaning.user_sid.is_none() && meaning.activity.is_none() {
+            meaning.runs = record.runs(meaning.slots.iter().map(|(place, _)| *place));
+        }
         meaning
     }
 
-    /// Fills an event from its record.
+    /// Fills an event from its record, but for what is its own in records that have a shape.
     fn fill(&self, texts: &mut Texts, event: &mut Event, record: &Record<'_>) {
         if record.shape().is_some() {
-            for (place, slot) in &self.slots {
-                if let Some(value) = record.value_at(*place) {
-                    texts.fill(event, *slot, &value);
-                }
-            }
+            fill(&self.slots, texts, event, record);
         } else {
             let mut slots = Slots::of(self.entry);
             for (name, value) in record.fields() {
@@ -221,6 +277,15 @@ impl Meaning {
         }
         if let Some((slot, activity)) = self.activity.zip(record.activity()) {
             texts.fill(event, slot, &activity);
+        }
+    }
+}
+
+/// Puts values that stand at places of a record where their slots say.
+fn fill(slots: &[(usize, Slot)], texts: &mut Texts, event: &mut Event, record: &Record<'_>) {
+    for (place, slot) in slots {
+        if let Some(value) = record.value_at(*place) {
+            texts.fill(event, *slot, &value);
         }
     }
 }
@@ -276,7 +341,7 @@ impl Noted<'_> {
                 None => record.field(name),
             };
             let id = value.and_then(|value| value.number());
-            id.filter(|&id| id != 0).map(LogonId)
+            id.and_then(LogonId::new)
         };
         let subject = match event {
             Some(event) => event.subject_logon_id,

@@ -2,8 +2,8 @@
 
 use super::texts::Texts;
 use super::{
-    Account, Action, Details, Event, LogIndex, LogonId, LogonType, Text, disconnect_reason_text,
-    remote_desktop, remote_shell, security, system, user_profile,
+    Account, Action, Content, Details, Event, Guid, LogIndex, LogonId, LogonType, Text,
+    disconnect_reason_text, remote_desktop, remote_shell, security, system, user_profile,
 };
 use crate::log::{Record, Value};
 use crate::time::{TICKS_PER_SECOND, Time};
@@ -171,7 +171,7 @@ impl Texts {
     pub(super) fn fill(&mut self, event: &mut Event, slot: Slot, value: &Value<'_>) {
         let number = || value.number().filter(|&number| number != 0);
         let small = || value.number().and_then(|number| u32::try_from(number).ok());
-        let logon_id = || number().map(LogonId);
+        let logon_id = || value.number().and_then(LogonId::new);
         let time = || value.time();
         match slot {
             Slot::AccountPath => {
@@ -215,7 +215,7 @@ impl Texts {
             Slot::SourcePort => {
                 event.source_port = number().and_then(|port| u16::try_from(port).ok())
             }
-            Slot::LogonGuid => event.logon_guid = self.guid(value),
+            Slot::LogonGuid => event.set_logon_guid(Guid::of(value)),
             Slot::OutboundName => event.outbound.name = self.present(value),
             Slot::OutboundDomain => event.outbound.domain = self.present(value),
             Slot::Elevated => event.elevated = yes_or_no(value),
@@ -439,40 +439,21 @@ fn yes_or_no(value: &Value<'_>) -> Option<bool> {
         .find_map(|(code, yes)| value.is(code).then_some(yes))
 }
 
-impl Event {
-    /// Whether it is written while Windows starts, up to the first logon session.
-    pub(super) fn is_of_boot_start(&self) -> bool {
-        match self.action {
-            Action::Boot | Action::StartingUp | Action::AuditDropped => true,
-            Action::Logon => self.logon_type == Some(LogonType(0)),
-            _ => false,
-        }
-    }
-
-    /// An event of which nothing is known but what happened.
-    pub(crate) fn of(action: Action) -> Self {
-        let empty = Text::from("");
-        Event::in_channel(action, empty.clone(), empty)
-    }
-
-    /// The same of a computer's channel.
-    pub(super) fn in_channel(action: Action, computer: Text, channel: Text) -> Self {
-        Event {
+impl Content {
+    /// A content that says only what happened.
+    pub(super) fn of(action: Action) -> Self {
+        let nothing = Text::default();
+        Content {
             log: LogIndex(0),
-            record_id: 0,
-            number: 0,
-            time: Time::from_filetime(0),
-            computer,
-            channel,
+            computer: nothing.clone(),
+            channel: nothing,
             provider: "",
             event_id: 0,
             version: 0,
             writer: None,
-            previous: None,
             action,
             stored_as_text: false,
             account: Account::default(),
-            logon_id: None,
             linked_logon_id: None,
             subject: Account::default(),
             subject_logon_id: None,
@@ -484,8 +465,6 @@ impl Event {
             process_name: None,
             process_id: None,
             source_address: None,
-            source_port: None,
-            logon_guid: None,
             outbound: Account::default(),
             elevated: None,
             privileges: None,
@@ -501,10 +480,39 @@ impl Event {
     }
 }
 
+impl Slot {
+    /// Whether what it takes goes to the event alone, and not to the content that events share.
+    pub(super) fn is_own(self) -> bool {
+        matches!(self, Slot::LogonId | Slot::SourcePort | Slot::LogonGuid)
+    }
+
+    /// Whether it goes to both.
+    pub(super) fn is_mixed(self) -> bool {
+        matches!(self, Slot::SourceEndpoint | Slot::SshLine)
+    }
+}
+
+impl Event {
+    /// Whether it is written while Windows starts, up to the first logon session.
+    pub(super) fn is_of_boot_start(&self) -> bool {
+        match self.action {
+            Action::Boot | Action::StartingUp | Action::AuditDropped => true,
+            Action::Logon => self.logon_type == Some(LogonType(0)),
+            _ => false,
+        }
+    }
+
+    /// An event of which nothing is known but what happened.
+    #[cfg(test)]
+    pub(crate) fn of(action: Action) -> Self {
+        Event::new(std::sync::Arc::new(Content::of(action)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Collector;
+    use crate::event::{Collector, LogIndex};
 
     #[test]
     fn each_table_is_sorted_by_event_id() {
@@ -535,8 +543,12 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(
-            (event.subject.name, event.subject_logon_id, event.logon_id),
-            (None, None, Some(LogonId(0x3e7)))
+            (
+                event.subject.name.as_deref(),
+                event.subject_logon_id,
+                event.logon_id
+            ),
+            (None, None, LogonId::new(0x3e7))
         );
         assert_eq!(
             (event.logon_type, event.logon_process.as_deref()),
@@ -544,8 +556,8 @@ mod tests {
         );
         assert_eq!(
             (
-                event.logon_guid,
-                event.source_address,
+                event.logon_guid(),
+                event.source_address.as_deref(),
                 event.source_port,
                 event.linked_logon_id
             ),
@@ -563,11 +575,11 @@ mod tests {
         .unwrap();
         assert_eq!(
             (event.logon_type, event.logon_id, event.source_port),
-            (Some(LogonType(3)), Some(LogonId(0x88f3_13a8)), Some(62173))
+            (Some(LogonType(3)), LogonId::new(0x88f3_13a8), Some(62173))
         );
         assert_eq!(
-            event.logon_guid.as_deref(),
-            Some("{500826fc-0d33-fc69-5cb3-de2713bdc56a}")
+            event.logon_guid(),
+            Guid::parse("{500826fc-0d33-fc69-5cb3-de2713bdc56a}")
         );
         assert!(event.stored_as_text);
     }
@@ -578,7 +590,7 @@ mod tests {
         let event = record(&auditing("4672", data)).unwrap();
         assert_eq!(
             (event.logon_id, event.subject_logon_id),
-            (Some(LogonId(0x3e7)), None)
+            (LogonId::new(0x3e7), None)
         );
         assert_eq!(event.privileges.as_deref(), Some("SeA SeB"));
     }

@@ -9,7 +9,9 @@
 //! `remote_shell`) and one row in `tests`.
 
 mod collect;
+mod contents;
 mod fields;
+mod guid;
 mod remote_desktop;
 mod remote_shell;
 mod security;
@@ -23,14 +25,18 @@ mod uses;
 
 pub use crate::text::Text;
 pub use collect::Collector;
+pub use guid::Guid;
 pub use status::{disconnect_reason_text, status_text};
+pub(crate) use uses::UsedContents;
 pub use uses::{Seen, Use};
 
 use crate::named::named;
 use crate::sid::Sid;
-use crate::time::Time;
+use crate::time::{Ticks, Time};
 use std::fmt;
-use std::sync::LazyLock;
+use std::num::NonZeroU64;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, LazyLock};
 
 /// A log by its position in [`Analysis::logs`](crate::analysis::Analysis::logs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +44,22 @@ pub struct LogIndex(pub u32);
 
 /// A Logon ID: the LUID of a logon session, unique on one machine until it restarts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogonId(pub u64);
+pub struct LogonId(NonZeroU64);
+
+impl LogonId {
+    /// A Logon ID by its number; `None` for 0, which stands for none.
+    pub const fn new(number: u64) -> Option<Self> {
+        match NonZeroU64::new(number) {
+            Some(number) => Some(LogonId(number)),
+            None => None,
+        }
+    }
+
+    /// Its number.
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
 
 impl fmt::Display for LogonId {
     /// Lower-case hex, `0x3e7`.
@@ -292,17 +313,46 @@ pub struct Span {
     pub live: bool,
 }
 
-/// One logon-related record.
-#[derive(Debug, Clone, PartialEq)]
+/// One logon-related record: what is its own, and, reached by dereferencing, what it has in common with others.
+///
+/// A log says the same over and over: the same accounts, hosts, packages and processes. So an event is a few numbers of its own
+/// and a [`Content`] that all events share which say the same; changing it in one event leaves the others as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The log it was read from.
-    pub log: LogIndex,
-    /// System/EventRecordID: the order of writing within one machine and channel.
-    pub record_id: u64,
-    /// The record header's identifier; differs from `record_id` in exported logs.
-    pub number: u64,
     /// System/TimeCreated.
     pub time: Time,
+    /// System/EventRecordID: the order of writing within one machine and channel.
+    pub record_id: u64,
+    /// The logon session it happened to.
+    pub logon_id: Option<LogonId>,
+    /// The port that the caller came from.
+    pub source_port: Option<u16>,
+    /// Ticks since the record before it; [`NOT_NEAR`] if that is not next to it, or in `own`.
+    after: u32,
+    own: Option<Box<Own>>,
+    content: Arc<Content>,
+}
+
+/// Stands for ticks that are not known, or too many for four bytes: seven minutes are not.
+const NOT_NEAR: u32 = u32::MAX;
+
+/// What few events have, and each its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Own {
+    number: u64,
+    /// [`NO_TIME`] if the event tells it, or nothing does.
+    previous: Time,
+    logon_guid: Option<Guid>,
+}
+
+/// Stands for a time that is not known, where that has to be small; no clock shows it.
+const NO_TIME: Time = Time::from_filetime(u64::MAX);
+
+/// What a record says that others say as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The log it was read from.
+    pub log: LogIndex,
     /// System/Computer, exactly as recorded.
     pub computer: Text,
     /// System/Channel.
@@ -315,16 +365,12 @@ pub struct Event {
     pub version: u8,
     /// System/Execution/ProcessID: the writer; lsass for audit records.
     pub writer: Option<u32>,
-    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
-    pub previous: Option<Time>,
     /// What happened.
     pub action: Action,
     /// Whether the record's values are stored as text: it was forwarded to a collector.
     pub stored_as_text: bool,
     /// The account it happened to: the target of a logon, the owner of the session.
     pub account: Account,
-    /// The logon session it happened to.
-    pub logon_id: Option<LogonId>,
     /// The other half of a logon split by User Account Control.
     pub linked_logon_id: Option<LogonId>,
     /// The account that asked for it.
@@ -347,10 +393,6 @@ pub struct Event {
     pub process_id: Option<u64>,
     /// The address that the caller came from, exactly as recorded.
     pub source_address: Option<Text>,
-    /// The port that the caller came from.
-    pub source_port: Option<u16>,
-    /// The logon GUID, lower case with braces; absent when all zero.
-    pub logon_guid: Option<Text>,
     /// The account whose credentials go out on the network (`runas /netonly`).
     pub outbound: Account,
     /// Whether the token is an elevated one.
@@ -371,11 +413,121 @@ pub struct Event {
     pub previous_time: Option<Time>,
     /// The clock after a change.
     pub new_time: Option<Time>,
-    /// What only some events tell; [`Event::details`] reads it.
+    /// What only some events tell; [`Content::details`] reads it.
     pub more: Option<Box<Details>>,
 }
 
+impl Deref for Event {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.content
+    }
+}
+
+impl DerefMut for Event {
+    fn deref_mut(&mut self) -> &mut Content {
+        Arc::make_mut(&mut self.content)
+    }
+}
+
 impl Event {
+    /// An event with this content, of which nothing else is known.
+    pub(crate) fn new(content: Arc<Content>) -> Self {
+        Event {
+            time: Time::from_filetime(0),
+            record_id: 0,
+            after: NOT_NEAR,
+            logon_id: None,
+            source_port: None,
+            own: None,
+            content,
+        }
+    }
+
+    fn own(&mut self) -> &mut Own {
+        let number = self.record_id;
+        self.own.get_or_insert_with(|| {
+            Box::new(Own {
+                number,
+                previous: NO_TIME,
+                logon_guid: None,
+            })
+        })
+    }
+
+    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
+    pub fn previous(&self) -> Option<Time> {
+        match self.after {
+            NOT_NEAR => {
+                let own = self.own.as_ref().map(|own| own.previous);
+                own.filter(|&previous| previous != NO_TIME)
+            }
+            ticks => Some(self.time.plus(-Ticks::from(ticks))),
+        }
+    }
+
+    /// Sets the times of the record and of the one before it.
+    pub(crate) fn set_times(&mut self, time: Time, previous: Option<Time>) {
+        self.time = time;
+        let ticks = previous.and_then(|previous| u32::try_from(time.since(previous)).ok());
+        self.after = ticks.unwrap_or(NOT_NEAR);
+        let far = previous.filter(|_| self.after == NOT_NEAR);
+        if far.is_some() || self.own.is_some() {
+            self.own().previous = far.unwrap_or(NO_TIME);
+        }
+    }
+
+    /// The record header's identifier; differs from `record_id` in exported logs.
+    pub fn number(&self) -> u64 {
+        self.own.as_ref().map_or(self.record_id, |own| own.number)
+    }
+
+    /// Sets the record header's identifier.
+    pub(crate) fn set_number(&mut self, number: u64) {
+        if number != self.number() {
+            self.own().number = number;
+        }
+    }
+
+    /// The logon GUID; absent when all zero.
+    pub fn logon_guid(&self) -> Option<Guid> {
+        self.own.as_ref()?.logon_guid
+    }
+
+    /// Whether both say the same, wherever and in whatever form they were found.
+    pub(crate) fn says_the_same(&self, other: &Event) -> bool {
+        let of_own = |event: &Event| {
+            (
+                event.time,
+                event.record_id,
+                event.logon_id,
+                event.source_port,
+            )
+        };
+        let is_same_content = || {
+            let (log, stored_as_text) = (self.log, self.stored_as_text);
+            let of_other = Content {
+                log,
+                stored_as_text,
+                ..(*other.content).clone()
+            };
+            *self.content == of_other
+        };
+        of_own(self) == of_own(other)
+            && self.logon_guid() == other.logon_guid()
+            && is_same_content()
+    }
+
+    /// Sets the logon GUID.
+    pub(crate) fn set_logon_guid(&mut self, guid: Option<Guid>) {
+        if guid != self.logon_guid() {
+            self.own().logon_guid = guid;
+        }
+    }
+}
+
+impl Content {
     /// What only some events tell; all empty for the others.
     pub fn details(&self) -> &Details {
         static NONE: LazyLock<Details> = LazyLock::new(Details::default);
@@ -391,7 +543,7 @@ impl Event {
 }
 
 /// What only some events tell.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
     /// System/Correlation's ActivityID, lower case: the same in all records of one connection, in all Remote Desktop
     /// channels. The console's is made of its session number and comes again after every logon and boot.

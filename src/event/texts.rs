@@ -57,15 +57,15 @@ impl Texts {
 
     /// The words of a list that is written over several lines, some in `%{}`.
     pub(super) fn list(&mut self, value: &Value<'_>) -> Option<Text> {
-        let word = |word: &str| {
+        fn word(word: &str) -> &str {
             word.strip_prefix("%{")
                 .and_then(|w| w.strip_suffix('}'))
                 .unwrap_or(word)
-                .to_owned()
-        };
+        }
         let list = |text: &str| {
-            let words: Vec<String> = text.split_whitespace().map(word).collect();
-            (!words.is_empty()).then(|| words.join(" "))
+            let words: Vec<&str> = text.split_whitespace().map(word).collect();
+            let named = words.iter().copied().filter(|word| !word.is_empty());
+            (!words.is_empty()).then(|| named.collect::<Vec<_>>().join(" "))
         };
         self.known(value, |texts| &mut texts.lists, list)
     }

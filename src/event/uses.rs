@@ -4,11 +4,12 @@
 //! missing, where record numbers go back and where a new block of the log begins, so it spans no boot that the records
 //! show. A boot that left no record of its own may still lie in it.
 
-use super::{Account, Action, Event, LogIndex, LogonId, Text};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Text};
 use crate::log::Record;
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A record that shows a Logon ID in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,21 +40,41 @@ pub struct Use {
     pub last: Seen,
 }
 
-impl Use {
-    /// The event that one of its records is.
-    pub(crate) fn event(&self, seen: Seen, channel: &str) -> Event {
-        Event {
-            log: self.log,
-            record_id: seen.record_id,
-            number: seen.record_id,
-            time: seen.time,
-            computer: self.computer.clone(),
+/// What the records of uses say: hardly any says something new.
+#[derive(Debug)]
+pub(crate) struct UsedContents {
+    channel: Text,
+    known: HashMap<(LogIndex, Text, u16, Account), Arc<Content>, RandomState>,
+}
+
+impl UsedContents {
+    /// Those of a channel's records.
+    pub(crate) fn new(channel: &str) -> Self {
+        UsedContents {
             channel: channel.into(),
-            event_id: seen.event_id,
-            logon_id: Some(self.logon_id),
-            account: self.account.clone(),
-            ..Event::of(Action::Used)
+            known: HashMap::default(),
         }
+    }
+
+    /// The event that one of the records of a run is.
+    pub(crate) fn event(&mut self, used: &Use, seen: Seen) -> Event {
+        let (computer, account) = (used.computer.clone(), used.account.clone());
+        let key = (used.log, computer, seen.event_id, account);
+        let content = self.known.entry(key).or_insert_with_key(|key| {
+            let (log, computer, event_id, account) = key.clone();
+            Arc::new(Content {
+                log,
+                computer,
+                channel: self.channel.clone(),
+                event_id,
+                account,
+                ..Content::of(Action::Used)
+            })
+        });
+        let mut event = Event::new(Arc::clone(content));
+        (event.record_id, event.time) = (seen.record_id, seen.time);
+        event.logon_id = Some(used.logon_id);
+        event
     }
 }
 
@@ -61,14 +82,44 @@ impl Use {
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     pub(super) all: Vec<Use>,
-    /// The run that a Logon ID's next use belongs to.
-    open: HashMap<(Text, LogonId), usize, RandomState>,
+    computers: Computers,
+}
+
+/// The run that a Logon ID's next use belongs to.
+type Open = HashMap<LogonId, usize, RandomState>;
+
+/// The open runs of each computer.
+#[derive(Debug, Default)]
+struct Computers {
+    open: Vec<Open>,
+    places: HashMap<Text, usize, RandomState>,
+    /// The computer that was asked for last: that of the whole log, as a rule.
+    latest: Option<(Text, usize)>,
+}
+
+impl Computers {
+    fn of(&mut self, computer: &Text) -> &mut Open {
+        let latest = self.latest.as_ref().filter(|(name, _)| name == computer);
+        let place = match latest {
+            Some((_, place)) => *place,
+            None => {
+                let next = self.open.len();
+                let place = *self.places.entry(computer.clone()).or_insert(next);
+                self.latest = Some((computer.clone(), place));
+                place
+            }
+        };
+        if place >= self.open.len() {
+            self.open.resize_with(place + 1, Open::default);
+        }
+        &mut self.open[place]
+    }
 }
 
 impl Uses {
     /// Ends all runs of a computer.
     pub(super) fn cut(&mut self, computer: &Text) {
-        self.open.retain(|(name, _), _| name != computer);
+        self.computers.of(computer).clear();
     }
 
     /// Adds a use to its run. The position of a new run, whose account is not known yet, if it starts one.
@@ -84,8 +135,8 @@ impl Uses {
             event_id: record.event_id,
             time: record.time,
         };
-        let key = (computer.clone(), logon_id);
-        let run = self.open.get(&key).and_then(|&at| self.all.get_mut(at));
+        let open = self.computers.of(computer);
+        let run = open.get(&logon_id).and_then(|&at| self.all.get_mut(at));
         if let Some(run) = run.filter(|run| run.last.record_id <= seen.record_id) {
             run.last = seen;
             return None;
@@ -99,7 +150,7 @@ impl Uses {
             first: seen,
             last: seen,
         });
-        self.open.insert(key, new);
+        open.insert(logon_id, new);
         Some(new)
     }
 

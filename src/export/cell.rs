@@ -1,102 +1,124 @@
 //! One value of a row, with its type: what CSV writes as text and JSON as text, number, boolean, list or null.
 
-use crate::event::LogonId;
-use crate::session::Score;
-use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time};
-use serde::ser::{Error as _, Serialize, Serializer};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use super::columns::path_text;
+use super::digits::{decimal, hex, local_time, seconds, shown, time};
+use crate::event::{Guid, LogonId, Text};
+use crate::session::{Flag, Score};
+use crate::summary::Reason;
+use crate::time::{LocalTime, Ticks, Time, UtcOffset};
+use std::path::Path;
 
-/// One value of a row.
-#[derive(Debug, Clone, PartialEq)]
+/// One value of a row, borrowed from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
     /// Absent: nothing in CSV, `null` in JSON.
     Empty,
     /// Text, exactly as recorded.
-    Text(Cow<'a, str>),
+    Text(&'a str),
+    /// A path as it was given or found, with forward slashes.
+    Path(&'a Path),
+    /// Where a record stands: `file#channel/number`.
+    Record {
+        /// The log.
+        file: &'a str,
+        /// The channel.
+        channel: &'a str,
+        /// The EventRecordID.
+        number: u64,
+    },
     /// A count or number.
     Integer(u64),
     /// A number that may be negative.
     Signed(i32),
     /// `true` or `false`.
     Bool(bool),
+    /// A Logon ID: lower-case hex.
+    LogonId(LogonId),
+    /// A GUID: lower case with braces.
+    Guid(Guid),
+    /// An NTSTATUS: hex, eight digits.
+    Status(u32),
     /// A moment: ISO 8601, UTC, seven fractional digits.
     Time(Time),
+    /// A moment by local time, with its offset.
+    LocalTime(LocalTime),
+    /// An offset from UTC.
+    Offset(UtcOffset),
     /// A span, written in seconds with up to seven decimals.
     Seconds(Ticks),
     /// How sure something is, from 0 to 1.
     Score(Score),
-    /// Several texts: an array in JSON, joined in CSV.
-    List {
-        /// The texts in order.
-        items: Vec<Cow<'a, str>>,
-        /// What joins them in CSV.
-        separator: &'static str,
-    },
+    /// Texts: an array in JSON, joined by `;` in CSV.
+    Texts(&'a [Text]),
+    /// Words with one blank between them: an array in JSON.
+    Words(&'a str),
+    /// Flags: an array in JSON, joined by `;` in CSV.
+    Flags(&'a [Flag]),
+    /// Reasons with their counts, `wrong password=12`: an array in JSON, joined by `;` in CSV.
+    Reasons(&'a [Reason]),
 }
 
-impl<'a> Cell<'a> {
-    /// A list that CSV joins with `separator`.
-    pub fn list(items: impl IntoIterator<Item = &'a str>, separator: &'static str) -> Self {
-        Cell::List {
-            items: items.into_iter().map(Cow::Borrowed).collect(),
-            separator,
-        }
-    }
-
-    /// An NTSTATUS: hex, eight digits.
-    pub fn status(code: Option<u32>) -> Self {
-        code.map(|code| format!("{code:#010x}")).into()
-    }
-
-    /// The value as text, without quotes.
-    pub fn to_text(&self) -> Cow<'_, str> {
-        match self {
-            Cell::Empty => Cow::Borrowed(""),
-            Cell::Text(text) => Cow::Borrowed(text),
-            Cell::Integer(number) => Cow::Owned(number.to_string()),
-            Cell::Signed(number) => Cow::Owned(number.to_string()),
-            Cell::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
-            Cell::Time(time) => Cow::Owned(time.to_string()),
-            Cell::Seconds(ticks) => Cow::Owned(seconds(*ticks)),
-            Cell::Score(score) => Cow::Owned(score.to_string()),
-            Cell::List { items, separator } => Cow::Owned(items.join(separator)),
+impl Cell<'_> {
+    /// Appends the value as text, without quotes.
+    #[inline(always)]
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        match *self {
+            Cell::Empty => {}
+            Cell::Text(text) | Cell::Words(text) => bytes.extend_from_slice(text.as_bytes()),
+            Cell::Path(path) => bytes.extend_from_slice(path_text(path).as_bytes()),
+            Cell::Record {
+                file,
+                channel,
+                number,
+            } => {
+                bytes.extend_from_slice(file.as_bytes());
+                bytes.push(b'#');
+                bytes.extend_from_slice(channel.as_bytes());
+                bytes.push(b'/');
+                decimal(number, bytes);
+            }
+            Cell::Integer(number) => decimal(number, bytes),
+            Cell::Signed(number) => shown(number, bytes),
+            Cell::Bool(true) => bytes.extend_from_slice(b"true"),
+            Cell::Bool(false) => bytes.extend_from_slice(b"false"),
+            Cell::LogonId(id) => hex(id.get(), 1, bytes),
+            Cell::Guid(guid) => bytes.extend_from_slice(&guid.text()),
+            Cell::Status(code) => hex(code.into(), 8, bytes),
+            Cell::Time(moment) => time(moment, bytes),
+            Cell::LocalTime(moment) => local_time(moment, bytes),
+            Cell::Offset(offset) => shown(offset, bytes),
+            Cell::Seconds(ticks) => seconds(ticks, bytes),
+            Cell::Score(score) => shown(score, bytes),
+            Cell::Texts(texts) => {
+                joined(texts, bytes, |text, bytes| {
+                    bytes.extend_from_slice(text.as_bytes())
+                });
+            }
+            Cell::Flags(flags) => {
+                joined(flags, bytes, |flag, bytes| {
+                    bytes.extend_from_slice(flag.name().as_bytes())
+                });
+            }
+            Cell::Reasons(reasons) => joined(reasons, bytes, reason),
         }
     }
 }
 
-impl Serialize for Cell<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Cell::Empty => serializer.serialize_unit(),
-            Cell::Text(text) => serializer.serialize_str(text),
-            Cell::Integer(number) => serializer.serialize_u64(*number),
-            Cell::Signed(number) => serializer.serialize_i32(*number),
-            Cell::Bool(yes) => serializer.serialize_bool(*yes),
-            Cell::Time(time) => serializer.collect_str(time),
-            // A decimal number has no exact binary fraction: its digits are written as they are.
-            Cell::Seconds(_) | Cell::Score(_) => RawValue::from_string(self.to_text().into())
-                .map_err(S::Error::custom)?
-                .serialize(serializer),
-            Cell::List { items, .. } => serializer.collect_seq(items),
+/// Appends `items` with a `;` between them.
+fn joined<T>(items: &[T], bytes: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            bytes.push(b';');
         }
+        write(item, bytes);
     }
 }
 
-/// Ticks in seconds: as many decimals as needed, seven at most.
-fn seconds(ticks: Ticks) -> String {
-    let per_second = TICKS_PER_SECOND.unsigned_abs();
-    let (whole, fraction) = (
-        ticks.unsigned_abs() / per_second,
-        ticks.unsigned_abs() % per_second,
-    );
-    let sign = if ticks < 0 { "-" } else { "" };
-    match fraction {
-        0 => format!("{sign}{whole}"),
-        _ => format!("{sign}{whole}.{fraction:07}")
-            .trim_end_matches('0')
-            .to_owned(),
-    }
+/// Appends a reason with its count.
+pub(super) fn reason(reason: &Reason, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(reason.text.as_bytes());
+    bytes.push(b'=');
+    decimal(reason.count, bytes);
 }
 
 impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
@@ -105,121 +127,64 @@ impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Cell<'a> {
-    fn from(text: &'a str) -> Self {
-        Cell::Text(Cow::Borrowed(text))
-    }
+macro_rules! from {
+    ($($type:ty => $cell:expr,)*) => {
+        $(impl<'a> From<$type> for Cell<'a> {
+            fn from(value: $type) -> Self {
+                $cell(value)
+            }
+        })*
+    };
 }
 
-impl From<String> for Cell<'_> {
-    fn from(text: String) -> Self {
-        Cell::Text(Cow::Owned(text))
-    }
-}
-
-impl<'a> From<Cow<'a, str>> for Cell<'a> {
-    fn from(text: Cow<'a, str>) -> Self {
-        Cell::Text(text)
-    }
-}
-
-impl From<bool> for Cell<'_> {
-    fn from(yes: bool) -> Self {
-        Cell::Bool(yes)
-    }
-}
-
-impl From<Time> for Cell<'_> {
-    fn from(time: Time) -> Self {
-        Cell::Time(time)
-    }
-}
-
-impl From<LocalTime> for Cell<'_> {
-    fn from(time: LocalTime) -> Self {
-        Cell::Text(Cow::Owned(time.to_string()))
-    }
-}
-
-impl From<LogonId> for Cell<'_> {
-    fn from(id: LogonId) -> Self {
-        Cell::Text(Cow::Owned(id.to_string()))
-    }
-}
-
-impl From<Score> for Cell<'_> {
-    fn from(score: Score) -> Self {
-        Cell::Score(score)
-    }
-}
-
-impl From<u64> for Cell<'_> {
-    fn from(number: u64) -> Self {
-        Cell::Integer(number)
-    }
-}
-
-impl From<u32> for Cell<'_> {
-    fn from(number: u32) -> Self {
-        Cell::Integer(number.into())
-    }
-}
-
-impl From<i32> for Cell<'_> {
-    fn from(number: i32) -> Self {
-        Cell::Signed(number)
-    }
-}
-
-impl From<u16> for Cell<'_> {
-    fn from(number: u16) -> Self {
-        Cell::Integer(number.into())
-    }
+from! {
+    &'a str => Cell::Text,
+    &'a Path => Cell::Path,
+    u64 => Cell::Integer,
+    u32 => |number| Cell::Integer(u64::from(number)),
+    u16 => |number| Cell::Integer(u64::from(number)),
+    i32 => Cell::Signed,
+    bool => Cell::Bool,
+    LogonId => Cell::LogonId,
+    Guid => Cell::Guid,
+    Time => Cell::Time,
+    LocalTime => Cell::LocalTime,
+    UtcOffset => Cell::Offset,
+    Score => Cell::Score,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn json(cell: Cell<'_>) -> String {
-        serde_json::to_string(&cell).unwrap()
+    fn text(cell: Cell<'_>) -> String {
+        let mut bytes = Vec::new();
+        cell.write(&mut bytes);
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]
-    fn seconds_are_exact_and_carry_no_needless_zero() {
-        assert_eq!(seconds(36_000_000_000), "3600");
-        assert_eq!(seconds(150_000), "0.015");
-        assert_eq!(seconds(1), "0.0000001");
-        assert_eq!(seconds(0), "0");
-        assert_eq!(seconds(-15_000_000), "-1.5");
-        assert_eq!(seconds(100_000_000), "10");
-        assert_eq!(seconds(i64::MIN), "-922337203685.4775808");
-        assert_eq!(
-            json(Cell::Seconds(i64::MAX)),
-            "922337203685.4775807",
-            "no rounding to a float on the way"
-        );
-    }
-
-    #[test]
-    fn each_type_has_its_json_form() {
-        assert_eq!(json(Cell::Empty), "null");
-        assert_eq!(json(Cell::from(None::<&str>)), "null");
-        assert_eq!(
-            json("a\"b\u{0}\u{202e}".into()),
-            "\"a\\\"b\\u0000\u{202e}\""
-        );
-        assert_eq!(json(true.into()), "true");
-        assert_eq!(json(LogonId(0x3e7).into()), "\"0x3e7\"");
-        assert_eq!(json(Cell::status(Some(0xc000_006d))), "\"0xc000006d\"");
-        assert_eq!(json(Score::NAMED.into()), "0.8");
-        assert_eq!(json(Cell::list(["a", "b"], ";")), "[\"a\",\"b\"]");
-        assert_eq!(json(Cell::list([], ";")), "[]");
+    fn each_type_has_its_text() {
+        assert_eq!(text(Cell::from(None::<&str>)), "");
+        assert_eq!(text("a\"b,c".into()), "a\"b,c");
+        assert_eq!(text(Path::new("a/b").into()), "a/b");
+        assert_eq!(text(LogonId::new(0x3e7).unwrap().into()), "0x3e7");
+        assert_eq!(text(Cell::Status(0x6d)), "0x0000006d");
+        assert_eq!(text((-5).into()), "-5");
+        assert_eq!(text(UtcOffset::from_minutes(-90).into()), "-01:30");
+        assert_eq!(text(Score::NAMED.into()), "0.8");
     }
 
     #[test]
     fn a_list_is_joined_in_text() {
-        assert_eq!(Cell::list(["nla", "twin"], ";").to_text(), "nla;twin");
-        assert_eq!(Cell::list([], ";").to_text(), "");
+        assert_eq!(text(Cell::Flags(&[Flag::Nla, Flag::Twin])), "nla;twin");
+        assert_eq!(text(Cell::Flags(&[])), "");
+        assert_eq!(text(Cell::Texts(&["a".into(), "b;c".into()])), "a;b;c");
+        let reason = |text: &str, count| Reason {
+            text: text.into(),
+            count,
+        };
+        let reasons = [reason("wrong password", 12), reason("expired", 1)];
+        assert_eq!(text(Cell::Reasons(&reasons)), "wrong password=12;expired=1");
     }
 }

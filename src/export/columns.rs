@@ -4,7 +4,7 @@
 //! held to these tables by a test.
 
 use super::cell::Cell;
-use super::json::objects;
+use super::json::{Lists, Member};
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{LogIndex, LogonType, Text};
@@ -18,7 +18,6 @@ use crate::session::{
 use crate::sid::Sid;
 use crate::summary::{Reason, Summary};
 use crate::time::Time;
-use serde::ser::SerializeMap;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,6 +28,7 @@ pub struct View<'a> {
     analysis: &'a Analysis,
     at: Option<Time>,
     by_id: HashMap<&'a str, &'a Session>,
+    files: Vec<Cow<'a, str>>,
 }
 
 impl<'a> View<'a> {
@@ -40,10 +40,12 @@ impl<'a> View<'a> {
             .iter()
             .filter(|_| !analysis.events.is_empty());
         let by_id = sessions.map(|s| (&*s.id, s)).collect();
+        let files = analysis.logs.iter().map(|log| path_text(&log.path));
         View {
             analysis,
             at,
             by_id,
+            files: files.collect(),
         }
     }
 
@@ -62,8 +64,8 @@ impl<'a> View<'a> {
         self.by_id.get(event.session.as_deref()?).copied()
     }
 
-    pub(super) fn file(&self, log: LogIndex) -> Option<Cow<'a, str>> {
-        self.analysis.path(log).map(|path| path_text(path))
+    pub(super) fn file(&self, log: LogIndex) -> Option<&str> {
+        self.files.get(log.0 as usize).map(|file| &**file)
     }
 
     /// What became of a log.
@@ -71,12 +73,15 @@ impl<'a> View<'a> {
         self.analysis.logs.get(log.0 as usize)
     }
 
-    fn record(&self, session: &'a Session, index: Option<usize>) -> Cell<'a> {
+    fn record<'c>(&'c self, session: &'c Session, index: Option<usize>) -> Cell<'c> {
         let Some(record) = index.and_then(|index| session.records.get(index)) else {
             return Cell::Empty;
         };
-        let file = self.file(record.log).unwrap_or_default();
-        format!("{file}#{}/{}", record.channel, record.record_id).into()
+        Cell::Record {
+            file: self.file(record.log).unwrap_or_default(),
+            channel: &record.channel,
+            number: record.record_id,
+        }
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) fn path_text(path: &Path) -> Cow<'_, str> {
 }
 
 /// The value of a column in a row.
-pub type Value<T> = for<'a> fn(&View<'a>, &'a T) -> Cell<'a>;
+pub type Value<T> = for<'a> fn(&'a View<'_>, &'a T) -> Cell<'a>;
 
 /// A column of a table of `T`.
 #[derive(Debug)]
@@ -101,10 +106,23 @@ pub struct Column<T: 'static> {
     pub about: &'static str,
     /// Its value in a row.
     pub value: Value<T>,
+    /// Its name in JSON.
+    pub(super) member: Member,
 }
 
 const fn column<T>(name: &'static str, about: &'static str, value: Value<T>) -> Column<T> {
-    Column { name, about, value }
+    Column {
+        name,
+        about,
+        value,
+        member: Member::of(name),
+    }
+}
+
+/// What takes the values of a row of `R`.
+pub trait Cells<R: 'static> {
+    /// Takes the value of the next column.
+    fn take(&mut self, column: &'static Column<R>, cell: Cell<'_>);
 }
 
 /// What stands in one row of an output.
@@ -117,14 +135,15 @@ pub trait Row: Sized + 'static {
     /// The columns of a row, in order.
     fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone;
 
-    /// Writes the lists that JSON rows carry beside the columns.
-    ///
-    /// # Errors
-    /// Those of `map`.
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        let _ = (view, map);
-        Ok(())
+    /// Gives the values of a row to `cells`, in order.
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        for column in Self::columns(view) {
+            cells.take(column, (column.value)(view, self));
+        }
     }
+
+    /// Adds the lists that JSON rows carry beside the columns.
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>);
 }
 
 impl Row for Session {
@@ -135,10 +154,17 @@ impl Row for Session {
         SESSIONS.iter().chain(view.at.map(|_| &STATE_AT))
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("intervals", &objects(view, &self.intervals, INTERVALS))?;
-        map.serialize_entry("parts", &objects(view, &self.parts, PARTS))?;
-        map.serialize_entry("records", &objects(view, &self.records, RECORDS))
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        give_session(view, self, cells);
+        if view.at.is_some() {
+            cells.take(&STATE_AT, (STATE_AT.value)(view, self));
+        }
+    }
+
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("intervals", &self.intervals, INTERVALS);
+        lists.add("parts", &self.parts, PARTS);
+        lists.add("records", &self.records, RECORDS);
     }
 }
 
@@ -150,9 +176,13 @@ impl Row for TimelineEvent {
         EVENTS.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
+    fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
+        give_event(view, self, cells);
+    }
+
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
         let others = self.sources.get(1..).unwrap_or_default();
-        map.serialize_entry("also_in", &objects(view, others, FILES))
+        lists.add("also_in", others, FILES);
     }
 }
 
@@ -164,17 +194,15 @@ impl Row for Coverage {
         COVERAGE.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("logs", &objects(view, &self.logs, HOLDINGS))?;
-        map.serialize_entry("gaps", &objects(view, &self.gaps, GAPS))?;
-        map.serialize_entry("clears", &objects(view, &self.clears, CLEARS))?;
-        let changes = objects(view, &self.clock_changes, CLOCK_CHANGES);
-        map.serialize_entry("clock_changes", &changes)?;
-        map.serialize_entry("boots", &objects(view, &self.boots, BOOTS))?;
-        let losses = objects(view, &self.audit_losses, AUDIT_LOSSES);
-        map.serialize_entry("audit_losses", &losses)?;
-        map.serialize_entry("utc_offsets", &objects(view, &self.offsets, UTC_OFFSETS))?;
-        map.serialize_entry("conflicts", &objects(view, &self.conflicts, CONFLICTS))
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("logs", &self.logs, HOLDINGS);
+        lists.add("gaps", &self.gaps, GAPS);
+        lists.add("clears", &self.clears, CLEARS);
+        lists.add("clock_changes", &self.clock_changes, CLOCK_CHANGES);
+        lists.add("boots", &self.boots, BOOTS);
+        lists.add("audit_losses", &self.audit_losses, AUDIT_LOSSES);
+        lists.add("utc_offsets", &self.offsets, UTC_OFFSETS);
+        lists.add("conflicts", &self.conflicts, CONFLICTS);
     }
 }
 
@@ -186,8 +214,8 @@ impl Row for Summary {
         SUMMARY.iter()
     }
 
-    fn lists<M: SerializeMap>(&self, view: &View<'_>, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("reasons", &objects(view, &self.reasons, REASONS))
+    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
+        lists.add("reasons", &self.reasons, REASONS);
     }
 }
 
@@ -204,17 +232,41 @@ fn logon_type_name(value: Option<LogonType>) -> Cell<'static> {
 }
 
 fn words(value: &Option<Text>) -> Cell<'_> {
-    value.as_deref().map_or(Cell::Empty, |words| {
-        Cell::list(words.split_ascii_whitespace(), " ")
-    })
+    value.as_deref().map_or(Cell::Empty, Cell::Words)
 }
 
+/// Defines columns, and a function that gives their values. A result has millions of them: so they are made where they are
+/// taken, and what takes them knows the types that a column can have.
+macro_rules! columns {
+    (
+        $give:ident;
+        $(#[$meta:meta])*
+        pub static $columns:ident: &[Column<$row:ty>] = &[$(column($name:literal, $about:literal, $value:expr),)*];
+    ) => {
+        $(#[$meta])*
+        pub static $columns: &[Column<$row>] = &[$(column($name, $about, $value),)*];
+
+        fn $give(view: &View<'_>, row: &$row, cells: &mut impl Cells<$row>) {
+            $(cells.take(const { &column::<$row>($name, $about, $value) }, made(view, row, $value));)*
+        }
+    };
+}
+
+/// The value that `make` makes.
+fn made<'a, T>(
+    view: &'a View<'_>,
+    row: &'a T,
+    make: impl FnOnce(&'a View<'_>, &'a T) -> Cell<'a>,
+) -> Cell<'a> {
+    make(view, row)
+}
+
+columns! { give_session;
 /// A row a session.
-#[rustfmt::skip]
 pub static SESSIONS: &[Column<Session>] = &[
     column("session_id", "Names the session: 16 hex digits, the same in every run over any evidence that holds its start.", |_, s| (&*s.id).into()),
     column("host", "The machine's latest name.", |_, s| (&*s.host).into()),
-    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, s| Cell::list(s.host_aliases.iter().map(|name| &**name), ";")),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, s| Cell::Texts(&s.host_aliases)),
     column("account_name", "Whose session it is, exactly as recorded.", |_, s| text(&s.account.name)),
     column("account_domain", "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
     column("account_sid", "The account's security identifier: what accounts are joined by.", |_, s| sid(&s.account.sid)),
@@ -248,7 +300,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("process_id", "The ID of the process that asked for the logon.", |_, s| s.process_id.into()),
     column("outbound_account", "The account whose credentials go out on the network (`runas /netonly`).", |_, s| text(&s.outbound.name)),
     column("outbound_domain", "Its domain.", |_, s| text(&s.outbound.domain)),
-    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, s| text(&s.logon_guid)),
+    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, s| s.logon_guid.into()),
     column("parent_session_id", "The session that this one was started from.", |_, s| text(&s.parent)),
     column("subject_name", "The account that asked for the logon.", |_, s| text(&s.subject.name)),
     column("subject_domain", "Its domain.", |_, s| text(&s.subject.domain)),
@@ -258,7 +310,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("privileges", "The administrative privileges given at logon; separated by blanks in CSV.", |_, s| words(&s.privileges)),
     column("logons", "How many logons it holds.", |_, s| s.logons.into()),
     column("failures_before", "How many logons of the account were refused just before it, one soon after the other; empty if none was, or none was audited.", |_, s| s.failures_before.into()),
-    column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::list(s.flags.iter().map(|flag| flag.name()), ";")),
+    column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::Flags(&s.flags)),
     column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
     column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
@@ -267,6 +319,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("start_local", "`start` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.start_local.into()),
     column("end_local", "`end` by the machine's local time, with its offset; empty where the offset then is not known.", |_, s| s.end_local.into()),
 ];
+}
 
 /// Only where a time was asked about.
 #[rustfmt::skip]
@@ -279,8 +332,8 @@ pub static STATE_AT: Column<Session> = column(
     },
 );
 
+columns! { give_event;
 /// A row a logon-related record.
-#[rustfmt::skip]
 pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("time", "When the record was written, by the machine's clock.", |_, e| e.event.time.into()),
     column("host", "The machine's latest name.", |_, e| (&*e.host).into()),
@@ -315,10 +368,10 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("process_id", "The ID of the process that asked.", |_, e| e.event.process_id.into()),
     column("outbound_account", "The account whose credentials go out on the network.", |_, e| text(&e.event.outbound.name)),
     column("outbound_domain", "Its domain.", |_, e| text(&e.event.outbound.domain)),
-    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, e| text(&e.event.logon_guid)),
+    column("logon_guid", "Joins the logon to its Kerberos records on the domain controller.", |_, e| e.event.logon_guid().into()),
     column("privileges", "The privileges, or the SIDs of the groups; separated by blanks in CSV.", |_, e| words(&e.event.privileges)),
-    column("status", "NTSTATUS of a failure, or the error of a Kerberos record, hex.", |_, e| Cell::status(e.event.status)),
-    column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| Cell::status(e.event.sub_status)),
+    column("status", "NTSTATUS of a failure, or the error of a Kerberos record, hex.", |_, e| e.event.status.map(Cell::Status).into()),
+    column("sub_status", "The finer NTSTATUS of a failure, hex.", |_, e| e.event.sub_status.map(Cell::Status).into()),
     column("status_text", "Why it failed, in words: what the finer of the two means, else the other; empty for a code without an entry.", |_, e| e.failure_text().into()),
     column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
     column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
@@ -350,6 +403,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("command", "What a new service runs.", |_, e| text(&e.event.details().command)),
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
 ];
+}
 
 /// The other logs that hold the record.
 #[rustfmt::skip]
@@ -394,7 +448,7 @@ pub static RECORDS: &[Column<RecordRef>] = &[
 #[rustfmt::skip]
 pub static COVERAGE: &[Column<Coverage>] = &[
     column("host", "The machine's latest name.", |_, c| (&*c.host).into()),
-    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::list(c.host_aliases.iter().map(|name| &**name), ";")),
+    column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::Texts(&c.host_aliases)),
     column("channel", "The channel.", |_, c| (&*c.channel).into()),
     column("origin", "`live`, `exported` or `both`: whether a missing number is a missing record.", |_, c| c.origin.name().into()),
     column("first_record", "The lowest record number.", |_, c| c.first.0.into()),
@@ -420,7 +474,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
     column("lost_boot_count", "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
     column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
-    column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().map(|offset| offset.to_string()).into()),
+    column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().into()),
     column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
 ];
 
@@ -529,9 +583,9 @@ pub static UTC_OFFSETS: &[Column<OffsetMark>] = &[
     column("time", "The time of the record.", |_, o| o.record.time.into()),
     column("event_id", "Its event ID: 24 of Kernel-General, 6013 of EventLog.", |_, o| o.record.event_id.into()),
     column("record_id", "Its EventRecordID.", |_, o| o.record.record_id.into()),
-    column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.map(|offset| offset.to_string()).into()),
+    column("utc_offset", "Local time less UTC, `-07:00`; null where the record does not tell whether daylight saving was on.", |_, o| o.offset.into()),
     column("source", "`recorded`; `inferred` from the hour of a daily 6013, which is written at noon, or from the zone UTC, which has no daylight saving; `unknown`.", |_, o| o.source.name().into()),
-    column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.map(|offset| offset.to_string()).into()),
+    column("standard_offset", "The same without daylight saving, if told.", |_, o| o.standard.into()),
     column("zone", "The zone's name, in the machine's language.", |_, o| text(&o.zone)),
 ];
 
@@ -558,10 +612,7 @@ pub static SUMMARY: &[Column<Summary>] = &[
     column("standing_sessions", "How many of them exist from the beginning of a boot to its end, one per boot.", |_, s| s.standing.into()),
     column("logons", "How many logons those sessions hold: unlocks, reconnects, the starts of services.", |_, s| s.logons.into()),
     column("failures", "How many logons failed.", |_, s| s.failures.into()),
-    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::List {
-        items: s.reasons.iter().map(|reason| format!("{}={}", reason.text, reason.count).into()).collect(),
-        separator: ";",
-    }),
+    column("failure_reasons", "Why, each with its count, `wrong password=12`; the most frequent first; joined with `;` in CSV.", |_, s| Cell::Reasons(&s.reasons)),
     column("first_seen", "The first sign: a session's start (where that is unknown, its latest bound) or a failed logon.", |_, s| s.first_seen.into()),
     column("last_seen", "The last sign: the earliest moment that its last session can have ended, or a failed logon.", |_, s| s.last_seen.into()),
     column("total_seconds", "The sum of the durations that are known; sessions at the same time count each.", |_, s| Cell::Seconds(s.total)),
@@ -579,7 +630,7 @@ pub static REASONS: &[Column<Reason>] = &[
 /// What became of each log.
 #[rustfmt::skip]
 pub static LOGS: &[Column<LogAccount>] = &[
-    column("path", "The file.", |_, l| path_text(&l.path).into()),
+    column("path", "The file.", |_, l| l.path.as_path().into()),
     column("bytes", "Its size.", |_, l| l.account.bytes.into()),
     column("chunks", "Chunks that hold records.", |_, l| l.account.chunks.into()),
     column("unused_chunks", "Chunk slots that were never written.", |_, l| l.account.unused_chunks.into()),
@@ -609,6 +660,6 @@ pub static DAMAGE: &[Column<Damage>] = &[
 /// What should have been a log and is not.
 #[rustfmt::skip]
 pub static SKIPPED: &[Column<Skipped>] = &[
-    column("path", "The file or folder.", |_, s| path_text(&s.path).into()),
+    column("path", "The file or folder.", |_, s| s.path.as_path().into()),
     column("reason", "Why it was skipped, in words.", |_, s| s.reason.as_str().into()),
 ];

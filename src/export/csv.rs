@@ -1,86 +1,107 @@
 //! CSV: a header, then a line a row (RFC 4180 quoting, line feeds). The last column is the schema.
 
-use super::Cell;
-use super::columns::{Row, View};
-use std::fmt::Display;
-use std::io::{self, Write};
+use super::cell::Cell;
+use super::columns::{Cells, Column, Row, View};
 
-/// Writes the header and `rows`.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write<R: Row>(view: &View<'_>, rows: &[&R], out: &mut impl Write) -> io::Result<()> {
-    let columns = R::columns(view);
-    let mut lines = Lines {
-        bytes: Vec::with_capacity(2 * WRITTEN_AT_ONCE),
-        out,
-    };
-    for column in columns.clone() {
-        lines.field(column.name);
+/// Appends the header.
+pub(super) fn header<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
+    for column in R::columns(view) {
+        bytes.extend_from_slice(column.name.as_bytes());
+        bytes.push(b',');
     }
-    lines.end("schema")?;
-    for row in rows {
-        for column in columns.clone() {
-            match (column.value)(view, row) {
-                Cell::Empty => lines.field(""),
-                Cell::Text(text) => lines.field(&text),
-                Cell::Integer(number) => lines.plain(number),
-                Cell::Time(time) => lines.plain(time),
-                cell => lines.field(&cell.to_text()),
-            }
+    bytes.extend_from_slice(b"schema\n");
+}
+
+/// Appends the line of a row.
+pub(super) fn line<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    let mut line = Plain { bytes, fields: 0 };
+    row.give(view, &mut line);
+    let fields = line.fields;
+    // Hardly any row has a field to quote, so all fields are looked through at once.
+    if !is_plain(bytes.get(start..).unwrap_or_default(), fields) {
+        bytes.truncate(start);
+        row.give(view, &mut Quoted { bytes });
+    }
+    bytes.extend_from_slice(R::SCHEMA.as_bytes());
+    bytes.push(b'\n');
+}
+
+/// Fields as they are, each with a comma behind it.
+struct Plain<'b> {
+    bytes: &'b mut Vec<u8>,
+    fields: usize,
+}
+
+impl<R: 'static> Cells<R> for Plain<'_> {
+    #[inline(always)]
+    fn take(&mut self, _: &'static Column<R>, cell: Cell<'_>) {
+        cell.write(self.bytes);
+        self.bytes.push(b',');
+        self.fields += 1;
+    }
+}
+
+/// Whether a line has a comma behind each of so many fields and no other, no quotes, and no line breaks or other controls.
+fn is_plain(line: &[u8], fields: usize) -> bool {
+    let (mut special, mut commas) = (0, 0);
+    // Fewer bytes than a byte can count, and no way out of the loop: compilers make this look at many bytes at once.
+    for part in line.chunks(224) {
+        let mut here = 0;
+        for &byte in part {
+            special |= u8::from(byte < b' ') | u8::from(byte == b'"');
+            here += u8::from(byte == b',');
         }
-        lines.end(R::SCHEMA)?;
+        commas += usize::from(here);
     }
-    lines.flush()
+    special == 0 && commas == fields
 }
 
-/// How much is written at once.
-const WRITTEN_AT_ONCE: usize = 1 << 16;
-
-/// Lines, and where they go when there are enough of them.
-struct Lines<'w, W> {
-    bytes: Vec<u8>,
-    out: &'w mut W,
+/// Fields, in quotes where they need them, each with a comma behind it.
+struct Quoted<'b> {
+    bytes: &'b mut Vec<u8>,
 }
 
-impl<W: Write> Lines<'_, W> {
-    /// A field that has nothing to quote.
-    fn plain(&mut self, value: impl Display) {
-        // Writing to memory does not fail.
-        let _ = write!(self.bytes, "{value},");
-    }
-
-    /// A field with a comma behind it.
-    fn field(&mut self, text: &str) {
-        let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-        if text.bytes().any(is_special) {
+impl<R: 'static> Cells<R> for Quoted<'_> {
+    fn take(&mut self, _: &'static Column<R>, cell: Cell<'_>) {
+        let mut text = Vec::new();
+        cell.write(&mut text);
+        let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+        if text.iter().any(is_special) {
             self.bytes.push(b'"');
-            for (place, part) in text.split('"').enumerate() {
+            for (place, part) in text.split(|&byte| byte == b'"').enumerate() {
                 if place > 0 {
                     self.bytes.extend_from_slice(b"\"\"");
                 }
-                self.bytes.extend_from_slice(part.as_bytes());
+                self.bytes.extend_from_slice(part);
             }
             self.bytes.push(b'"');
         } else {
-            self.bytes.extend_from_slice(text.as_bytes());
+            self.bytes.extend_from_slice(&text);
         }
         self.bytes.push(b',');
     }
+}
 
-    /// The last field of a line.
-    fn end(&mut self, text: &str) -> io::Result<()> {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.bytes.push(b'\n');
-        match self.bytes.len() >= WRITTEN_AT_ONCE {
-            true => self.flush(),
-            false => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_plain_only_if_no_field_holds_what_separates_fields_or_lines() {
+        for length in 0..100 {
+            let line = format!("{}a,", "x".repeat(length));
+            assert!(is_plain(line.as_bytes(), 1), "{length}");
+            for special in [",", "\"", "\n", "\r"] {
+                for place in [0, length / 2, length] {
+                    let mut line = line.clone();
+                    line.insert_str(place, special);
+                    assert!(!is_plain(line.as_bytes(), 1), "{line:?}");
+                }
+            }
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.bytes)?;
-        self.bytes.clear();
-        Ok(())
+        let commas = ",".repeat(1000);
+        assert!(is_plain(commas.as_bytes(), 1000));
+        assert!(!is_plain(commas.as_bytes(), 999));
     }
 }

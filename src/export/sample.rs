@@ -2,7 +2,7 @@
 
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind, Location};
-use crate::event::{Account, Action, Event, LogIndex, LogonId, LogonType};
+use crate::event::{Account, Action, Event, Guid, LogIndex, LogonId, LogonType};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use crate::session::*;
@@ -43,7 +43,7 @@ pub fn session(start: &str, end: &str) -> Session {
         kind: Kind::Console,
         interactivity: Interactivity::Interactive,
         logon_type: Some(LogonType(2)),
-        logon_id: Some(LogonId(0x1_2345)),
+        logon_id: LogonId::new(0x1_2345),
         linked_logon_id: None,
         elevated: Some(false),
         start: Start {
@@ -76,7 +76,7 @@ pub fn session(start: &str, end: &str) -> Session {
         logon_guid: None,
         parent: None,
         subject: account("WS01$", "WORKGROUP", "S-1-5-18"),
-        subject_logon_id: Some(LogonId(0x3e7)),
+        subject_logon_id: LogonId::new(0x3e7),
         boot: None,
         privileges: None,
         logons: 1,
@@ -84,7 +84,7 @@ pub fn session(start: &str, end: &str) -> Session {
         flags: vec![],
         intervals: vec![],
         parts: vec![Part {
-            logon_id: LogonId(0x1_2345),
+            logon_id: LogonId::new(0x1_2345).unwrap(),
             start: Some(time(start)),
             end: None,
             logon_type: Some(LogonType(2)),
@@ -102,48 +102,22 @@ pub fn session(start: &str, end: &str) -> Session {
 
 /// A failed logon.
 pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
+    let mut event = Event::of(action);
+    (event.time, event.record_id) = (time(at), 99);
+    (event.computer, event.channel) = ("WS01".into(), "Security".into());
+    event.provider = "Microsoft-Windows-Security-Auditing";
+    event.event_id = event_id;
+    event.writer = Some(600);
+    event.account = account("ann", "WS01", "S-1-0-0");
+    event.logon_type = Some(LogonType(3));
+    event.logon_process = Some("NtLmSsp".into());
+    event.authentication_package = Some("NTLM".into());
+    event.workstation = Some("KALI".into());
+    event.source_address = Some("10.0.0.66".into());
+    event.source_port = Some(50_123);
+    (event.status, event.sub_status) = (Some(0xc000_006d), Some(0xc000_006a));
     TimelineEvent {
-        event: Event {
-            log: LogIndex(0),
-            record_id: 99,
-            number: 99,
-            time: time(at),
-            computer: "WS01".into(),
-            channel: "Security".into(),
-            provider: "Microsoft-Windows-Security-Auditing",
-            event_id,
-            version: 0,
-            writer: Some(600),
-            action,
-            stored_as_text: false,
-            account: account("ann", "WS01", "S-1-0-0"),
-            logon_id: None,
-            linked_logon_id: None,
-            subject: Account::default(),
-            subject_logon_id: None,
-            logon_type: Some(LogonType(3)),
-            logon_process: Some("NtLmSsp".into()),
-            authentication_package: Some("NTLM".into()),
-            lm_package: None,
-            workstation: Some("KALI".into()),
-            process_name: None,
-            process_id: None,
-            source_address: Some("10.0.0.66".into()),
-            source_port: Some(50_123),
-            logon_guid: None,
-            outbound: Account::default(),
-            elevated: None,
-            privileges: None,
-            status: Some(0xc000_006d),
-            sub_status: Some(0xc000_006a),
-            session_name: None,
-            session_number: None,
-            target_server: None,
-            previous: None,
-            previous_time: None,
-            new_time: None,
-            more: None,
-        },
+        event,
         machine: 1,
         host: "WS01".into(),
         kind: None,
@@ -158,7 +132,7 @@ pub fn analysis() -> Analysis {
         privileges: Some("SeSecurityPrivilege SeBackupPrivilege".into()),
         boot: Some(time("2020-09-19T03:00:01.25")),
         token_closed: Some(time("2020-09-19T11:27:00")),
-        linked_logon_id: Some(LogonId(0x1_2300)),
+        linked_logon_id: LogonId::new(0x1_2300),
         elevated: Some(true),
         active: Some(27_000 * 10_000_000),
         locked: Some(1_920 * 10_000_000 + 150_000),
@@ -178,7 +152,7 @@ pub fn analysis() -> Analysis {
         kind: Kind::System,
         interactivity: Interactivity::NonInteractive,
         logon_type: Some(LogonType(0)),
-        logon_id: Some(LogonId(0x3e7)),
+        logon_id: LogonId::new(0x3e7),
         elevated: None,
         start: Start {
             time: Some(time("2020-09-19T03:00:02")),
@@ -299,7 +273,7 @@ pub fn analysis() -> Analysis {
         logon_type: Some(LogonType(9)),
         parent: Some("0123456789abcdef".into()),
         outbound: account("svc", "CORP", ""),
-        logon_guid: Some("{00000000-1111-2222-3333-444444444444}".into()),
+        logon_guid: Guid::parse("{00000000-1111-2222-3333-444444444444}"),
         lm_package: Some("NTLM V2".into()),
         start_local: UtcOffset::from_minutes(-420).map(|offset| LocalTime {
             time: time("2020-09-19T04:00"),
@@ -329,17 +303,14 @@ pub fn analysis() -> Analysis {
     };
     logon.session = Some("0123456789abcdef".into());
     logon.kind = Some(Kind::Console);
-    logon.event = Event {
-        account: plain.account.clone(),
-        logon_id: plain.logon_id,
-        linked_logon_id: plain.linked_logon_id,
-        logon_type: Some(LogonType(2)),
-        elevated: Some(false),
-        status: None,
-        sub_status: None,
-        record_id: 100,
-        ..logon.event.clone()
-    };
+    logon.event.account = plain.account.clone();
+    logon.event.logon_id = plain.logon_id;
+    logon.event.linked_logon_id = plain.linked_logon_id;
+    logon.event.logon_type = Some(LogonType(2));
+    logon.event.elevated = Some(false);
+    (logon.event.status, logon.event.sub_status) = (None, None);
+    logon.event.record_id = 100;
+    logon.event.set_number(99);
     logon.sources = vec![LogIndex(0), LogIndex(1)].into();
     explicit.event.subject = plain.account.clone();
     explicit.event.target_server = Some("SRV\u{202e}02,\"x\"".into());
@@ -347,15 +318,10 @@ pub fn analysis() -> Analysis {
     clock.event.new_time = Some(time("2020-09-19T05:00"));
     cleared.event.subject = account("ev\nil", "WS01", "S-1-5-21-1-2-3-1002");
     for row in [explicit, clock, cleared] {
-        row.event = Event {
-            account: Account::default(),
-            logon_type: None,
-            status: None,
-            sub_status: None,
-            source_address: None,
-            workstation: None,
-            ..row.event.clone()
-        };
+        row.event.account = Account::default();
+        row.event.logon_type = None;
+        (row.event.status, row.event.sub_status) = (None, None);
+        (row.event.source_address, row.event.workstation) = (None, None);
     }
 
     let mut logs = vec![

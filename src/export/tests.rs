@@ -23,33 +23,43 @@ fn golden(name: &str, found: &[u8]) {
     );
 }
 
-fn sessions(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
-    let rows: Vec<&Session> = analysis.sessions.iter().collect();
+fn writer(format: Format, width: usize) -> Writer {
+    Writer {
+        format,
+        width,
+        threads: Some(1),
+    }
+}
+
+fn written<R: Row + Tabular + Sync>(
+    analysis: &Analysis,
+    rows: &[R],
+    format: Format,
+    width: usize,
+) -> Vec<u8> {
     let mut out = Vec::new();
-    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
+    let view = View::new(analysis, None);
+    writer(format, width)
+        .write_all(&view, rows, &mut out)
+        .unwrap();
     out
+}
+
+fn sessions(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
+    written(analysis, &analysis.sessions, format, width)
 }
 
 fn events(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
-    let rows: Vec<&TimelineEvent> = analysis.events.iter().collect();
-    let mut out = Vec::new();
-    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
-    out
+    written(analysis, &analysis.events, format, width)
 }
 
 fn coverage(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
-    let rows: Vec<&Coverage> = analysis.coverage.iter().collect();
-    let mut out = Vec::new();
-    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
-    out
+    written(analysis, &analysis.coverage, format, width)
 }
 
 fn summary(analysis: &Analysis, format: Format, width: usize) -> Vec<u8> {
     let rows = summarize(&analysis.sessions, &analysis.events);
-    let rows: Vec<&Summary> = rows.iter().collect();
-    let mut out = Vec::new();
-    write(format, &View::new(analysis, None), &rows, width, &mut out).unwrap();
-    out
+    written(analysis, &rows, format, width)
 }
 
 fn stories(analysis: &Analysis, width: usize) -> Vec<u8> {
@@ -174,6 +184,73 @@ fn json_lines_and_the_rows_of_a_document_are_the_same_but_for_the_schema() {
 }
 
 #[test]
+fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_be() {
+    let analysis = sample::analysis();
+    let view = View::new(&analysis, None);
+    for format in [Format::Csv, Format::Json, Format::Jsonl] {
+        for count in [0, 1, 255, 256, 257, 5000] {
+            let row = |number: &usize| {
+                let session = analysis.sessions.iter().cycle().nth(*number)?;
+                Some(Session {
+                    logons: *number as u32,
+                    ..session.clone()
+                })
+            };
+            let by = |threads| {
+                let mut out = Vec::new();
+                Writer {
+                    format,
+                    width: 0,
+                    threads,
+                }
+                .write::<Session, _, _>(&view, 0..count, row, &mut out)
+                .unwrap();
+                out
+            };
+            let one = by(Some(1));
+            assert!(one == by(Some(2)) && one == by(Some(7)) && one == by(None));
+            let told = String::from_utf8(one).unwrap();
+            let numbers = told.lines().filter_map(|line| {
+                let number = line.split_once("\"logons\":")?.1.split(',').next()?;
+                number.parse::<usize>().ok()
+            });
+            if format != Format::Csv {
+                assert!(numbers.eq(0..count), "{format} {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_ends_the_writing() {
+    struct Full(usize);
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self
+                .0
+                .checked_sub(1)
+                .ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let analysis = sample::analysis();
+    let view = View::new(&analysis, None);
+    for threads in [1, 2] {
+        // There is no end of rows.
+        let rows = analysis.sessions.iter().cycle();
+        let writer = Writer {
+            threads: Some(threads),
+            ..writer(Format::Csv, 0)
+        };
+        let failed = writer.write_all::<Session>(&view, rows, &mut Full(5));
+        assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
+#[test]
 fn an_empty_result_is_a_header_an_empty_list_or_nothing() {
     let empty = Analysis::default();
     let text = |format| String::from_utf8(sessions(&empty, format, 100)).unwrap();
@@ -188,10 +265,12 @@ fn an_empty_result_is_a_header_an_empty_list_or_nothing() {
 #[test]
 fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
     let analysis = sample::analysis();
-    let rows: Vec<&Session> = analysis.sessions.iter().collect();
+    let rows = &analysis.sessions;
     let view = View::new(&analysis, Some(sample::time("2020-09-19T09:10")));
     let mut out = Vec::new();
-    write(Format::Csv, &view, &rows, 0, &mut out).unwrap();
+    writer(Format::Csv, 0)
+        .write_all::<Session>(&view, rows, &mut out)
+        .unwrap();
     let mut reader = ::csv::Reader::from_reader(&out[..]);
     let header = reader.headers().unwrap().clone();
     assert_eq!(header.iter().nth_back(1), Some("state_at"));
@@ -202,7 +281,9 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
     assert_eq!(states, ["", "", "on", "locked", "maybe", ""]);
 
     let mut out = Vec::new();
-    write(Format::Table, &view, &rows, 100, &mut out).unwrap();
+    writer(Format::Table, 100)
+        .write_all::<Session>(&view, rows, &mut out)
+        .unwrap();
     let table = String::from_utf8(out).unwrap();
     assert!(table.contains(" STATE ") && table.contains(" locked "));
     assert!(
@@ -218,9 +299,9 @@ fn a_record_is_named_by_file_channel_and_number_and_a_missing_one_by_nothing() {
     let view = View::new(&analysis, None);
     let value = |name: &str, row: usize| {
         let column = columns::SESSIONS.iter().find(|c| c.name == name).unwrap();
-        (column.value)(&view, &analysis.sessions[row])
-            .to_text()
-            .into_owned()
+        let mut text = Vec::new();
+        (column.value)(&view, &analysis.sessions[row]).write(&mut text);
+        String::from_utf8(text).unwrap()
     };
     assert_eq!(
         value("start_record", 3),

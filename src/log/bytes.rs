@@ -1,5 +1,19 @@
 //! Little-endian numbers at offsets that evidence names: `None` where there are no such bytes.
 
+/// Where in a chunk something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Extent {
+    /// Its bytes.
+    pub(super) fn of(self, chunk: &[u8]) -> Option<&[u8]> {
+        chunk.get(self.start as usize..self.end as usize)
+    }
+}
+
 /// The `N` bytes at an offset.
 pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()

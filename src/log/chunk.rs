@@ -248,8 +248,7 @@ impl Chunk<'_, '_> {
     fn decode(&mut self, decoder: &mut Decoder, frame: &Frame) -> bool {
         // A panic costs one record.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let record = decoder.decode(self.bytes, frame);
-            record.map(|record| (self.each)(&record)).is_some()
+            decoder.decode(self.bytes, frame, self.each).is_some()
         }));
         match outcome {
             Ok(covered) => {

@@ -4,14 +4,15 @@
 //! nothing where no plan covers it, which says nothing of the record: the `evtx` crate decides.
 
 use super::CHUNK_SIZE;
-use super::bytes::{array, u32_at};
+use super::bytes::{self, Extent, u32_at};
 use super::frame::Frame;
-use super::plan::{Content, EventPlan, Inside, Known, Plan, Source};
+use super::plan::{Content, EventPlan, Inside, Known, PARTS, Plan, Source};
 use super::record::{Fields, Planned, Record, Rest, Shape};
 use super::template::{Identity, Place};
-use super::value::{self, Substitution, kind};
+use super::value::{self, Array, Raw, Substitution, Values, kind};
 use crate::time::Time;
 use ahash::RandomState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,206 +34,251 @@ const MOST_IN_CHUNK: usize = 4 * CHUNK_SIZE as usize;
 /// Definitions of one GUID and size that are told apart.
 const MOST_ALIKE: usize = 16;
 
+/// Arrays of instances that are kept to compare the next with.
+const ARRAYS: usize = 64;
+
+/// What an instance of a template is in its record.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Event,
+    /// The fragment that holds the fields, or may do so.
+    Fields,
+    /// Another fragment.
+    Other,
+}
+
 /// Plans, and what they need to be applied.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoder {
     plans: Vec<Plan>,
     by_identity: HashMap<Identity, Vec<usize>, RandomState>,
-    /// The plans of the definitions of this chunk by their offsets; `None` where there is none.
-    in_chunk: HashMap<u32, Option<usize>, RandomState>,
+    /// The plans of the definitions of this chunk.
+    in_chunk: InChunk,
     /// Bytes of definitions that were looked at in this chunk.
     looked_at: usize,
     /// Bytes that `plans` and `names` hold.
     kept: usize,
     names: Names,
-    /// The values of the record.
-    values: Vec<Substitution>,
-    /// The values of the fragment in it that holds its fields.
-    fields: Vec<Substitution>,
+    /// What was read last in each role, for some plans each.
+    arrays: [Vec<Array>; 3],
+    /// Where the parts of System were last in each array of an event.
+    system: Vec<System>,
 }
 
-/// An instance of a template: the plan for it, where it ends, and how many of its values are fragments.
+/// Where [`EventPlan::sources`] are among the values of an instance.
+#[derive(Debug, Clone, Copy, Default)]
+struct System {
+    plan: usize,
+    places: [Option<Substitution>; PARTS],
+}
+
+/// An instance of a template: the plan for it, which array was read, and where the values are.
+#[derive(Debug, Clone, Copy)]
 struct Instance {
     plan: usize,
-    end: usize,
-    fragments: usize,
+    role: Role,
+    extent: Extent,
 }
 
 /// The fragment that holds the fields.
 struct Fragment {
-    plan: usize,
+    instance: Instance,
     /// Whether it stands in an element of the event's own definition.
     is_wrapped: bool,
 }
 
-/// What was read of a record; the rest is in the decoder.
-struct Parts {
-    event: usize,
-    fields: Option<Fragment>,
-    record_id: Option<u64>,
-    time: Time,
-    provider: usize,
-    event_id: u16,
-    channel: usize,
-    computer: usize,
+impl Default for Decoder {
+    fn default() -> Self {
+        let arrays = || {
+            std::iter::repeat_with(Array::default)
+                .take(ARRAYS)
+                .collect()
+        };
+        Decoder {
+            plans: Vec::new(),
+            by_identity: HashMap::default(),
+            in_chunk: InChunk::default(),
+            looked_at: 0,
+            kept: 0,
+            names: Names::default(),
+            arrays: [arrays(), arrays(), arrays()],
+            system: vec![System::default(); ARRAYS],
+        }
+    }
 }
 
 impl Decoder {
     /// Forgets the chunk that was decoded last; offsets mean others in the next.
     pub(super) fn start_chunk(&mut self) {
-        self.in_chunk.clear();
-        self.looked_at = 0;
         if self.kept > MOST_KEPT {
             *self = Decoder::default();
         }
+        self.in_chunk.start();
+        self.looked_at = 0;
     }
 
-    /// Decodes the record in a frame; `None` where no plan covers it.
-    pub(super) fn decode<'r>(&'r mut self, chunk: &'r [u8], frame: &Frame) -> Option<Record<'r>> {
-        let parts = self.read(chunk, frame)?;
-        let event = self.event(parts.event)?;
-        let fields = match (&parts.fields, &event.fields) {
-            (Some(fragment), _) => match &self.plans.get(fragment.plan)?.content {
-                Some(Content::Part(part)) => Some(Fields {
-                    layout: part.fields.as_ref()?,
-                    values: &self.fields,
-                    is_wrapped: fragment.is_wrapped,
-                }),
-                _ => return None,
-            },
-            (None, Inside::Fields(layout)) => Some(Fields {
-                layout,
-                values: &self.values,
-                is_wrapped: false,
-            }),
-            (None, Inside::Nothing | Inside::Part(_)) => None,
-        };
-        if let Some(fields) = &fields
-            && !fields.layout.holds(fields.values)
-        {
-            return None;
-        }
-        let provider = self.names.get(parts.provider)?;
-        let channel = self.names.get(parts.channel)?;
-        let number_of = |source: &Source| source.value(chunk, &self.values)?.number();
-        Some(Record {
-            number: frame.number,
-            record_id: parts.record_id.unwrap_or(frame.number),
-            time: parts.time,
-            provider: provider.text.as_ref().into(),
-            event_id: parts.event_id,
-            version: number_of(&event.version)
-                .and_then(|version| u8::try_from(version).ok())
-                .unwrap_or(0),
-            writer: number_of(&event.writer).and_then(|id| u32::try_from(id).ok()),
-            channel: channel.text.as_ref().into(),
-            computer: self.names.get(parts.computer)?.text.as_ref().into(),
-            rest: Rest::Planned(Planned {
-                chunk,
-                event,
-                values: &self.values,
-                shape: Shape {
-                    provider: provider.id,
-                    channel: channel.id,
-                    layout: fields.as_ref().map_or(0, |fields| fields.layout.id),
-                    is_wrapped: fields.as_ref().is_some_and(|fields| fields.is_wrapped),
-                    event_id: parts.event_id,
-                },
-                fields,
-            }),
-        })
-    }
-
-    /// Reads what has to be right for a plan to apply.
-    fn read(&mut self, chunk: &[u8], frame: &Frame) -> Option<Parts> {
-        let mut values = std::mem::take(&mut self.values);
-        let mut fields = std::mem::take(&mut self.fields);
-        let parts = self.read_into(chunk, frame, &mut values, &mut fields);
-        (self.values, self.fields) = (values, fields);
-        parts
-    }
-
-    fn read_into(
+    /// Decodes the record in a frame and hands it to `each`; `None` where no plan covers it.
+    pub(super) fn decode(
         &mut self,
         chunk: &[u8],
         frame: &Frame,
-        values: &mut Vec<Substitution>,
-        fields: &mut Vec<Substitution>,
-    ) -> Option<Parts> {
-        let (start, end) = (frame.content_start(), frame.content_end());
-        let Instance {
-            plan: event_plan,
-            fragments: mut unseen,
-            ..
-        } = self.fragment(chunk, start, end, values)?;
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Option<()> {
+        let instance = self.fragment(chunk, frame.content(), Role::Event)?;
+        let fragment = self.fields(chunk, instance)?;
+        let Some(Content::Event(event)) = &self.plans.get(instance.plan)?.content else {
+            return None;
+        };
+        let [events, parts, _] = &mut self.arrays;
+        let slot = instance.plan % ARRAYS;
+        let array = events.get_mut(slot)?;
+        let known = self.system.get_mut(slot)?;
+        if !array.is_settled(event.settled_by) || known.plan != instance.plan {
+            known.plan = instance.plan;
+            known.places = event.sources().map(|source| source.substitution(array));
+        }
+        let values = Values::new(array, chunk, instance.extent)?;
+        let mut fields = match (fragment, &event.fields) {
+            (
+                Some(Fragment {
+                    instance,
+                    is_wrapped,
+                }),
+                _,
+            ) => {
+                let Some(Content::Part(part)) = &self.plans.get(instance.plan)?.content else {
+                    return None;
+                };
+                let array = parts.get(instance.plan % ARRAYS)?;
+                Some(Fields {
+                    layout: part.fields.as_ref()?,
+                    values: Values::new(array, chunk, instance.extent)?,
+                    is_wrapped,
+                    items: 1,
+                })
+            }
+            (None, Inside::Fields(layout)) => Some(Fields {
+                layout,
+                values,
+                is_wrapped: false,
+                items: 1,
+            }),
+            (None, Inside::Nothing | Inside::Part(_)) => None,
+        };
+        if let Some(fields) = &mut fields {
+            if !fields.layout.holds(fields.values) {
+                return None;
+            }
+            fields.items = fields.layout.items(fields.values)?;
+        }
+        // A list elsewhere would be several elements.
+        if !matches!(event.fields, Inside::Fields(_)) && !values.array().lists().is_empty() {
+            return None;
+        }
+        let [
+            provider,
+            event_id,
+            version,
+            time,
+            record_id,
+            writer,
+            channel,
+            computer,
+        ] = &known.places;
+        let raw = |place: &Option<Substitution>| values.at((*place)?);
+        let (names, kept) = (&mut self.names, &mut self.kept);
+        let mut name = |place, known: Option<usize>| match known {
+            Some(known) => Some(known),
+            None => names.of(raw(place), kept),
+        };
+        let provider = name(provider, event.known.provider)?;
+        let channel = name(channel, event.known.channel)?;
+        let computer = name(computer, event.known.computer)?;
+        let provider = self.names.get(provider)?;
+        let channel = self.names.get(channel)?;
+        let computer = self.names.get(computer)?;
+        let number = |source: &Source, place| match raw(place) {
+            Some(raw) => raw.number(),
+            None => source.literal()?.number(),
+        };
+        let event_id = u16::try_from(number(&event.event_id, event_id)?).ok()?;
+        let (layout, is_wrapped, items) = fields.map_or((0, false, 0), |f| {
+            (f.layout.id, f.is_wrapped, f.items as u16)
+        });
+        each(&Record {
+            number: frame.number,
+            record_id: number(&event.record_id, record_id).unwrap_or(frame.number),
+            time: time_of(&event.time, raw(time))?.unwrap_or(frame.written),
+            provider: Cow::Borrowed(&provider.text),
+            event_id,
+            version: number(&event.version, version)
+                .and_then(|version| u8::try_from(version).ok())
+                .unwrap_or(0),
+            writer: number(&event.writer, writer).and_then(|id| u32::try_from(id).ok()),
+            channel: Cow::Borrowed(&channel.text),
+            computer: Cow::Borrowed(&computer.text),
+            rest: Rest::Planned(Planned {
+                event,
+                values,
+                fields,
+                shape: Shape {
+                    provider: provider.id,
+                    channel: channel.id,
+                    layout,
+                    is_wrapped,
+                    items,
+                    event_id,
+                },
+                computer: computer.id,
+            }),
+        });
+        Some(())
+    }
+
+    /// Reads the fragments of an event: which of them holds its fields. `None` where one is not as its plan sees it.
+    fn fields(&mut self, chunk: &[u8], event: Instance) -> Option<Option<Fragment>> {
         let mut found = None;
+        let mut unseen = array(&self.arrays, &event)?.fragments();
         let mut place = 0;
-        while let Some((index, is_wrapped)) = self.event(event_plan)?.fragment(place) {
+        while let Some((index, is_wrapped)) = self.event(event.plan)?.fragment(place) {
             place += 1;
-            let Some(&value) = values.get(usize::from(index)) else {
+            let Some(value) = array(&self.arrays, &event)?.get(index) else {
                 continue;
             };
+            let content = value.extent(event.extent);
             match value.kind {
                 kind::NULL => continue,
-                kind::BINXML if value.size == 0 => continue,
+                kind::BINXML if content.start == content.end => continue,
                 kind::BINXML => unseen = unseen.checked_sub(1)?,
                 _ => return None,
             }
-            let start = value.at as usize;
-            let mut others = Vec::new();
-            let values = if found.is_none() {
-                &mut *fields
-            } else {
-                &mut others
+            let role = match found {
+                None => Role::Fields,
+                Some(_) => Role::Other,
             };
-            let end = start + usize::from(value.size);
-            let Instance {
-                plan, fragments: 0, ..
-            } = self.fragment(chunk, start, end, values)?
-            else {
+            let instance = self.fragment(chunk, content, role)?;
+            if array(&self.arrays, &instance)?.fragments() > 0 {
                 return None;
-            };
-            let Some(Content::Part(part)) = &self.plans.get(plan)?.content else {
+            }
+            let Some(Content::Part(part)) = &self.plans.get(instance.plan)?.content else {
                 return None;
             };
             if is_wrapped || part.holds_fields {
                 // Several elements of fields would be one that counts and others that do not.
-                if found.is_some() || (!is_wrapped && self.event(event_plan)?.has_fields()) {
+                if found.is_some() || (!is_wrapped && self.event(event.plan)?.has_fields()) {
                     return None;
                 }
                 part.fields.as_ref()?;
-                found = Some(Fragment { plan, is_wrapped });
+                found = Some(Fragment {
+                    instance,
+                    is_wrapped,
+                });
+            } else if !array(&self.arrays, &instance)?.lists().is_empty() {
+                return None;
             }
         }
         // Each value that is a fragment must stand where the plan sees it.
-        if unseen > 0 {
-            return None;
-        }
-        // The plan, apart from the names that are added.
-        let (plans, names, kept) = (&self.plans, &mut self.names, &mut self.kept);
-        let Some(Content::Event(event)) = &plans.get(event_plan)?.content else {
-            return None;
-        };
-        let mut name = |source: &Source, known: Option<usize>| match known {
-            Some(known) => Some(known),
-            None => names.of(source.substitution(values), chunk, kept),
-        };
-        let (provider, channel) = (
-            name(&event.provider, event.known.provider)?,
-            name(&event.channel, event.known.channel)?,
-        );
-        let computer = name(&event.computer, event.known.computer)?;
-        let number = |source: &Source| source.value(chunk, values).and_then(|v| v.number());
-        Some(Parts {
-            event: event_plan,
-            fields: found,
-            record_id: number(&event.record_id),
-            time: time(&event.time, chunk, values)?.unwrap_or(frame.written),
-            provider,
-            event_id: number(&event.event_id).and_then(|id| u16::try_from(id).ok())?,
-            channel,
-            computer,
-        })
+        (unseen == 0).then_some(found)
     }
 
     fn event(&self, plan: usize) -> Option<&EventPlan> {
@@ -243,44 +289,33 @@ impl Decoder {
     }
 
     /// Reads a fragment that is one instance of a template: its header, which may be missing, the instance, its end.
-    fn fragment(
-        &mut self,
-        chunk: &[u8],
-        start: usize,
-        end: usize,
-        values: &mut Vec<Substitution>,
-    ) -> Option<Instance> {
-        let at = match chunk.get(start..end)? {
+    fn fragment(&mut self, chunk: &[u8], at: Extent, role: Role) -> Option<Instance> {
+        let (start, end) = (at.start as usize, at.end as usize);
+        let at = match at.of(chunk)? {
             [FRAGMENT, _, _, _, INSTANCE, _, ..] => start + 5,
             [INSTANCE, ..] => start + 1,
             _ => return None,
         };
-        let instance = self.instance(chunk, at, end, values)?;
-        match chunk.get(instance.end..end)? {
+        let instance = self.instance(chunk, at, end, role)?;
+        match chunk.get(instance.extent.end as usize..end)? {
             [] | [END, ..] => Some(instance),
             _ => None,
         }
     }
 
     /// Reads an instance: which template, the definition if it stands here, the values.
-    fn instance(
-        &mut self,
-        chunk: &[u8],
-        at: usize,
-        end: usize,
-        values: &mut Vec<Substitution>,
-    ) -> Option<Instance> {
-        let short_id: [u8; 4] = array(chunk, at + 1)?;
+    fn instance(&mut self, chunk: &[u8], at: usize, end: usize, role: Role) -> Option<Instance> {
+        let short_id: [u8; 4] = bytes::array(chunk, at + 1)?;
         let offset = u32_at(chunk, at + 5)?;
         let mut next = at + 9;
         if offset as usize == next {
             next = Place::at(chunk, next)?.end();
         }
-        let plan = match self.in_chunk.get(&offset) {
-            Some(&known) => known,
+        let plan = match self.in_chunk.get(offset) {
+            Some(known) => known,
             None => {
                 let found = self.plan_of(chunk, offset as usize);
-                self.in_chunk.insert(offset, found);
+                self.in_chunk.set(offset, found);
                 found
             }
         }?;
@@ -289,12 +324,9 @@ impl Decoder {
         if short_id != [a, b, c, d] {
             return None;
         }
-        let array = value::substitutions(chunk, next, end, values)?;
-        Some(Instance {
-            plan,
-            end: array.end,
-            fragments: array.fragments,
-        })
+        let array = self.arrays.get_mut(role as usize)?.get_mut(plan % ARRAYS)?;
+        let extent = array.read(chunk, next, end)?;
+        Some(Instance { plan, role, extent })
     }
 
     /// The plan for the definition at an offset: a known one if it is the same, else a new one.
@@ -320,7 +352,7 @@ impl Decoder {
                         computer: known(&event.computer),
                     };
                 }
-                self.kept += 4 * place.size();
+                self.kept += 5 * place.size();
                 alike.push(self.plans.len());
                 self.plans.push(new);
                 self.plans.len() - 1
@@ -330,14 +362,74 @@ impl Decoder {
     }
 }
 
-/// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
-fn time(source: &Source, chunk: &[u8], values: &[Substitution]) -> Option<Option<Time>> {
-    if let Some(value) = source.substitution(values)
-        && ![kind::NULL, kind::STRING, kind::FILETIME].contains(&value.kind)
-    {
-        return None;
+/// The array that was read of an instance.
+fn array<'d>(arrays: &'d [Vec<Array>; 3], instance: &Instance) -> Option<&'d Array> {
+    arrays
+        .get(instance.role as usize)?
+        .get(instance.plan % ARRAYS)
+}
+
+/// Bytes that no definition with a plan fits in.
+const SMALLEST: usize = 32;
+
+/// The plans of the definitions of a chunk, by their offsets.
+#[derive(Debug)]
+struct InChunk {
+    /// Chunks so far.
+    chunk: u64,
+    /// One for each [`SMALLEST`] bytes of a chunk. Where definitions overlap, the last one counts.
+    met: Vec<Met>,
+}
+
+/// A definition that was met: in which chunk, at which offset, and the plan for it, if there is one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Met {
+    chunk: u64,
+    offset: u32,
+    plan: Option<usize>,
+}
+
+impl Default for InChunk {
+    fn default() -> Self {
+        InChunk {
+            chunk: 0,
+            met: vec![Met::default(); CHUNK_SIZE as usize / SMALLEST],
+        }
     }
-    let value = source.value(chunk, values);
+}
+
+impl InChunk {
+    /// Forgets all.
+    fn start(&mut self) {
+        self.chunk += 1;
+    }
+
+    /// The plan of the definition at an offset; `None` if it was not met.
+    fn get(&self, offset: u32) -> Option<Option<usize>> {
+        let met = self.met.get(offset as usize / SMALLEST)?;
+        (met.chunk == self.chunk && met.offset == offset).then_some(met.plan)
+    }
+
+    fn set(&mut self, offset: u32, plan: Option<usize>) {
+        if let Some(met) = self.met.get_mut(offset as usize / SMALLEST) {
+            *met = Met {
+                chunk: self.chunk,
+                offset,
+                plan,
+            };
+        }
+    }
+}
+
+/// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
+fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
+    let value = match raw {
+        Some(raw) if ![kind::NULL, kind::STRING, kind::FILETIME].contains(&raw.kind) => {
+            return None;
+        }
+        Some(raw) => raw.value(),
+        None => source.literal(),
+    };
     Some(value.and_then(|value| value.time()))
 }
 
@@ -346,9 +438,12 @@ fn time(source: &Source, chunk: &[u8], values: &[Substitution]) -> Option<Option
 struct Names {
     all: Vec<Name>,
     by_units: HashMap<Box<[u8]>, usize, RandomState>,
-    /// The names that were asked for last.
-    recent: [usize; 2],
+    /// The names that were asked for last, by their lengths: a log has one channel and one computer as a rule.
+    recent: [usize; RECENT],
 }
+
+/// Lengths of names that are told apart at first sight.
+const RECENT: usize = 32;
 
 #[derive(Debug)]
 struct Name {
@@ -379,37 +474,39 @@ impl Names {
     }
 
     /// The name that a value gives; `None` if that is no text.
-    fn of(&mut self, value: Option<Substitution>, chunk: &[u8], kept: &mut usize) -> Option<usize> {
+    fn of(&mut self, value: Option<Raw<'_>>, kept: &mut usize) -> Option<usize> {
         match value {
             None => Some(self.add(&[], kept)),
-            Some(value) if value.is_null() => Some(self.add(&[], kept)),
             Some(value) if value.kind == kind::STRING => {
-                Some(self.add(value::without_padding(value.bytes(chunk)), kept))
+                Some(self.add(value::without_padding(value.bytes), kept))
             }
-            Some(_) => None,
+            Some(value) => (value.kind == kind::NULL).then(|| self.add(&[], kept)),
         }
     }
 
     fn add(&mut self, units: &[u8], kept: &mut usize) -> usize {
-        // A log has one channel and one computer as a rule.
-        let of_recent = |name: &usize| self.all.get(*name).is_some_and(|n| *n.units == *units);
-        if let Some(name) = self.recent.iter().copied().find(of_recent) {
-            return name;
+        let length = units.len() / 2 % RECENT;
+        let recent = self.recent.get(length).copied().unwrap_or_default();
+        if self.get(recent).is_some_and(|name| *name.units == *units) {
+            return recent;
         }
-        let [.., latest] = self.recent;
-        if let Some(&name) = self.by_units.get(units) {
-            self.recent = [latest, name];
-            return name;
+        let name = match self.by_units.get(units) {
+            Some(&name) => name,
+            None => {
+                let name = self.all.len();
+                *kept += 2 * units.len();
+                self.by_units.insert(units.into(), name);
+                self.all.push(Name {
+                    units: units.into(),
+                    text: value::decode(units).into(),
+                    id: NAMES.fetch_add(1, Ordering::Relaxed),
+                });
+                name
+            }
+        };
+        if let Some(recent) = self.recent.get_mut(length) {
+            *recent = name;
         }
-        let name = self.all.len();
-        self.recent = [latest, name];
-        *kept += 2 * units.len();
-        self.by_units.insert(units.into(), name);
-        self.all.push(Name {
-            units: units.into(),
-            text: value::decode(units).into(),
-            id: NAMES.fetch_add(1, Ordering::Relaxed),
-        });
         name
     }
 }

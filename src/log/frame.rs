@@ -1,6 +1,6 @@
 //! The frame of a record: magic, size, number and written time before its content, a copy of the size after it.
 
-use super::bytes::{array, u32_at, u64_at};
+use super::bytes::{Extent, array, u32_at, u64_at};
 use crate::time::Time;
 
 /// What a record begins with.
@@ -34,10 +34,11 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame at an offset, if it is whole and both its sizes agree.
     fn at(chunk: &[u8], start: usize) -> Option<Frame> {
-        let magic: [u8; 4] = array(chunk, start)?;
-        let size = u32_at(chunk, start + 4)?;
-        let number = u64_at(chunk, start + 8)?;
-        let written = u64_at(chunk, start + 16)?;
+        let header: [u8; HEADER_SIZE] = array(chunk, start)?;
+        let magic: [u8; 4] = array(&header, 0)?;
+        let size = u32_at(&header, 4)?;
+        let number = u64_at(&header, 8)?;
+        let written = u64_at(&header, 16)?;
         let frame = Frame {
             start,
             size: size as usize,
@@ -45,17 +46,15 @@ impl Frame {
             written: Time::from_filetime(written),
         };
         let whole = magic == MAGIC && frame.size >= SMALLEST && written <= LATEST;
-        (whole && size_copy(chunk, frame.content_end())? == size).then_some(frame)
+        (whole && size_copy(chunk, start + frame.size - COPY_SIZE)? == size).then_some(frame)
     }
 
-    /// The first byte of the content.
-    pub(super) fn content_start(&self) -> usize {
-        self.start + HEADER_SIZE
-    }
-
-    /// The byte after the content.
-    pub(super) fn content_end(&self) -> usize {
-        self.start + self.size - COPY_SIZE
+    /// Where the content is.
+    pub(super) fn content(&self) -> Extent {
+        Extent {
+            start: (self.start + HEADER_SIZE) as u32,
+            end: (self.start + self.size - COPY_SIZE) as u32,
+        }
     }
 }
 

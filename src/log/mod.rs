@@ -31,6 +31,7 @@ mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
+pub use plan::Run;
 pub use record::{Field, Record, Shape};
 pub use value::Value;
 
@@ -46,10 +47,13 @@ const FILE_HEADER_SIZE: u64 = 4096;
 /// Bytes of a chunk.
 const CHUNK_SIZE: u64 = 65536;
 
-/// Chunks that are read at once.
+/// Chunks of a block.
 const BLOCK_CHUNKS: u64 = 16;
 
-/// A part of a log that is read at once: a mebibyte, or what is left.
+/// Bytes that are read at once: two chunks, which are still in a processor's own cache when they are decoded.
+const READ_SIZE: u64 = 2 * CHUNK_SIZE;
+
+/// A part of a log that one thread reads: a mebibyte, or what is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
     /// The first chunk, counted from 0.
@@ -105,7 +109,7 @@ pub enum Decoding {
 #[derive(Debug)]
 pub struct Reader {
     decoder: Option<decoder::Decoder>,
-    /// The block that is being read, and the frames of the chunk in it.
+    /// What is being read of a block, and the frames of the chunk in it.
     bytes: Vec<u8>,
     frames: Vec<frame::Frame>,
 }
@@ -155,26 +159,32 @@ impl Reader {
             read_file_header(&file, block.file_size, &mut account);
         }
         let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.resize(block.size() as usize, 0);
-        let got = read_up_to(&file, block.offset(), &mut bytes);
-        bytes.truncate(got.length);
-        if let Some(error) = got.error {
-            let offset = Some(block.offset() + bytes.len() as u64);
-            account.report(
-                DamageKind::Unreadable,
-                Location {
-                    offset,
-                    ..Location::default()
-                },
-                error,
-            );
-        }
-        for (index, slot) in bytes.chunks(CHUNK_SIZE as usize).enumerate() {
-            let at = chunk::Place {
-                number: block.first_chunk + index as u64,
-                offset: block.offset() + index as u64 * CHUNK_SIZE,
-            };
-            chunk::read(slot, at, self, &mut account, each);
+        let mut next = 0;
+        while next < block.size() {
+            let offset = block.offset() + next;
+            bytes.resize((block.size() - next).min(READ_SIZE) as usize, 0);
+            let got = read_up_to(&file, offset, &mut bytes);
+            let read = bytes.get(..got.length).unwrap_or_default();
+            for (index, slot) in (0..).zip(read.chunks(CHUNK_SIZE as usize)) {
+                let at = chunk::Place {
+                    number: (offset - FILE_HEADER_SIZE) / CHUNK_SIZE + index,
+                    offset: offset + index * CHUNK_SIZE,
+                };
+                chunk::read(slot, at, self, &mut account, each);
+            }
+            if let Some(error) = got.error {
+                let offset = Some(offset + got.length as u64);
+                account.report(
+                    DamageKind::Unreadable,
+                    Location {
+                        offset,
+                        ..Location::default()
+                    },
+                    error,
+                );
+                break;
+            }
+            next += READ_SIZE;
         }
         self.bytes = bytes;
         account

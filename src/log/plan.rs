@@ -5,7 +5,7 @@
 //! texts of several pieces, lists, elements of one name. What a plan gives is what the `evtx` crate would give.
 
 use super::template::{Definition, Element, Identity, Part, Place};
-use super::value::{Substitution, Value};
+use super::value::{Array, Raw, Substitution, Value, Values};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A definition and what can be read by it.
@@ -81,6 +81,9 @@ impl Content {
 const MOST_FIELDS: usize = 256;
 const MOST_FRAGMENTS: usize = 8;
 
+/// The most fields that a list becomes. Real ones have some 20.
+const MOST_ITEMS: usize = 64;
+
 /// The elements of an event that hold fields.
 const FIELDS: [&str; 3] = ["EventData", "UserData", "ProcessingErrorData"];
 
@@ -116,36 +119,68 @@ impl Source {
         }
     }
 
-    /// The substitution that it comes from, if it is there.
-    pub(super) fn substitution(&self, values: &[Substitution]) -> Option<Substitution> {
+    /// The values that tell where it is.
+    fn indexes(&self) -> impl Iterator<Item = u16> + use<> {
+        let indexes = match *self {
+            Source::Value { index, dependency } => [Some(index), dependency],
+            Source::Nothing | Source::Literal(_) => [None, None],
+        };
+        indexes.into_iter().flatten()
+    }
+
+    /// Whether it comes from a substitution, and from that alone.
+    fn is(&self, substitution: usize) -> bool {
+        match *self {
+            Source::Value { index, dependency } => {
+                usize::from(index) == substitution && dependency.is_none()
+            }
+            Source::Nothing | Source::Literal(_) => false,
+        }
+    }
+
+    /// The substitution that it comes from, if that is there.
+    pub(super) fn substitution(&self, array: &Array) -> Option<Substitution> {
         let Source::Value { index, dependency } = *self else {
             return None;
         };
-        let null = |index: u16| {
-            let value = values.get(usize::from(index));
-            value.is_some_and(|value| value.is_null())
-        };
-        let is_left_out = dependency.is_some_and(null);
-        values
-            .get(usize::from(index))
-            .copied()
-            .filter(|_| !is_left_out)
+        let is_left_out = dependency.is_some_and(|dependency| array.is_null(dependency));
+        array.get(index).filter(|_| !is_left_out)
+    }
+
+    /// The substitution that alone tells what it says, if that is not the same in all records; `None` if more has to be looked at.
+    pub(super) fn only_substitution(&self) -> Option<Option<u16>> {
+        match *self {
+            Source::Nothing | Source::Literal(_) => Some(None),
+            Source::Value { index, dependency } => dependency
+                .is_none_or(|other| other == index)
+                .then_some(Some(index)),
+        }
+    }
+
+    /// The same text in all records, if it is one.
+    pub(super) fn literal(&self) -> Option<Value<'_>> {
+        match self {
+            Source::Literal(text) if !text.is_empty() => Some(Value::Text((**text).into())),
+            _ => None,
+        }
+    }
+
+    /// The value that it comes from, if that is there.
+    pub(super) fn raw<'a>(&self, values: Values<'a>) -> Option<Raw<'a>> {
+        values.at(self.substitution(values.array())?)
     }
 
     /// What it says in a record; `None` where that is nothing.
-    pub(super) fn value<'a>(
-        &'a self,
-        chunk: &'a [u8],
-        values: &[Substitution],
-    ) -> Option<Value<'a>> {
+    pub(super) fn value<'a>(&'a self, values: Values<'a>) -> Option<Value<'a>> {
         match self {
-            Source::Nothing => None,
-            Source::Literal(text) if text.is_empty() => None,
-            Source::Literal(text) => Some(Value::Text((**text).into())),
-            Source::Value { .. } => self.substitution(values)?.value(chunk),
+            Source::Value { .. } => self.raw(values)?.value(),
+            Source::Nothing | Source::Literal(_) => self.literal(),
         }
     }
 }
+
+/// How many parts of System each record is asked for.
+pub(super) const PARTS: usize = 8;
 
 /// What System says.
 #[derive(Debug)]
@@ -166,6 +201,8 @@ pub(super) struct EventPlan {
     pub fragments: Vec<u16>,
     /// Texts that the definition itself holds.
     pub known: Known,
+    /// How many values tell where [`EventPlan::sources`] are.
+    pub settled_by: usize,
 }
 
 /// What an event's definition itself has for fields.
@@ -212,6 +249,20 @@ impl EventPlan {
                 _ => None,
             },
         }
+    }
+
+    /// What each record is asked for.
+    pub(super) fn sources(&self) -> [&Source; PARTS] {
+        [
+            &self.provider,
+            &self.event_id,
+            &self.version,
+            &self.time,
+            &self.record_id,
+            &self.writer,
+            &self.channel,
+            &self.computer,
+        ]
     }
 
     /// Whether the definition itself has an element for fields.
@@ -271,7 +322,7 @@ impl EventPlan {
             Some(_) => None,
             None => Some(Source::Nothing),
         };
-        Some(EventPlan {
+        let mut event = EventPlan {
             provider: attribute("Provider", "Name", &["SystemTime", "ProcessID"])?,
             event_id: text("EventID")?,
             version: text("Version")?,
@@ -285,7 +336,14 @@ impl EventPlan {
             fields,
             fragments,
             known: Known::default(),
-        })
+            settled_by: 0,
+        };
+        let indexes = event.sources().into_iter().flat_map(Source::indexes);
+        event.settled_by = indexes
+            .map(|index| usize::from(index) + 1)
+            .max()
+            .unwrap_or(0);
+        Some(event)
     }
 }
 
@@ -329,6 +387,15 @@ pub(super) struct Layout {
     pub wrapped: bool,
     /// The substitutions without which a value of a list is left out, so that the others move up.
     moving: Vec<u16>,
+    /// The place of the one value without a name. Where it is a list itself, all that comes from one stand there.
+    list: Option<usize>,
+}
+
+/// Values that stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub(super) first: u16,
+    pub(super) last: u16,
 }
 
 /// A field: its name and where its value comes from.
@@ -368,24 +435,73 @@ impl Layout {
                 }
                 _ => {
                     let (fields, moving) = fields(&children, holds_data)?;
+                    let list = list(definition, &children, &fields);
                     return Some(Layout {
                         id: LAYOUTS.fetch_add(1, Ordering::Relaxed),
                         fields,
                         wrapped,
                         moving,
+                        list: list.filter(|_| holds_data),
                     });
                 }
             }
         }
     }
 
-    /// Whether each value is where the layout says.
-    pub(super) fn holds(&self, values: &[Substitution]) -> bool {
-        let is_null = |index: &u16| {
-            let value = values.get(usize::from(*index));
-            value.is_some_and(|value| value.is_null())
+    /// How many fields stand where one value without a name does; `None` where a list stands elsewhere, or cannot be told
+    /// apart into fields.
+    pub(super) fn items(&self, values: Values<'_>) -> Option<usize> {
+        let [list] = *values.array().lists() else {
+            return values.array().lists().is_empty().then_some(1);
         };
-        !self.moving.iter().any(is_null)
+        let source = &self.fields.get(self.list?)?.source;
+        if !source.is(list) {
+            return None;
+        }
+        let items = source.raw(values)?.items()?.take(MOST_ITEMS + 1).count();
+        (items <= MOST_ITEMS).then_some(items)
+    }
+
+    /// The field at a place, and which item of a list it is, where one of `items` items stands among the fields.
+    pub(super) fn field(&self, place: usize, items: usize) -> Option<(&Field, Option<usize>)> {
+        match self.list {
+            Some(list) if items > 1 && place >= list => match place - list {
+                item if item < items => Some((self.fields.get(list)?, Some(item))),
+                after => Some((self.fields.get(list + 1 + after - items)?, None)),
+            },
+            _ => Some((self.fields.get(place)?, None)),
+        }
+    }
+
+    /// The values that the fields at `places` are, as runs of values that stand side by side; `None` where a list stands among the
+    /// fields, or one depends on another.
+    pub(super) fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
+        if self.list.is_some() {
+            return None;
+        }
+        let of_place = |place: usize| self.fields.get(place)?.source.only_substitution();
+        let values: Option<Vec<Option<u16>>> = places.map(of_place).collect();
+        let mut values: Vec<u16> = values?.into_iter().flatten().collect();
+        values.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for value in values {
+            match runs.last_mut().filter(|run| value - run.last <= 1) {
+                Some(run) => run.last = value,
+                None => runs.push(Run {
+                    first: value,
+                    last: value,
+                }),
+            }
+        }
+        Some(runs)
+    }
+
+    /// Whether each value is where the layout says.
+    pub(super) fn holds(&self, values: Values<'_>) -> bool {
+        !self
+            .moving
+            .iter()
+            .any(|&index| values.array().is_null(index))
     }
 }
 
@@ -396,6 +512,21 @@ fn data_name(element: &Element) -> Option<Option<&str>> {
         None | Some([]) => Some(None),
         Some([Part::Literal(name)]) => Some(Some(name.as_str()).filter(|name| !name.is_empty())),
         Some(_) => None,
+    }
+}
+
+/// The place of the one value that has no name, if there is one and nothing else comes from its substitution.
+fn list(definition: &Definition, elements: &[&Element], fields: &[Field]) -> Option<usize> {
+    let is_unnamed = |element: &&Element| element.name == DATA && data_name(element) == Some(None);
+    let mut unnamed = elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| is_unnamed(element));
+    let (place, _) = unnamed.next()?;
+    let is_alone = unnamed.next().is_none();
+    match fields.get(place)?.source {
+        Source::Value { index, .. } if is_alone && uses(definition, index) == 1 => Some(place),
+        _ => None,
     }
 }
 

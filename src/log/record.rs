@@ -1,8 +1,8 @@
 //! The seam between the format and its meaning: a record with named, typed fields.
 
 use super::json::Json;
-use super::plan::{EventPlan, Layout};
-use super::value::{Substitution, Value};
+use super::plan::{EventPlan, Layout, Run};
+use super::value::{Value, Values};
 use crate::time::Time;
 use std::borrow::Cow;
 
@@ -42,21 +42,23 @@ pub(super) enum Rest<'a> {
 /// A record that a plan covers.
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
-    pub chunk: &'a [u8],
     pub event: &'a EventPlan,
     /// The values of the event.
-    pub values: &'a [Substitution],
+    pub values: Values<'a>,
     pub fields: Option<Fields<'a>>,
     pub shape: Shape,
+    pub computer: u32,
 }
 
 /// Where the fields of a record are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub layout: &'a Layout,
-    pub values: &'a [Substitution],
+    pub values: Values<'a>,
     /// Whether another element is around them.
     pub is_wrapped: bool,
+    /// How many fields one value without a name is.
+    pub items: usize,
 }
 
 /// What records of one kind share: provider, channel, event ID, names and order of their fields.
@@ -66,6 +68,7 @@ pub struct Shape {
     pub(super) channel: u32,
     pub(super) layout: u32,
     pub(super) is_wrapped: bool,
+    pub(super) items: u16,
     pub(super) event_id: u16,
 }
 
@@ -91,8 +94,11 @@ impl<'a> Record<'a> {
         };
         fields.into_iter().flat_map(|fields| {
             let is_wrapped = fields.is_wrapped || fields.layout.wrapped;
-            let names = fields.layout.fields.iter();
-            names.map(move |field| (&*field.name, !field.listed && !is_wrapped))
+            (0..).map_while(move |place| {
+                let (field, item) = fields.layout.field(place, fields.items)?;
+                let is_listed = field.listed || item.is_some();
+                Some((&*field.name, !is_listed && !is_wrapped))
+            })
         })
     }
 
@@ -104,10 +110,44 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Where in records of its [`Shape`] the values stand that the fields at `places` are; `None` where that is not known, or
+    /// depends on the record.
+    pub fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
+        match &self.rest {
+            Rest::Planned(planned) => planned.fields?.layout.runs(places),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// The sizes and types of the values of a run, and the values, as they stand in the log: records of one shape whose bytes are
+    /// the same say the same. `None` if one is not there.
+    pub fn run(&self, run: Run) -> Option<[&'a [u8]; 2]> {
+        match &self.rest {
+            Rest::Planned(planned) => planned.fields?.values.run(run.first, run.last),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// A number that stands for the channel's text, and for no other text of this process; `None` where it has none.
+    pub fn channel_id(&self) -> Option<u32> {
+        match &self.rest {
+            Rest::Planned(planned) => Some(planned.shape.channel),
+            Rest::Json(_) => None,
+        }
+    }
+
+    /// The same for the computer.
+    pub fn computer_id(&self) -> Option<u32> {
+        match &self.rest {
+            Rest::Planned(planned) => Some(planned.computer),
+            Rest::Json(_) => None,
+        }
+    }
+
     /// System/Security's UserID: under whose account the writer ran.
     pub fn user_sid(&self) -> Option<Value<'a>> {
         match &self.rest {
-            Rest::Planned(planned) => planned.event.user_sid.value(planned.chunk, planned.values),
+            Rest::Planned(planned) => planned.event.user_sid.value(planned.values),
             Rest::Json(json) => json.user_sid(),
         }
     }
@@ -115,7 +155,7 @@ impl<'a> Record<'a> {
     /// System/Correlation's ActivityID: what the record shares with others about the same activity.
     pub fn activity(&self) -> Option<Value<'a>> {
         match &self.rest {
-            Rest::Planned(planned) => planned.event.activity.value(planned.chunk, planned.values),
+            Rest::Planned(planned) => planned.event.activity.value(planned.values),
             Rest::Json(json) => json.activity(),
         }
     }
@@ -151,9 +191,13 @@ impl<'a> Record<'a> {
 impl<'a> Planned<'a> {
     fn value_at(&self, place: usize) -> Option<Value<'a>> {
         let fields = self.fields?;
-        let field = fields.layout.fields.get(place)?;
-        let value = field.source.value(self.chunk, fields.values);
-        match field.listed {
+        let (field, item) = fields.layout.field(place, fields.items)?;
+        let value = match field.source.raw(fields.values) {
+            Some(raw) if raw.is_list() => raw.items()?.nth(item.unwrap_or(0))?.value(),
+            Some(raw) => raw.value(),
+            None => field.source.literal(),
+        };
+        match field.listed || item.is_some() {
             true => Some(value.unwrap_or(Value::EMPTY)),
             false => value,
         }

@@ -7,7 +7,6 @@
 
 use super::bytes::{array, u16_at, u32_at};
 use super::value::{self, kind};
-use std::ops::Range;
 
 /// Bytes of a definition before its elements: the next definition's offset, its GUID, the size of its elements.
 pub(super) const HEADER_SIZE: usize = 24;
@@ -81,6 +80,8 @@ pub(super) struct Definition {
     /// All elements; the first is the root.
     pub elements: Vec<Element>,
     body: Box<[u8]>,
+    /// Which bits of the body are the same in all chunks: all but offsets.
+    mask: Box<[u8]>,
     names: Vec<NameReference>,
 }
 
@@ -112,9 +113,21 @@ pub(super) enum Part {
 struct NameReference {
     /// Where in the body the offset of the name is.
     at: usize,
-    /// The name's characters, if it lies elsewhere in the chunk; otherwise it follows the offset.
-    elsewhere: Option<Box<[u8]>>,
+    /// The name, if it lies elsewhere in the chunk; otherwise it follows the offset.
+    elsewhere: Option<Elsewhere>,
 }
+
+/// A name that lies elsewhere in the chunk than where it is referred to.
+#[derive(Debug)]
+struct Elsewhere {
+    /// Its characters.
+    units: Box<[u8]>,
+    /// Where in the body the same name was referred to before.
+    before: Option<usize>,
+}
+
+/// How many of a definition's first names are looked through for one that comes again: `Data` and `Name` do.
+const NAMES_BEFORE: usize = 64;
 
 /// Bytes of the link before a name: the next name's offset and a hash.
 const NAME_LINK: usize = 6;
@@ -128,41 +141,42 @@ impl Definition {
             names: Vec::new(),
         };
         let elements = reader.elements()?;
+        let names = reader.names;
+        let mut mask = vec![0xff; place.body.len()];
+        for name in &names {
+            // After a name's offset comes, where the name follows, that of the next name in the chunk's table.
+            let offsets = if name.elsewhere.is_some() { 4 } else { 8 };
+            mask.get_mut(name.at..name.at + offsets)?.fill(0);
+        }
         Some(Definition {
             identity: place.identity,
             elements,
             body: place.body.into(),
-            names: reader.names,
+            mask: mask.into(),
+            names,
         })
     }
 
     /// Whether the definition at a place is this one: the same bytes, but for offsets in the chunk, and the same names.
     pub(super) fn is_at(&self, place: &Place<'_>) -> bool {
-        let same = |range: Range<usize>| {
-            let bytes = self.body.get(range.clone());
-            bytes.is_some() && bytes == place.body.get(range)
-        };
-        let mut compared = 0;
-        let names_agree = self.names.iter().all(|name| {
-            let after = name.at + 4;
-            let Some(offset) = u32_at(place.body, name.at).map(|offset| offset as usize) else {
-                return false;
-            };
-            let agrees = same(compared..name.at);
-            let follows = offset == place.at + HEADER_SIZE + after;
-            match &name.elsewhere {
-                // The offset of the next name in the table is the chunk's.
-                None => {
-                    compared = after + 4;
-                    agrees && follows
+        let pairs = self.body.iter().zip(place.body).zip(&self.mask);
+        let differences = pairs.fold(0, |all, ((one, other), mask)| all | (one ^ other) & mask);
+        let offset_at = |at: usize| u32_at(place.body, at).map(|offset| offset as usize);
+        self.identity == place.identity
+            && differences == 0
+            && self.names.iter().all(|name| {
+                let Some(offset) = offset_at(name.at) else {
+                    return false;
+                };
+                let follows = offset == place.at + HEADER_SIZE + name.at + 4;
+                match &name.elsewhere {
+                    None => follows,
+                    Some(Elsewhere { units, before }) => {
+                        let is_known = before.is_some_and(|at| offset_at(at) == Some(offset));
+                        !follows && (is_known || name_at(place.chunk, offset) == Some(units))
+                    }
                 }
-                Some(units) => {
-                    compared = after;
-                    agrees && !follows && name_at(place.chunk, offset) == Some(units)
-                }
-            }
-        });
-        names_agree && same(compared..self.body.len()) && self.identity == place.identity
+            })
     }
 }
 
@@ -275,9 +289,9 @@ impl Reader<'_, '_> {
     /// A name, which follows where it is first used in the chunk.
     fn name(&mut self) -> Option<String> {
         let at = self.next;
-        let offset = self.u32()? as usize;
-        let follows = offset == self.place.at + HEADER_SIZE + self.next;
-        let units = name_at(self.place.chunk, offset)?;
+        let offset = self.u32()?;
+        let follows = offset as usize == self.place.at + HEADER_SIZE + self.next;
+        let units = name_at(self.place.chunk, offset as usize)?;
         if follows {
             self.next += NAME_LINK + 2 + units.len() + 2;
             // All of it belongs to the definition, or a comparison would not see it.
@@ -285,9 +299,14 @@ impl Reader<'_, '_> {
                 return None;
             }
         }
+        let known = |name: &&NameReference| u32_at(self.place.body, name.at) == Some(offset);
+        let before = self.names.iter().take(NAMES_BEFORE).find(known);
         self.names.push(NameReference {
             at,
-            elsewhere: (!follows).then(|| units.into()),
+            elsewhere: (!follows).then(|| Elsewhere {
+                units: units.into(),
+                before: before.map(|name| name.at),
+            }),
         });
         plain_name(units)
     }

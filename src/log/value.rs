@@ -2,7 +2,7 @@
 //!
 //! Sources: \[MS-EVEN6\] 2.2.12 for the types, \[MS-DTYP\] for SID, GUID, FILETIME and SYSTEMTIME.
 
-use super::bytes::{array, u16_at, u32_at, u64_at};
+use super::bytes::{Extent, array, u16_at, u32_at, u64_at};
 use crate::time::Time;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -130,6 +130,7 @@ fn number_in(text: &str) -> Option<u64> {
 pub(super) mod kind {
     pub(in crate::log) const NULL: u8 = 0x00;
     pub(in crate::log) const STRING: u8 = 0x01;
+    pub(super) const ANSI_STRING: u8 = 0x02;
     pub(super) const INT8: u8 = 0x03;
     pub(super) const UINT8: u8 = 0x04;
     pub(super) const INT16: u8 = 0x05;
@@ -148,126 +149,316 @@ pub(super) mod kind {
     pub(super) const HEX32: u8 = 0x14;
     pub(super) const HEX64: u8 = 0x15;
     pub(in crate::log) const BINXML: u8 = 0x21;
+    pub(super) const STRING_LIST: u8 = 0x81;
 }
 
-/// A value of a template's instance: its type, and where its bytes are in the chunk.
+/// A value as it stands in the log: equal ones say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Raw<'r> {
+    /// The byte of its type.
+    pub kind: u8,
+    /// Its bytes, padding included.
+    pub bytes: &'r [u8],
+}
+
+/// Where a value lies behind the array of sizes and types, and its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Substitution {
-    pub at: u32,
-    pub size: u16,
+    at: u32,
+    size: u16,
     pub kind: u8,
 }
 
-/// The most bytes that values of a type take which all take as many. What is more means something else.
-const LARGEST: u8 = 16;
-const ANY: u8 = 0xff;
-const UTF16: u8 = 0xfe;
-/// As many as its second byte says.
-const SID: u8 = 0xfd;
-const POINTER: u8 = 0xfc;
-/// There is no rule here for the type: arrays, ANSI strings and floating point numbers are left to the `evtx` crate.
-const UNKNOWN: u8 = 0xfb;
+impl Substitution {
+    fn end(&self) -> u32 {
+        self.at + u32::from(self.size)
+    }
 
-/// How many bytes a value of a type takes.
-const fn size_of(kind: u8) -> u8 {
-    match kind {
-        kind::NULL | kind::BINARY | kind::BINXML => ANY,
-        kind::STRING => UTF16,
-        kind::INT8 | kind::UINT8 => 1,
-        kind::INT16 | kind::UINT16 => 2,
-        kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => 4,
-        kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => 8,
-        kind::GUID | kind::SYSTEMTIME => 16,
-        kind::SIZE => POINTER,
-        kind::SID => SID,
-        _ => UNKNOWN,
+    pub(super) fn is_null(self) -> bool {
+        self.kind == kind::NULL
+    }
+
+    /// Where in the chunk it lies, if `values` do so.
+    pub(super) fn extent(self, values: Extent) -> Extent {
+        Extent {
+            start: values.start + self.at,
+            end: values.start + self.end(),
+        }
     }
 }
 
-/// [`size_of`] each type.
+/// The sizes that values of a type may have: those that, of the bits in `mask`, have exactly `bits`.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(8))]
+struct Sizes {
+    mask: u16,
+    bits: u16,
+    /// Whether more has to be looked at.
+    more: bool,
+}
+
+impl Sizes {
+    const ANY: Self = Sizes::of(0, 0);
+    const EVEN: Self = Sizes::of(1, 0);
+    /// There is no rule here for the type: floating point numbers and lists of others than texts are left to the `evtx`
+    /// crate.
+    const NONE: Self = Sizes::of(0, 1);
+
+    const fn of(mask: u16, bits: u16) -> Self {
+        let more = false;
+        Sizes { mask, bits, more }
+    }
+
+    const fn exactly(size: u16) -> Self {
+        Sizes::of(u16::MAX, size)
+    }
+
+    const fn and_more(self) -> Self {
+        Sizes { more: true, ..self }
+    }
+
+    /// The sizes of values of a type.
+    const fn of_type(kind: u8) -> Self {
+        match kind {
+            kind::NULL | kind::ANSI_STRING | kind::BINARY => Sizes::ANY,
+            kind::STRING => Sizes::EVEN,
+            kind::INT8 | kind::UINT8 => Sizes::exactly(1),
+            kind::INT16 | kind::UINT16 => Sizes::exactly(2),
+            kind::INT32 | kind::UINT32 | kind::BOOL | kind::HEX32 => Sizes::exactly(4),
+            kind::INT64 | kind::UINT64 | kind::FILETIME | kind::HEX64 => Sizes::exactly(8),
+            kind::GUID | kind::SYSTEMTIME => Sizes::exactly(16),
+            kind::SIZE | kind::SID | kind::BINXML => Sizes::ANY.and_more(),
+            kind::STRING_LIST => Sizes::EVEN.and_more(),
+            _ => Sizes::NONE,
+        }
+    }
+}
+
+/// The sizes of values of each type.
 #[expect(clippy::indexing_slicing, reason = "the compiler computes it")]
-static SIZES: [u8; 256] = {
-    let mut sizes = [UNKNOWN; 256];
+static SIZES: [Sizes; 256] = {
+    let mut sizes = [Sizes::NONE; 256];
     let mut kind = 0;
     while kind < 256 {
-        sizes[kind] = size_of(kind as u8);
+        sizes[kind] = Sizes::of_type(kind as u8);
         kind += 1;
     }
     sizes
 };
 
-/// The values of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The array of sizes and types that an instance begins with, as it was read last. Of the next one only what differs is
+/// read: most values have one size.
+#[derive(Debug, Default)]
 pub(super) struct Array {
-    /// Where they end.
-    pub end: usize,
-    /// How many of them are fragments.
-    pub fragments: usize,
+    /// The array as it stands in the log.
+    words: Vec<[u8; 4]>,
+    /// What each of its words means.
+    all: Vec<Substitution>,
+    /// Which of the values are fragments.
+    fragments: Vec<usize>,
+    /// Which of them are lists of texts.
+    lists: Vec<usize>,
+    /// Which of them are SIDs, whose sizes are told by their bytes too.
+    sids: Vec<usize>,
+    /// How many of the values have been where they are since it was asked last.
+    settled: usize,
 }
 
-/// Reads the array of sizes and types at `at`, and where each value lies behind it. `None` unless all of them lie before
-/// `end` and have the sizes of their types.
-pub(super) fn substitutions(
-    chunk: &[u8],
-    at: usize,
-    end: usize,
-    found: &mut Vec<Substitution>,
-) -> Option<Array> {
-    found.clear();
-    let count = u32_at(chunk, at)? as usize;
-    let sizes_end = (at + 4).checked_add(count.checked_mul(4)?)?;
-    let sizes = chunk.get(at + 4..sizes_end.min(end))?;
-    if sizes.len() != count * 4 {
-        return None;
+impl Array {
+    /// Reads the array at `at`. `None` unless all values lie before `end` and have the sizes of their types.
+    pub(super) fn read(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Extent> {
+        let (count, rest) = chunk.get(at..end)?.split_first_chunk()?;
+        let count = u32::from_le_bytes(*count) as usize;
+        let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
+        let words = words.as_chunks().0;
+        let known = common(words, &self.words);
+        self.settled = self.settled.min(known);
+        match words.get(known..)? {
+            [last] if self.words.len() == words.len() && self.resize_last(*last) => {}
+            _ => self.keep(known),
+        }
+        for &at in &self.sids {
+            let sid = self.all.get(at)?;
+            if !is_sid(values, sid.at, sid.size) {
+                return None;
+            }
+        }
+        let size = self.add(words.get(self.words.len()..)?, values)?;
+        let start = (end - values.len()) as u32;
+        (size as usize <= values.len()).then_some(Extent {
+            start,
+            end: start + size,
+        })
     }
-    found.reserve(count);
-    let mut value = sizes_end;
-    let mut fragments = 0;
-    for &[low, high, kind, _] in sizes.as_chunks().0 {
+
+    /// Forgets all but the first `count` values.
+    fn keep(&mut self, count: usize) {
+        if count < self.words.len() {
+            self.words.truncate(count);
+            self.all.truncate(count);
+            for places in [&mut self.fragments, &mut self.lists, &mut self.sids] {
+                while places.pop_if(|place| *place >= count).is_some() {}
+            }
+        }
+    }
+
+    /// Gives the last value its word, where only the size of a fragment differs. Returns whether that is so.
+    fn resize_last(&mut self, word: [u8; 4]) -> bool {
+        let [low, high, kind, _] = word;
         let size = u16::from_le_bytes([low, high]);
-        let of_type = *SIZES.get(usize::from(kind))?;
-        let fits = match of_type {
-            ..=LARGEST => size == u16::from(of_type),
-            ANY => {
-                fragments += usize::from(kind == kind::BINXML && size > 0);
+        match (self.all.last_mut(), self.words.last_mut()) {
+            (Some(value), Some(known))
+                if value.kind == kind::BINXML
+                    && kind == kind::BINXML
+                    && value.size > 0
+                    && size > 0 =>
+            {
+                value.size = size;
+                *known = word;
                 true
             }
-            UTF16 => size.is_multiple_of(2),
-            SID => size == 8 + 4 * u16::from(*chunk.get(value + 1)?),
-            POINTER => size == 4 || size == 8,
             _ => false,
-        };
-        if !fits {
-            return None;
         }
-        found.push(Substitution {
-            at: value as u32,
-            size,
-            kind,
-        });
-        value += usize::from(size);
     }
-    (value <= end).then_some(Array {
-        end: value,
-        fragments,
-    })
+
+    /// Adds values, if the sizes of all are those of their types. Returns the bytes of all values.
+    fn add(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<u32> {
+        let known = self.words.len();
+        if words.is_empty() {
+            return Some(self.all.last().map_or(0, Substitution::end));
+        }
+        let Array {
+            all,
+            fragments,
+            lists,
+            sids,
+            ..
+        } = self;
+        let mut at = all.last().map_or(0, Substitution::end);
+        let mut fits = true;
+        all.extend(
+            words
+                .iter()
+                .enumerate()
+                .map(|(place, &[low, high, kind, _])| {
+                    let size = u16::from_le_bytes([low, high]);
+                    let Sizes { mask, bits, more } =
+                        *SIZES.get(usize::from(kind)).unwrap_or(&Sizes::NONE);
+                    fits &= size & mask == bits;
+                    if more {
+                        match kind {
+                            kind::SIZE => fits &= size == 4 || size == 8,
+                            kind::SID => {
+                                sids.push(known + place);
+                                fits &= is_sid(values, at, size);
+                            }
+                            kind::STRING_LIST => lists.push(known + place),
+                            _ if size > 0 => fragments.push(known + place),
+                            _ => {}
+                        }
+                    }
+                    let value = Substitution { at, size, kind };
+                    at = value.end();
+                    value
+                }),
+        );
+        self.words.extend_from_slice(words);
+        if !fits {
+            self.keep(known);
+        }
+        fits.then_some(at)
+    }
+
+    /// How many of the values are fragments.
+    pub(super) fn fragments(&self) -> usize {
+        self.fragments.len()
+    }
+
+    /// Which of the values are lists of texts.
+    pub(super) fn lists(&self) -> &[usize] {
+        &self.lists
+    }
+
+    pub(super) fn get(&self, index: u16) -> Option<Substitution> {
+        self.all.get(usize::from(index)).copied()
+    }
+
+    /// Whether there is a value that is nothing.
+    pub(super) fn is_null(&self, index: u16) -> bool {
+        self.get(index).is_some_and(Substitution::is_null)
+    }
+
+    /// Whether as many values are where they were when this was asked last.
+    pub(super) fn is_settled(&mut self, count: usize) -> bool {
+        std::mem::replace(&mut self.settled, usize::MAX) >= count
+    }
 }
 
-impl Substitution {
-    pub(super) fn is_null(self) -> bool {
-        self.kind == kind::NULL
+/// The values of an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'a> {
+    array: &'a Array,
+    bytes: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    /// The values of an instance in a chunk, as its array was just read.
+    pub(super) fn new(array: &'a Array, chunk: &'a [u8], extent: Extent) -> Option<Self> {
+        let bytes = extent.of(chunk)?;
+        Some(Values { array, bytes })
     }
 
-    pub(super) fn bytes(self, chunk: &[u8]) -> &[u8] {
-        let at = self.at as usize;
-        chunk
-            .get(at..at + usize::from(self.size))
-            .unwrap_or_default()
+    pub(super) fn array(self) -> &'a Array {
+        self.array
+    }
+
+    /// The sizes and types of the values from one to another, and the values, as they stand in the log; `None` if one is not there.
+    pub(super) fn run(self, first: u16, last: u16) -> Option<[&'a [u8]; 2]> {
+        let (from, to) = (self.array.get(first)?, self.array.get(last)?);
+        let words = self.array.words.get(first.into()..=last.into())?;
+        let bytes = self.bytes.get(from.at as usize..to.end() as usize)?;
+        Some([words.as_flattened(), bytes])
+    }
+
+    /// The value of a substitution.
+    pub(super) fn at(self, place: Substitution) -> Option<Raw<'a>> {
+        let bytes = self.bytes.get(place.at as usize..place.end() as usize)?;
+        let kind = place.kind;
+        Some(Raw { kind, bytes })
+    }
+}
+
+impl<'r> Raw<'r> {
+    /// Whether it is a list of texts.
+    pub(super) fn is_list(self) -> bool {
+        self.kind == kind::STRING_LIST
+    }
+
+    /// The texts of a list: each ends with a NUL. `None` where one does not, and where there is none.
+    pub(super) fn items(self) -> Option<impl Iterator<Item = Raw<'r>>> {
+        let units = self.bytes.as_chunks().0;
+        let units = units.strip_suffix(&[[0, 0]])?;
+        let items = units.split(|unit| *unit == [0, 0]);
+        Some(items.map(|item| Raw {
+            kind: kind::STRING,
+            bytes: item.as_flattened(),
+        }))
+    }
+
+    /// What it says, if that is a number.
+    pub(super) fn number(self) -> Option<u64> {
+        match self.kind {
+            kind::UINT8 => self.bytes.first().copied().map(u64::from),
+            kind::UINT16 => u16_at(self.bytes, 0).map(u64::from),
+            kind::UINT32 => u32_at(self.bytes, 0).map(u64::from),
+            kind::UINT64 => u64_at(self.bytes, 0),
+            _ => self.value()?.number(),
+        }
     }
 
     /// What it says; `None` where that is nothing.
-    pub(super) fn value(self, chunk: &[u8]) -> Option<Value<'_>> {
-        let bytes = self.bytes(chunk);
+    pub(super) fn value(self) -> Option<Value<'r>> {
+        let bytes = self.bytes;
         let signed = |number: i64| match u64::try_from(number) {
             Ok(number) => Value::Number(number),
             Err(_) => Value::Text(number.to_string().into()),
@@ -276,6 +467,10 @@ impl Substitution {
             kind::STRING => match without_padding(bytes) {
                 [] => return None,
                 units => Value::Utf16(units),
+            },
+            kind::ANSI_STRING => match decode_ansi(bytes) {
+                text if text.is_empty() => return None,
+                text => Value::Text(text.into()),
             },
             kind::INT8 => signed(i64::from(i8::from_le_bytes(array(bytes, 0)?))),
             kind::INT16 => signed(i64::from(i16::from_le_bytes(array(bytes, 0)?))),
@@ -306,6 +501,21 @@ impl Substitution {
     }
 }
 
+/// How many words two arrays begin with in common.
+fn common(one: &[[u8; 4]], other: &[[u8; 4]]) -> usize {
+    // Four at once.
+    let pairs = one.as_chunks::<4>().0.iter().zip(other.as_chunks::<4>().0);
+    let start = 4 * pairs.take_while(|(one, other)| one == other).count();
+    let pairs = one.iter().zip(other).skip(start);
+    start + pairs.take_while(|(one, other)| one == other).count()
+}
+
+/// Whether a SID at this place has as many bytes.
+fn is_sid(values: &[u8], at: u32, size: u16) -> bool {
+    let parts = values.get(at as usize + 1);
+    parts.is_some_and(|&parts| size == 8 + 4 * u16::from(parts))
+}
+
 /// UTF-16 without the NULs that fill up the space of a text.
 pub(super) fn without_padding(mut units: &[u8]) -> &[u8] {
     while let [rest @ .., 0, 0] = units {
@@ -322,6 +532,26 @@ pub(super) fn decode(units: &[u8]) -> String {
     text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     text
 }
+
+/// The text of Windows-1252 without its NULs.
+fn decode_ansi(bytes: &[u8]) -> String {
+    let letters = bytes.iter().filter(|byte| **byte != 0);
+    let letter = |&byte: &u8| match byte {
+        0x80..0xa0 => *HIGH
+            .get(usize::from(byte - 0x80))
+            .unwrap_or(&char::REPLACEMENT_CHARACTER),
+        _ => char::from(byte),
+    };
+    letters.map(letter).collect()
+}
+
+/// The letters of Windows-1252 that are others in Unicode: 0x80 to 0x9f. Those that it leaves out are controls.
+const HIGH: [char; 32] = [
+    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}',
+    '\u{2c6}', '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}',
+    '\u{90}', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}',
+    '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}',
+];
 
 /// Upper-case hex digits.
 fn hex(bytes: &[u8]) -> String {
@@ -442,10 +672,13 @@ mod tests {
 
     fn text_of(kind: u8, bytes: &[u8]) -> Option<String> {
         let chunk = array_of(&[(kind::UINT8, &[7]), (kind, bytes)]);
-        let mut found = Vec::new();
-        let end = substitutions(&chunk, 0, chunk.len(), &mut found);
-        assert_eq!(end.map(|array| array.end), Some(chunk.len()), "{kind:#x}");
-        Some(found[1].value(&chunk)?.text().into_owned())
+        let mut array = Array::default();
+        let extent = array.read(&chunk, 0, chunk.len()).unwrap();
+        assert_eq!(extent.end as usize, chunk.len(), "{kind:#x}");
+        let value = Values::new(&array, &chunk, extent)?.at(array.get(1)?)?;
+        let said = value.value()?;
+        assert_eq!(value.number(), said.number(), "{kind:#x}");
+        Some(said.text().into_owned())
     }
 
     #[test]
@@ -460,6 +693,13 @@ mod tests {
             (kind::STRING, &utf16("a\0\u{e9}\0\0"), Some("a\0\u{e9}")),
             (kind::STRING, &utf16("\0"), None),
             (kind::STRING, &[0x3d, 0xd8, 0x78, 0], Some("\u{fffd}x")),
+            (
+                kind::ANSI_STRING,
+                b"a\0b\x80\x81\xe9\0",
+                Some("ab\u{20ac}\u{81}\u{e9}"),
+            ),
+            (kind::ANSI_STRING, b"\0", None),
+            (kind::STRING_LIST, b"a\0\0\0", None),
             (kind::INT8, &[0xff], Some("-1")),
             (kind::INT16, &[0xfe, 0xff], Some("-2")),
             (kind::INT32, &[3, 0, 0, 0], Some("3")),
@@ -528,29 +768,103 @@ mod tests {
             (kind::SIZE, &[1, 2]),
             (kind::SID, &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0]),
             (kind::SID, &[]),
-            (0x02, b"ansi"),
             (0x0b, &[0; 4]),
-            (0x81, &[0; 4]),
+            (0x81, &[0; 3]),
+            (0x88, &[0; 4]),
             (0xee, &[]),
-            (0xee, &[0; UNKNOWN as usize]),
-            (kind::SIZE, &[0; POINTER as usize]),
+            (kind::SIZE, &[0; 12]),
+            (kind::SIZE, &[]),
             (kind::UINT32, &[0; 256 + 4]),
         ];
         for (kind, bytes) in odd {
             let chunk = array_of(&[(*kind, bytes)]);
-            let end = substitutions(&chunk, 0, chunk.len(), &mut Vec::new());
-            assert_eq!(end, None, "{kind:#x}");
+            let extent = Array::default().read(&chunk, 0, chunk.len());
+            assert_eq!(extent, None, "{kind:#x}");
         }
         let sound = array_of(&[(kind::UINT8, &[7]), (kind::STRING, &[65, 0])]);
         for end in 0..sound.len() {
-            assert_eq!(
-                substitutions(&sound, 0, end, &mut Vec::new()),
-                None,
-                "{end}"
-            );
+            assert_eq!(Array::default().read(&sound, 0, end), None, "{end}");
         }
         let mut many = sound.clone();
         many[..4].fill(0xff);
-        assert_eq!(substitutions(&many, 0, many.len(), &mut Vec::new()), None);
+        assert_eq!(Array::default().read(&many, 0, many.len()), None);
+    }
+
+    #[test]
+    fn what_is_read_of_an_array_does_not_depend_on_the_one_before() {
+        let sid = |parts: u8| -> Vec<u8> {
+            let length = 8 + 4 * usize::from(parts);
+            [1, parts].into_iter().chain([0; 40]).take(length).collect()
+        };
+        let (short, long, odd) = (sid(1), sid(2), [vec![1, 9], vec![0; 10]].concat());
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let rows: Vec<Vec<(u8, Vec<u8>)>> = vec![
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, short.clone()),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![
+                (kind::UINT8, vec![8]),
+                (kind::SID, short.clone()),
+                (kind::STRING, utf16("b")),
+            ],
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, odd),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![
+                (kind::UINT8, vec![7]),
+                (kind::SID, long),
+                (kind::STRING, utf16("a")),
+            ],
+            vec![(kind::UINT8, vec![7]), (kind::SID, short.clone())],
+            vec![
+                (kind::BINXML, vec![1, 2]),
+                (kind::BINXML, vec![]),
+                (kind::BINXML, vec![3]),
+            ],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![3])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINXML, vec![3; 9])],
+            vec![(kind::BINXML, vec![1, 2]), (kind::BINARY, vec![3; 9])],
+            vec![(kind::UINT8, vec![7]), (kind::UINT32, vec![1])],
+            vec![],
+        ];
+        let read = |array: &mut Array, row: &[(u8, Vec<u8>)]| {
+            let row: Vec<(u8, &[u8])> = row
+                .iter()
+                .map(|(kind, bytes)| (*kind, &bytes[..]))
+                .collect();
+            let chunk = array_of(&row);
+            let extent = array.read(&chunk, 0, chunk.len())?;
+            let values = Values::new(array, &chunk, extent)?;
+            let all: Vec<(u8, Vec<u8>)> = (0..=row.len() as u16)
+                .map_while(|index| values.at(array.get(index)?))
+                .map(|raw| (raw.kind, raw.bytes.to_vec()))
+                .collect();
+            Some((array.fragments(), all))
+        };
+        let alone: Vec<_> = rows
+            .iter()
+            .map(|row| read(&mut Array::default(), row))
+            .collect();
+        let sound = alone.iter().map(Option::is_some);
+        assert_eq!(
+            sound.collect::<Vec<_>>(),
+            [
+                true, true, false, true, true, true, true, true, true, true, false, true
+            ]
+        );
+        for (row, alone) in rows.iter().zip(&alone) {
+            assert!(alone.as_ref().is_none_or(|(_, all)| all == row));
+            for before in &rows {
+                let mut array = Array::default();
+                read(&mut array, before);
+                assert_eq!(&read(&mut array, row), alone, "{row:?} after {before:?}");
+            }
+        }
     }
 }

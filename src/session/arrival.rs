@@ -23,9 +23,8 @@ pub(super) fn mark(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
     for draft in drafts.iter_mut().filter(|draft| draft.is_desktop) {
         let proofs = || {
             draft
-                .proofs
-                .iter()
-                .filter_map(|&(record, _)| machine.events.get(record))
+                .proofs()
+                .filter_map(|(record, _)| machine.events.get(record))
         };
         let addresses = || {
             proofs()
@@ -48,7 +47,7 @@ pub(super) fn mark(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
             (Flag::Refused, is_refused),
         ];
         let flags = flags.into_iter().filter(|(_, is_so)| *is_so);
-        draft.flags.extend(flags.map(|(flag, _)| flag));
+        flags.for_each(|(flag, _)| draft.flags.insert(flag));
     }
 }
 
@@ -75,7 +74,7 @@ fn address(event: &Event) -> Option<&str> {
 /// that time.
 fn was_closed_at_once(machine: &Machine, gaps: &Gaps, draft: &Draft) -> bool {
     let time = |record: usize| machine.events.get(record).map(|event| event.time);
-    let Some(logon) = draft.logon.and_then(time) else {
+    let Some(logon) = draft.logon().and_then(time) else {
         return false;
     };
     let is_covered = |channel: &str| gaps.covers(channel, logon, logon.plus(BEGINS));

@@ -1,12 +1,14 @@
 //! Splits the audit records of a machine into boots, in record order, and tells how each began and ended.
 
 use super::EndReason;
+use super::actions::Actions;
 use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use super::system::{self, SystemBoot};
 use crate::event::{Action, Event, LogonId, Span};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::collections::{HashMap, HashSet};
+use ahash::RandomState;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A Logon ID lower than the highest of its boot by more than this was given by another boot. Within a boot
@@ -23,6 +25,9 @@ pub(super) const HELD_TIME: Ticks = TICKS_PER_SECOND;
 /// written at that moment.
 const SYSTEM_LOGON_RECORDS: u64 = 10;
 
+/// How many boots of the System channel are looked at for what comes after one of Security: a bound for logs of nothing but boots.
+const NEAR_BOOTS: usize = 4096;
+
 /// How long the first records of a boot take at most, up to its type 0 logon: seconds in real logs.
 const OPENING: Ticks = 120 * TICKS_PER_SECOND;
 
@@ -33,6 +38,8 @@ const STOP_TAIL: Ticks = 120 * TICKS_PER_SECOND;
 /// events.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Boot {
+    /// Which of the machine's boots it is, counted from 0.
+    pub number: usize,
     /// Its audit records.
     pub events: Range<usize>,
     /// When it began: by Kernel-General 12, else the time of its 4608, else of its type 0 logon; `None` if none of them was
@@ -76,20 +83,24 @@ pub(super) enum BootEnd {
     Running(Option<Time>),
 }
 
-/// Splits the audit records of a machine into boots, each record to exactly one, and asks the System channel when they
-/// began and how they ended.
-pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
+/// Splits the audit records of a machine into boots, each record to exactly one, and asks those of the System channel when
+/// they began and how they ended.
+pub(super) fn boots(
+    machine: &Machine,
+    actions: &Actions,
+    gaps: &Gaps,
+    system: &[SystemBoot],
+) -> Vec<Boot> {
     let range = machine.channel(SECURITY);
     let events = &machine.events;
-    let system = system::boots(machine);
-    let witness = system::Witness::of(machine, gaps, &system);
-    let audited = split(events, range, &machine.spans, gaps, &witness);
+    let witness = system::Witness::of(machine, gaps, system);
+    let audited = split(machine, actions, range, gaps, &witness);
     let first_time = |boot: &Audited| events.get(boot.events.start).map(|event| event.time);
     let starts: Vec<_> = audited
         .iter()
         .map(|boot| (boot.start, first_time(boot)))
         .collect();
-    let aligned = system::align(&starts, &system);
+    let aligned = system::align(&starts, system);
     let of = |at: usize| aligned.get(at).copied().flatten();
     // What tells of the boot before the next one then tells of another.
     let may_hide_boot = |boot: &Audited, next: &Audited| {
@@ -122,7 +133,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
                 let seen = system.get(*next).and_then(|next| next.seen);
                 of(at).is_some() || seen.is_none_or(|seen| first_time(boot) < Some(seen))
             };
-            (number + 1..system.len()).find(is_later)
+            (number + 1..system.len()).take(NEAR_BOOTS).find(is_later)
         });
         let next_system = match (next_number, of(at + 1)) {
             (Some(number), _) => system.get(number),
@@ -143,6 +154,7 @@ pub(super) fn boots(machine: &Machine, gaps: &Gaps) -> Vec<Boot> {
             (None, None, _) => broken(boot, own, next.filter(|_| !only_system), next_system),
         };
         boots.push(Boot {
+            number: boots.len(),
             events: boot.events.clone(),
             start: begun.and_then(|begun| begun.start).or(boot.start),
             begins_here: boot.start.is_some(),
@@ -225,12 +237,13 @@ impl Audited {
 
 /// Splits the audit records at `range`, which are in record order, into boots.
 fn split(
-    events: &[Event],
+    machine: &Machine,
+    actions: &Actions,
     range: Range<usize>,
-    spans: &[Span],
     gaps: &Gaps,
     witness: &system::Witness,
 ) -> Vec<Audited> {
+    let (events, spans) = (&machine.events, &machine.spans);
     let mut boots: Vec<Audited> = Vec::new();
     let mut openings = openings(events, range.clone(), gaps).into_iter().peekable();
     while let Some(mut opening) = openings.next() {
@@ -248,13 +261,13 @@ fn split(
         for (at, is_boot) in found {
             if is_boot {
                 // A boot that the System channel shows there has lost its beginning.
-                boots.push(opening.close(at, events, std::mem::take(&mut open)));
+                boots.push(opening.close(at, events, actions, std::mem::take(&mut open)));
                 opening = Opening::at(at);
             } else {
                 open.push(at);
             }
         }
-        boots.push(opening.close(end, events, open));
+        boots.push(opening.close(end, events, actions, open));
     }
     let firsts: Vec<_> = boots
         .iter()
@@ -275,6 +288,10 @@ fn breaks(
     gaps: &Gaps,
     witness: &system::Witness,
 ) -> Vec<(usize, bool)> {
+    let after_gaps = gaps.after_gaps(events.get(boot.clone()).unwrap_or_default());
+    if after_gaps.is_empty() {
+        return Vec::new();
+    }
     let own = || {
         boot.clone()
             .filter_map(|index| Some((index, events.get(index)?)))
@@ -283,21 +300,18 @@ fn breaks(
         let ids = [event.logon_id, event.subject_logon_id];
         ids.into_iter().flatten().filter(|&id| !id.is_standing())
     };
-    let mut after_gaps = own()
-        .zip(own().skip(1))
-        .filter(|((_, before), (_, after))| gaps.may_hide_boot(before, after))
-        .peekable();
-    if after_gaps.peek().is_none() {
-        return Vec::new();
-    }
-    let mut last_named: HashMap<LogonId, usize> = HashMap::new();
+    let mut last_named: HashMap<LogonId, usize, RandomState> = HashMap::default();
     for (index, event) in own() {
         last_named.extend(named(event).map(|id| (id, index)));
     }
     let began = events.get(boot.start).map(|event| event.time);
     let (mut bridged, mut rest) = (boot.start, own().peekable());
     let mut breaks = Vec::new();
-    for ((_, before), (index, after)) in after_gaps {
+    for index in after_gaps.into_iter().map(|after| boot.start + after) {
+        let before = index.checked_sub(1).and_then(|before| events.get(before));
+        let Some((before, after)) = before.zip(events.get(index)) else {
+            continue;
+        };
         while let Some((_, event)) = rest.next_if(|(at, _)| *at < index) {
             let reach = named(event).filter_map(|id| last_named.get(&id)).max();
             bridged = bridged.max(reach.copied().unwrap_or(bridged));
@@ -422,7 +436,7 @@ impl Opening {
         }
     }
 
-    fn close(self, end: usize, events: &[Event], breaks: Vec<usize>) -> Audited {
+    fn close(self, end: usize, events: &[Event], actions: &Actions, breaks: Vec<usize>) -> Audited {
         let range = self.first..end;
         let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
@@ -434,15 +448,13 @@ impl Opening {
             .is_some_and(|event| matches!(event.action, Action::StartingUp | Action::AuditDropped));
         let begins_here = marked.is_some() || self.is_lost || is_start;
         let last = own.last().map(|event| event.time);
-        let stop = own
-            .iter()
-            .rposition(|event| matches!(event.action, Action::LogServiceStop | Action::Shutdown))
-            .filter(|&stop| {
-                let stopped = own.get(stop).map(|event| event.time);
-                // The service can also be stopped while Windows runs on.
-                last.zip(stopped)
-                    .is_some_and(|(last, stopped)| last.since(stopped) <= STOP_TAIL)
-            });
+        let stops = [Action::LogServiceStop, Action::Shutdown];
+        let stops = stops.into_iter();
+        let stop = stops
+            .filter_map(|action| actions.within(action, range.clone()).next_back())
+            .max_by_key(|(stop, _)| *stop)
+            // The service can also be stopped while Windows runs on.
+            .filter(|(_, stop)| last.is_some_and(|last| last.since(stop.time) <= STOP_TAIL));
         Audited {
             start: marked
                 .and_then(|index| events.get(index))
@@ -456,7 +468,7 @@ impl Opening {
                 .iter()
                 .any(|event| event.action == Action::AuditDropped),
             is_lost: self.is_lost,
-            stop: stop.map(|stop| stop + self.first),
+            stop: stop.map(|(stop, _)| stop),
             last_event: last,
             last,
             breaks,
@@ -469,12 +481,20 @@ impl Opening {
 #[derive(Default)]
 struct Seen {
     lsass: Option<u32>,
-    given: HashSet<LogonId>,
-    /// Logon IDs that records named, with the first record and its time.
-    named: HashMap<LogonId, (u64, Time)>,
+    /// The Logon IDs, but for the standing ones.
+    ids: HashMap<LogonId, SeenId, RandomState>,
     highest: u64,
     /// The last event that lsass wrote or that names a Logon ID of the boot: it is surely of it.
     last_sure: Option<usize>,
+}
+
+/// What was seen of a Logon ID.
+#[derive(Default)]
+struct SeenId {
+    /// It was given to a logon.
+    is_given: bool,
+    /// The first record that named it otherwise, and its time.
+    named: Option<(u64, Time)>,
 }
 
 impl Seen {
@@ -485,14 +505,17 @@ impl Seen {
             return true;
         }
         Self::given(event).is_some_and(|id| {
+            let seen = self.ids.get(&id);
             // Special privileges are written just before their logon; what is older was another logon.
-            let was_used = self.named.get(&id).is_some_and(|&(record, time)| {
-                event.record_id.saturating_sub(record) > HELD_RECORDS
-                    && !event.time.within(time, HELD_TIME)
-            });
+            let was_used = seen
+                .and_then(|seen| seen.named)
+                .is_some_and(|(record, time)| {
+                    event.record_id.saturating_sub(record) > HELD_RECORDS
+                        && !event.time.within(time, HELD_TIME)
+                });
             was_used
-                || self.given.contains(&id)
-                || id.0.saturating_add(LOGON_ID_STEP_BACK) < self.highest
+                || seen.is_some_and(|seen| seen.is_given)
+                || id.get().saturating_add(LOGON_ID_STEP_BACK) < self.highest
         })
     }
 
@@ -509,25 +532,24 @@ impl Seen {
 
     fn add(&mut self, index: usize, event: &Event) {
         let ids = [event.logon_id, event.subject_logon_id];
-        let is_known = |&id: &LogonId| {
-            !id.is_standing() && (self.given.contains(&id) || self.named.contains_key(&id))
-        };
+        let lsass = Self::lsass(event);
         if self.last_sure.is_none()
-            || Self::lsass(event).is_some()
-            || ids.iter().flatten().any(is_known)
+            || lsass.is_some()
+            || ids.iter().flatten().any(|id| self.ids.contains_key(id))
         {
             self.last_sure = Some(index);
         }
-        self.lsass = self.lsass.or(Self::lsass(event));
+        self.lsass = self.lsass.or(lsass);
         if let Some(id) = Self::given(event) {
-            self.given.insert(id);
-            self.highest = self.highest.max(id.0);
+            self.ids.entry(id).or_default().is_given = true;
+            self.highest = self.highest.max(id.get());
         }
         let own = event.logon_id.filter(|_| event.action != Action::Logon);
         for id in [own, event.subject_logon_id].into_iter().flatten() {
-            self.named
-                .entry(id)
-                .or_insert((event.record_id, event.time));
+            if !id.is_standing() {
+                let seen = self.ids.entry(id).or_default();
+                seen.named = seen.named.or(Some((event.record_id, event.time)));
+            }
         }
     }
 
@@ -558,7 +580,7 @@ fn last_time(
         .end
         .checked_sub(1)
         .and_then(|index| events.get(index))?;
-    if let Some(previous) = next.and_then(|next| next.previous) {
+    if let Some(previous) = next.and_then(Event::previous) {
         return Some(previous);
     }
     // Spans are sorted by channel and first record.

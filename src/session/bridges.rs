@@ -1,9 +1,10 @@
 //! What tells whose a session number is: of the records of other channels than Security, few hold both it and a SID.
 
-use super::machine::Machine;
+use super::actions::Actions;
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// How far a 21 and the record that bridges its session number to a SID lie apart at most.
@@ -13,15 +14,14 @@ const NEAR_BRIDGES: usize = 2000;
 
 /// Session numbers with their accounts' SIDs, in order of time: Winlogon 7001 and User Profile Service 1.
 pub(super) struct Bridges {
-    by_number: HashMap<u32, Vec<(Time, Sid)>>,
+    by_number: HashMap<u32, Vec<(Time, Sid)>, RandomState>,
 }
 
 impl Bridges {
-    pub(super) fn of(machine: &Machine) -> Self {
-        let is_bridge =
-            |event: &&Event| matches!(event.action, Action::WinlogonLogon | Action::ProfileLoad);
-        let mut by_number: HashMap<u32, Vec<(Time, Sid)>> = HashMap::new();
-        for event in machine.events.iter().filter(is_bridge) {
+    pub(super) fn of(actions: &Actions) -> Self {
+        let mut by_number: HashMap<u32, Vec<(Time, Sid)>, RandomState> = HashMap::default();
+        let bridges = [Action::WinlogonLogon, Action::ProfileLoad];
+        for (_, event) in bridges.into_iter().flat_map(|action| actions.all(action)) {
             if let Some((number, sid)) = event.session_number.zip(event.account.sid.clone()) {
                 by_number.entry(number).or_default().push((event.time, sid));
             }

@@ -9,7 +9,7 @@ mod returns;
 
 pub(super) use halves::{TWIN_TIME, mark_probable_twins};
 
-use self::ahead::{Unlogged, is_paired};
+use self::ahead::{Known, Unlogged, is_paired};
 use self::returns::Visit;
 use super::address::is_local;
 use super::boot::Boot;
@@ -18,12 +18,14 @@ use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
 use super::marks::Marks;
+use super::place::Places;
 use super::pre_authentication::{BEFORE_LOGON, is_asked_for_by_nobody};
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use ahash::RandomState;
+use std::collections::{BTreeSet, HashMap};
 
 /// How long after a logon LSA validates it anew.
 const REFRESH: Ticks = TICKS_PER_SECOND / 2;
@@ -52,35 +54,27 @@ pub(super) struct Builder<'a> {
     drafts: &'a mut Vec<Draft>,
     first_draft: usize,
     /// The draft that each event of the machine belongs to.
-    places: &'a mut [Option<usize>],
+    places: &'a mut Places,
     /// Its desktop sessions that are open; those that have ended since are taken out when they are met.
     desktops: BTreeSet<usize>,
     /// The same by account.
-    desktops_of: HashMap<Sid, BTreeSet<usize>>,
+    desktops_of: HashMap<Sid, BTreeSet<usize>, RandomState>,
     /// Its prompts that were answered with credentials, by the session they were shown in.
-    elevations: HashMap<usize, Vec<usize>>,
-    /// The draft of each Logon ID of this boot.
-    by_id: HashMap<LogonId, usize>,
-    /// The 4624 of each Logon ID of this boot.
-    logons: HashMap<LogonId, usize>,
-    /// What is known of the Logon IDs of this boot that have no 4624.
-    unlogged: HashMap<LogonId, Unlogged>,
+    elevations: HashMap<usize, Vec<usize>, RandomState>,
+    /// The Logon IDs of this boot.
+    ids: HashMap<LogonId, Known, RandomState>,
+    /// What is known of those that have no 4624.
+    unlogged: HashMap<LogonId, Unlogged, RandomState>,
     /// The same by account, where they may be desktop sessions.
-    unlogged_of: HashMap<Sid, Vec<LogonId>>,
-    /// The Logon IDs that a 4647 names.
-    left: HashSet<LogonId>,
+    unlogged_of: HashMap<Sid, Vec<LogonId>, RandomState>,
     /// The last 4647 of each account so far.
-    left_by: HashMap<Sid, usize>,
-    /// The last event that names each Logon ID, other than the closing of its token.
-    last_alive: HashMap<LogonId, usize>,
+    left_by: HashMap<Sid, usize, RandomState>,
     /// The clock was set in this boot.
     was_clock_set: bool,
-    /// Where its token closed last.
-    closed: HashMap<LogonId, usize>,
     /// The draft and the Logon ID of the first half of a split logon, by the Logon ID of the second.
-    awaited: HashMap<LogonId, (usize, LogonId)>,
+    awaited: HashMap<LogonId, (usize, LogonId), RandomState>,
     /// Records that name a Logon ID before its 4624 does.
-    held: HashMap<LogonId, Vec<usize>>,
+    held: HashMap<LogonId, Vec<usize>, RandomState>,
 }
 
 impl<'a> Builder<'a> {
@@ -91,7 +85,7 @@ impl<'a> Builder<'a> {
         marks: &'a mut Marks,
         clients: &'a Clients,
         drafts: &'a mut Vec<Draft>,
-        places: &'a mut [Option<usize>],
+        places: &'a mut Places,
     ) -> Self {
         let mut builder = Builder {
             events,
@@ -103,19 +97,15 @@ impl<'a> Builder<'a> {
             drafts,
             places,
             desktops: BTreeSet::new(),
-            desktops_of: HashMap::new(),
-            elevations: HashMap::new(),
-            by_id: HashMap::new(),
-            logons: HashMap::new(),
-            unlogged: HashMap::new(),
-            unlogged_of: HashMap::new(),
-            left: HashSet::new(),
-            left_by: HashMap::new(),
-            last_alive: HashMap::new(),
-            closed: HashMap::new(),
+            desktops_of: HashMap::default(),
+            elevations: HashMap::default(),
+            ids: HashMap::default(),
+            unlogged: HashMap::default(),
+            unlogged_of: HashMap::default(),
+            left_by: HashMap::default(),
             was_clock_set: false,
-            awaited: HashMap::new(),
-            held: HashMap::new(),
+            awaited: HashMap::default(),
+            held: HashMap::default(),
         };
         builder.look_ahead();
         builder
@@ -176,8 +166,8 @@ impl<'a> Builder<'a> {
             Action::Used => event.logon_id.and_then(|id| self.used_by(id, index)),
             _ => None,
         };
-        if let Some(place) = self.places.get_mut(index) {
-            *place = place.or(own).or(subject);
+        if let Some(draft) = own.or(subject) {
+            self.places.put_new(index, draft);
         }
     }
 
@@ -185,11 +175,12 @@ impl<'a> Builder<'a> {
     /// session of unknown start; one that is given later in it is held for its 4624.
     fn used_by(&mut self, id: LogonId, index: usize) -> Option<usize> {
         let event = self.events.get(index)?;
-        if let Some(&draft) = self.by_id.get(&id) {
+        let known = self.ids.get(&id);
+        if let Some(draft) = known.and_then(Known::draft) {
             self.drafts.get_mut(draft)?.used(index, event);
             return Some(draft);
         }
-        if !id.is_standing() && self.logons.contains_key(&id) {
+        if !id.is_standing() && known.is_some_and(|known| known.is_given) {
             self.held.entry(id).or_default().push(index);
             return None;
         }
@@ -203,15 +194,22 @@ impl<'a> Builder<'a> {
                 PartReason::Logon => PartReason::UacTwin,
                 attached => attached,
             };
-            draft.add_part(DraftPart {
-                is_paired: true,
-                ..DraftPart::new(id, None, reason)
-            });
+            draft.add_part(DraftPart::new(id, None, reason).paired());
             draft.used(index, event);
-            self.by_id.insert(id, number);
+            self.name(id, number);
             return Some(number);
         }
         Some(self.unlogged_session(Some(id), index))
+    }
+
+    /// The draft of a Logon ID of this boot.
+    fn draft_of(&self, id: LogonId) -> Option<usize> {
+        self.ids.get(&id).and_then(Known::draft)
+    }
+
+    /// Makes a Logon ID that of a draft.
+    fn name(&mut self, id: LogonId, number: usize) {
+        self.ids.entry(id).or_default().set_draft(number);
     }
 
     /// A session whose logon is not in the evidence, first seen at `index`.
@@ -232,7 +230,9 @@ impl<'a> Builder<'a> {
                 let sid = draft.account.sid.as_ref();
                 draft.kind = kind::without_logon(sid, known.logoff_type, known.had_desktop);
                 draft.is_desktop = known.had_desktop;
-                draft.logon_type = known.logoff_type;
+                if known.logoff_type.is_some() {
+                    draft.logon_type = known.logoff_type;
+                }
                 draft.is_part =
                     !known.had_desktop && known.logoff_type.is_some_and(kind::may_return);
             }
@@ -241,15 +241,16 @@ impl<'a> Builder<'a> {
         self.add(draft, id)
     }
 
-    fn add(&mut self, draft: Draft, id: Option<LogonId>) -> usize {
+    fn add(&mut self, mut draft: Draft, id: Option<LogonId>) -> usize {
+        draft.set_boot(Some(self.boot.number));
         let number = self.drafts.len();
         let (is_desktop, sid) = (draft.is_desktop, draft.account.sid.clone());
-        if let Some(parent) = draft.parent.filter(|_| draft.kind == Kind::Elevation) {
+        if let Some(parent) = draft.parent().filter(|_| draft.kind == Kind::Elevation) {
             self.elevations.entry(parent).or_default().push(number);
         }
         self.drafts.push(draft);
         if let Some(id) = id {
-            self.by_id.insert(id, number);
+            self.name(id, number);
         }
         if is_desktop {
             self.note_desktop(number, sid);
@@ -273,7 +274,7 @@ impl<'a> Builder<'a> {
         if let Some(id) = id.filter(|&id| id.is_standing()) {
             return self.standing_logon(id, index, event);
         }
-        if let Some(draft) = self.places.get(index).copied().flatten() {
+        if let Some(draft) = self.places.get(index) {
             // A logon that LSA validated anew before it was written.
             return Some(draft);
         }
@@ -294,7 +295,7 @@ impl<'a> Builder<'a> {
             }
         }
         let mut draft = Draft::new(index, id);
-        draft.logon = Some(index);
+        draft.set_logon(index);
         draft.kind = kind;
         draft.is_desktop = kind.is_desktop();
         draft.account = event.account.clone();
@@ -302,13 +303,14 @@ impl<'a> Builder<'a> {
         let subject = event
             .subject_logon_id
             .filter(|&subject| !subject.is_standing());
-        draft.parent = subject.and_then(|subject| self.by_id.get(&subject).copied());
-        if kind == Kind::Elevation {
-            draft.parent = self.only_open_desktop(event);
-        }
+        let parent = match kind {
+            Kind::Elevation => self.only_open_desktop(event),
+            _ => subject.and_then(|subject| self.draft_of(subject)),
+        };
+        draft.set_parent(parent);
         draft.elevated = event.elevated;
         if let Some(part) = id.and_then(|id| draft.part_mut(id)) {
-            part.logon = Some(index);
+            part.set_logon(index);
         }
         draft.prove(index, Role::Start);
         if matches!(kind, Kind::Runas | Kind::RunasNetonly)
@@ -345,14 +347,14 @@ impl<'a> Builder<'a> {
 
     /// A logon with a standing Logon ID: something started inside a session that exists since boot.
     fn standing_logon(&mut self, id: LogonId, index: usize, event: &Event) -> Option<usize> {
-        let number = match self.by_id.get(&id) {
-            Some(&number) => number,
+        let number = match self.draft_of(id) {
+            Some(number) => number,
             None => self.unlogged_session(Some(id), index),
         };
         let draft = self.drafts.get_mut(number)?;
         let is_boot_logon = event.logon_type.is_some_and(|logon_type| logon_type.0 == 0);
-        if draft.logon.is_none() && (is_boot_logon || id != kind::SYSTEM) {
-            draft.logon = Some(index);
+        if draft.logon().is_none() && (is_boot_logon || id != kind::SYSTEM) {
+            draft.set_logon(index);
             draft.prove(index, Role::Start);
         }
         draft.account.fill_from(&event.account);
@@ -375,9 +377,8 @@ impl<'a> Builder<'a> {
             draft.add_part(DraftPart::new(id, Some(index), reason));
         }
         draft.prove(index, Role::Part);
-        draft.last_attached = Some(index);
         if let Some(id) = event.logon_id {
-            self.by_id.insert(id, number);
+            self.name(id, number);
         }
         if reason == PartReason::RdpReconnect {
             self.claim_pre_authentication(event, number);
@@ -417,7 +418,7 @@ impl<'a> Builder<'a> {
             .take_while(|(_, logon)| near(logon))
             .find(|(_, logon)| is_refreshed(logon))
         {
-            return *self.places.get(logon)?;
+            return self.places.get(logon);
         }
         // The logon itself is often written just after.
         let later = (index + 1..self.boot.events.end)
@@ -427,7 +428,7 @@ impl<'a> Builder<'a> {
             .take_while(|(_, logon)| near(logon))
             .find(|(_, logon)| is_refreshed(logon))?;
         self.take(logon, event);
-        *self.places.get(logon)?
+        self.places.get(logon)
     }
 
     /// A session of which a logon is known, but not whether that began it or returned to it.
@@ -478,7 +479,7 @@ impl<'a> Builder<'a> {
     fn pre_authentications(&self, event: &Event) -> Vec<usize> {
         let own = self.drafts.iter().enumerate().skip(self.first_draft).rev();
         own.take(NEAR_EVENTS)
-            .filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon?)?)))
+            .filter_map(|(number, draft)| Some((number, draft, self.events.get(draft.logon()?)?)))
             .take_while(|(_, _, logon)| event.time.since(logon.time) <= BEFORE_LOGON)
             // What seems to come later was written before the clock went back.
             .filter(|(_, draft, logon)| {
@@ -500,7 +501,7 @@ impl<'a> Builder<'a> {
         for number in self.pre_authentications(event) {
             if let Some(draft) = self.drafts.get_mut(number) {
                 draft.flags.insert(Flag::Nla);
-                draft.parent = Some(parent);
+                draft.set_parent(Some(parent));
             }
         }
     }
@@ -509,6 +510,7 @@ impl<'a> Builder<'a> {
     fn credentials_for(&self, index: usize, event: &Event) -> Option<usize> {
         let earlier = (self.boot.events.start..index)
             .rev()
+            .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         let near = earlier.take_while(|(_, credentials)| {
             event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
@@ -603,7 +605,9 @@ impl<'a> Builder<'a> {
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
         // It goes on: somebody else left.
-        draft.lost_logoff = None;
+        if draft.lost_logoff.is_some() {
+            draft.lost_logoff = None;
+        }
         // What comes after somebody left is the session being torn down.
         if draft.user_logoff.is_none() {
             if begins {

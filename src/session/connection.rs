@@ -7,6 +7,7 @@
 //! Windows 8). Of 2,093 such IDs in real logs each had at most one record of each event, one address and one machine; the
 //! console's is made of constants, the same on every machine, and joins nothing.
 
+use super::actions::Actions;
 use super::address::{is_local, same_address};
 use super::bridges::Bridges;
 use super::build::TWIN_TIME;
@@ -15,9 +16,11 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::{Moments, folded_name};
+use super::place::Places;
 use super::{Flag, Role};
-use crate::event::{Account, Action, Event, Text};
+use crate::event::{Account, Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::{HashMap, HashSet};
 
 /// The channel of the listener.
@@ -40,10 +43,8 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn of(events: &[Event]) -> Self {
-        let of = |action: Action| {
-            Moments::by_name(events.iter().filter(move |event| event.action == action))
-        };
+    pub(super) fn of(actions: &Actions) -> Self {
+        let of = |action| Moments::by_name(actions.all(action).map(|(_, event)| event));
         Clients {
             accepted: of(Action::RdpAuth),
             returned: of(Action::TsReconnect),
@@ -83,15 +84,13 @@ impl Connection {
 }
 
 /// The connections of a machine, in the order of their first records.
-fn read(machine: &Machine) -> Vec<Connection> {
+fn read(actions: &Actions) -> Vec<Connection> {
     let mut connections: Vec<Connection> = Vec::new();
-    let mut known: HashMap<Text, usize> = HashMap::new();
-    let mut is_remote: HashSet<usize> = HashSet::new();
-    let mut is_console: HashSet<usize> = HashSet::new();
-    for (index, event) in machine.events.iter().enumerate() {
-        let Some(is_of_protocol) = is_of_connection(event.action) else {
-            continue;
-        };
+    let mut known: HashMap<Text, usize, RandomState> = HashMap::default();
+    let mut is_remote: HashSet<usize, RandomState> = HashSet::default();
+    let mut is_console: HashSet<usize, RandomState> = HashSet::default();
+    for (index, event) in actions.any_of(&[PROTOCOLS, SESSION_MANAGERS].concat()) {
+        let is_of_protocol = PROTOCOLS.contains(&event.action);
         let at = match event.details().activity.clone() {
             Some(activity) => *known.entry(activity).or_insert(connections.len()),
             None if event.action == Action::RdpAuth => connections.len(),
@@ -119,18 +118,29 @@ fn read(machine: &Machine) -> Vec<Connection> {
         .collect()
 }
 
-/// Whether records of an event belong to connections; `true` where nothing but a connection writes them.
-fn is_of_connection(action: Action) -> Option<bool> {
-    use Action::*;
-    match action {
-        RdpAuth | RdpConnection | RdpConnected | RdpDisconnected | RdpTimeZone | RdpRefused => {
-            Some(true)
-        }
-        TsLogon | TsShell | TsLogoff | TsDisconnect | TsReconnect | TsError | TsDisconnectedBy
-        | TsReason | TsArbitration | TsArbitrated => Some(false),
-        _ => None,
-    }
-}
+/// The actions of connections that nothing but a connection writes.
+const PROTOCOLS: &[Action] = &[
+    Action::RdpAuth,
+    Action::RdpConnection,
+    Action::RdpConnected,
+    Action::RdpDisconnected,
+    Action::RdpTimeZone,
+    Action::RdpRefused,
+];
+
+/// Those that the session manager writes of the console as well.
+const SESSION_MANAGERS: &[Action] = &[
+    Action::TsLogon,
+    Action::TsShell,
+    Action::TsLogoff,
+    Action::TsDisconnect,
+    Action::TsReconnect,
+    Action::TsError,
+    Action::TsDisconnectedBy,
+    Action::TsReason,
+    Action::TsArbitration,
+    Action::TsArbitrated,
+];
 
 /// A logon at the logon screen that a client can have made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,21 +154,21 @@ struct Logon {
 
 /// The logons that clients can have made, in order of time.
 struct Logons {
-    by_name: HashMap<String, Vec<Logon>>,
+    by_name: HashMap<String, Vec<Logon>, RandomState>,
     all: Vec<Logon>,
 }
 
 impl Logons {
     fn of(machine: &Machine, drafts: &[Draft]) -> Self {
         let mut logons = Logons {
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             all: Vec::new(),
         };
         let desktops = drafts.iter().enumerate();
         for (draft, desktop) in desktops.filter(|(_, draft)| draft.is_desktop) {
             for part in desktop.parts() {
                 let Some((record, event)) = part
-                    .logon
+                    .logon()
                     .and_then(|logon| Some((logon, machine.events.get(logon)?)))
                 else {
                     continue;
@@ -177,7 +187,8 @@ impl Logons {
                 };
                 logons.all.push(logon);
                 if let Some(name) = folded_name(&event.account) {
-                    logons.by_name.entry(name).or_default().push(logon);
+                    let own = logons.by_name.entry(name.into_owned());
+                    own.or_default().push(logon);
                 }
             }
         }
@@ -193,7 +204,7 @@ impl Logons {
     }
 
     fn named(&self, account: &Account) -> &[Logon] {
-        let own = folded_name(account).and_then(|name| self.by_name.get(&name));
+        let own = folded_name(account).and_then(|name| self.by_name.get(&*name));
         own.map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -206,17 +217,25 @@ impl Logons {
 }
 
 /// Ties each connection to the session that it reached.
-pub(super) fn tie(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
-    let connections = read(machine);
+pub(super) fn tie(
+    machine: &Machine,
+    actions: &Actions,
+    bridges: &Bridges,
+    drafts: &mut [Draft],
+    places: &mut Places,
+) {
+    let connections = read(actions);
+    if connections.is_empty() {
+        return;
+    }
     let logons = Logons::of(machine, drafts);
-    let bridges = Bridges::of(machine);
     let mut found = vec![None; connections.len()];
     // What the session manager says is exact; a time is not, and each logon came over one connection: the nearest.
     let mut pairs: Vec<(u64, usize, usize, Candidate)> = Vec::new();
-    let mut is_taken: HashSet<usize> = HashSet::new();
+    let mut is_taken: HashSet<usize, RandomState> = HashSet::default();
     for (at, (connection, found)) in connections.iter().zip(&mut found).enumerate() {
         *found = by_session_manager(machine, connection, drafts, places)
-            .or_else(|| by_arbitration(machine, connection, &logons, &bridges));
+            .or_else(|| by_arbitration(machine, connection, &logons, bridges));
         match found {
             Some(candidate) => {
                 let first = connection.records.iter().copied();
@@ -267,17 +286,17 @@ fn by_session_manager(
     machine: &Machine,
     connection: &Connection,
     drafts: &[Draft],
-    places: &[Option<usize>],
+    places: &Places,
 ) -> Option<Candidate> {
     let joined = connection.records.iter().copied().filter_map(|record| {
         let action = machine.events.get(record)?.action;
-        Some((record, action, places.get(record).copied().flatten()?))
+        Some((record, action, places.get(record)?))
     });
     // The number of a desktop that a client left can be that of another by the time its connection ends.
     let (by, _, number) = joined
         .min_by_key(|(_, action, _)| !matches!(action, Action::TsLogon | Action::TsReconnect))?;
     let draft = drafts.get(number)?;
-    let score = draft.links.get(&by).map_or(Score::EXACT, |link| link.score);
+    let score = draft.link(by).map_or(Score::EXACT, |link| link.score);
     Some(Candidate {
         draft: number,
         begins: draft.ts_logon == Some(by),
@@ -381,14 +400,13 @@ fn add(
     draft: &mut Draft,
     connection: &Connection,
     candidate: &Candidate,
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
     let link = candidate.link;
     for &record in &connection.records {
-        let Some(place) = places.get_mut(record).filter(|place| place.is_none()) else {
+        if !places.put_new(record, candidate.draft) {
             continue;
-        };
-        *place = Some(candidate.draft);
+        }
         let is_authentication = machine
             .events
             .get(record)
@@ -412,7 +430,7 @@ fn add(
 
 /// The record of the connection by which a session began that tells more of where it came from than its logon does.
 fn source(machine: &Machine, draft: &Draft, connection: &Connection) -> Option<usize> {
-    let logon = machine.events.get(draft.logon?)?;
+    let logon = machine.events.get(draft.logon()?)?;
     let own = logon.source_address.as_deref();
     let knock = connection.find(machine, Action::RdpConnection);
     let fits = |record: &usize| {

@@ -1,13 +1,13 @@
 //! What the logs of a machine can speak of: which records they hold, what is missing, and what makes their times unsure.
 //!
-//! In: one machine's part of the evidence. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
+//! In: one machine's part of the evidence, and its boots. Out: a [`Coverage`] per channel. Nothing here is a judgement: a gap in an
 //! exported log is a filter and is not listed, a gap in a live one is.
 
-use super::boot::{self, Boot, BootEnd};
-use super::gaps::Gaps;
+use super::actions::Actions;
+use super::boot::{Boot, BootEnd};
 use super::local_time::{self, OffsetMark};
-use super::machine::{Conflict, Machine, SECURITY, Sources};
-use super::system::{self, SYSTEM, SystemBoot};
+use super::machine::{Conflict, Machine, SECURITY};
+use super::system::{SYSTEM, SystemBoot};
 use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
 use crate::named::named;
@@ -268,36 +268,39 @@ impl Mark {
 }
 
 /// What the logs hold of each channel of a machine, sorted by channel.
-pub fn coverage(machine: &Machine) -> Vec<Coverage> {
+pub(super) fn coverage(
+    machine: &Machine,
+    actions: &Actions,
+    audited: &[Boot],
+    system: &[SystemBoot],
+) -> Vec<Coverage> {
     let mut channels: BTreeMap<&Text, Vec<&Span>> = BTreeMap::new();
     for span in &machine.log_spans {
         channels.entry(&span.channel).or_default().push(span);
     }
-    let mut clears = clears(machine, channels.keys().copied());
-    let audited = boot::boots(machine, &Gaps::of(machine));
+    let mut clears = clears(actions, channels.keys().copied());
     let covered = channels.into_iter().filter_map(|(channel, spans)| {
         let clears = clears.remove(channel).unwrap_or_default();
         let boots = match &**channel {
-            SECURITY => audited_boots(machine, &audited),
-            SYSTEM => system_boots(machine, &audited),
+            SECURITY => audited_boots(machine, audited),
+            SYSTEM => system_boots(machine, audited, system),
             _ => Vec::new(),
         };
-        of_channel(machine, channel, spans, clears, boots)
+        of_channel(machine, actions, channel, spans, clears, boots)
     });
     covered.collect()
 }
 
 /// The clears of each channel; those of a channel that is not in the evidence stand with the channel that records them.
 fn clears<'a>(
-    machine: &Machine,
+    actions: &Actions,
     channels: impl Iterator<Item = &'a Text>,
 ) -> HashMap<Text, Vec<Clear>> {
     let known: HashMap<String, &Text> = channels
         .map(|channel| (channel.to_lowercase(), channel))
         .collect();
     let mut clears: HashMap<Text, Vec<Clear>> = HashMap::new();
-    let events = machine.events.iter();
-    for event in events.filter(|event| event.action == Action::LogCleared) {
+    for (_, event) in actions.all(Action::LogCleared) {
         // 104 names the channel; 1102 is of its own.
         let named = event.details().object.as_ref().unwrap_or(&event.channel);
         let own = known.get(&named.to_lowercase()).copied();
@@ -314,6 +317,7 @@ fn clears<'a>(
 
 fn of_channel(
     machine: &Machine,
+    actions: &Actions,
     channel: &Text,
     mut spans: Vec<&Span>,
     clears: Vec<Clear>,
@@ -325,13 +329,18 @@ fn of_channel(
         .iter()
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
     let range = machine.channel(channel);
-    let events = machine.events.get(range.clone()).unwrap_or_default();
-    let sources = machine.sources.get(range).unwrap_or_default();
-    let of = |action: Action| events.iter().filter(move |event| event.action == action);
+    let copied = machine
+        .copies
+        .iter()
+        .filter(|(place, _)| range.contains(place));
+    let copied = copied.map(|(_, logs)| logs.len().saturating_sub(1)).sum();
+    let losses = actions.any_of(&[Action::AuditDropped, Action::AuditLost]);
+    let losses = losses.iter().filter(|(index, _)| range.contains(index));
+    let changes = actions.within(Action::ClockChange, range.clone());
     let read = spans
         .iter()
         .fold(0, |sum: u64, span| sum.saturating_add(span.records));
-    let duplicates = copies(&spans, sources).min(read.saturating_sub(1));
+    let duplicates = copies(&spans, copied).min(read.saturating_sub(1));
     let origin = match (
         spans.iter().any(|span| span.live),
         spans.iter().any(|span| !span.live),
@@ -365,13 +374,9 @@ fn of_channel(
             && !own_clears.explain(first.first_id, None, first.first_time),
         logs,
         gaps: gaps(&spans, &own_clears),
-        clock_changes: of(Action::ClockChange).map(clock_change).collect(),
+        clock_changes: changes.map(|(_, event)| clock_change(event)).collect(),
         boots,
-        audit_losses: events
-            .iter()
-            .filter(|event| matches!(event.action, Action::AuditDropped | Action::AuditLost))
-            .map(audit_loss)
-            .collect(),
+        audit_losses: losses.map(|(_, event)| audit_loss(event)).collect(),
         offsets: match &**channel {
             SYSTEM => local_time::marks(machine),
             _ => Vec::new(),
@@ -416,9 +421,8 @@ fn audited_boots(machine: &Machine, boots: &[Boot]) -> Vec<CoveredBoot> {
 }
 
 /// The boots of the System channel. Where it does not tell how one ended, the Security channel may.
-fn system_boots(machine: &Machine, audited: &[Boot]) -> Vec<CoveredBoot> {
+fn system_boots(machine: &Machine, audited: &[Boot], boots: &[SystemBoot]) -> Vec<CoveredBoot> {
     let at = |index: usize| machine.events.get(index);
-    let boots = system::boots(machine);
     let joined: HashMap<Time, &Boot> = audited
         .iter()
         .filter_map(|boot| Some((boot.start?, boot)))
@@ -559,8 +563,9 @@ fn holdings(spans: &[&Span]) -> Vec<Holding> {
     logs.into_values().collect()
 }
 
-/// How many copies of records there are beside the first. `spans` are sorted by first number.
-fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
+/// How many copies of records there are beside the first; `copied` of them are known as events. `spans` are sorted by first
+/// number.
+fn copies(spans: &[&Span], copied: usize) -> u64 {
     let (mut known, mut reached): (u64, Option<u64>) = (0, None);
     for span in spans.iter().filter(is_dense) {
         let overlap = match reached {
@@ -575,8 +580,7 @@ fn copies(spans: &[&Span], sources: &[Sources]) -> u64 {
     if spans.iter().all(|span| is_dense(&span)) {
         return known;
     }
-    let of_events = sources.iter().map(|logs| logs.len().saturating_sub(1));
-    known.max(of_events.sum::<usize>() as u64)
+    known.max(copied as u64)
 }
 
 /// The numbers between records of live logs that no log has. `spans` are sorted by first number.
@@ -617,7 +621,7 @@ fn gaps(spans: &[&Span], clears: &Clears<'_>) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Source, machines};
+    use crate::session::{Machine, Source, machines, timeline};
 
     const DAY: u64 = 864_000_000_000;
 
@@ -640,15 +644,17 @@ mod tests {
     }
 
     fn event(log: u32, record_id: u64, event_id: u16, action: Action) -> Event {
-        Event {
-            log: LogIndex(log),
-            record_id,
-            event_id,
-            time: Time::from_filetime(record_id * DAY),
-            channel: "Security".into(),
-            computer: "WS01".into(),
-            ..Event::of(action)
-        }
+        let mut event = Event::of(action);
+        (event.log, event.record_id) = (LogIndex(log), record_id);
+        event.time = Time::from_filetime(record_id * DAY);
+        event.event_id = event_id;
+        (event.channel, event.computer) = ("Security".into(), "WS01".into());
+        event
+    }
+
+    fn coverage(mut machines: Vec<Machine>) -> Vec<Coverage> {
+        assert_eq!(machines.len(), 1);
+        timeline(machines.remove(0)).coverage
     }
 
     fn covered(spans: &[Span], events: &[Event]) -> Coverage {
@@ -659,9 +665,7 @@ mod tests {
         for event in events {
             sources[event.log.0 as usize].events.push(event.clone());
         }
-        let machines = machines(sources);
-        assert_eq!(machines.len(), 1);
-        coverage(&machines[0]).remove(0)
+        coverage(machines(sources)).remove(0)
     }
 
     fn holes(coverage: &Coverage) -> Vec<(u64, u64, GapCause)> {
@@ -757,8 +761,7 @@ mod tests {
             ],
             ..Source::default()
         }];
-        let machines = machines(sources);
-        let rows: BTreeMap<String, Coverage> = coverage(&machines[0])
+        let rows: BTreeMap<String, Coverage> = coverage(machines(sources))
             .into_iter()
             .map(|row| (row.channel.to_string(), row))
             .collect();
@@ -843,7 +846,7 @@ mod tests {
         };
         let logon = |record_id, logon_id| {
             let mut event = event(0, record_id, 4624, Action::Logon);
-            event.logon_id = Some(crate::event::LogonId(logon_id));
+            event.logon_id = crate::event::LogonId::new(logon_id);
             event
         };
         let own = |id, event_id, action| event(0, id, event_id, action);
@@ -872,8 +875,7 @@ mod tests {
             ],
             ..Source::default()
         }];
-        let machines = machines(sources);
-        let rows = coverage(&machines[0]);
+        let rows = coverage(machines(sources));
         let row = |channel: &str| rows.iter().find(|row| &*row.channel == channel).unwrap();
         type Told = (
             Option<u64>,
@@ -951,8 +953,9 @@ mod tests {
             spans: vec![span(0, 7, 9, true)],
             ..Source::default()
         }]);
-        let found: Vec<Coverage> = machines.iter().flat_map(coverage).collect();
+        assert!(!machines[0].same_name);
+        let found = coverage(machines);
         assert_eq!(found.len(), 1);
-        assert!(found[0].wrapped && !machines[0].same_name);
+        assert!(found[0].wrapped);
     }
 }

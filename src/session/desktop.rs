@@ -9,12 +9,15 @@ mod read;
 
 use self::audited::Audited;
 use self::read::{Desktop, read};
+use super::actions::Actions;
 use super::address::is_local;
 use super::boot::{Boot, BootEnd};
+use super::bridges::Bridges;
 use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::place::Places;
 use super::{Flag, Kind, Role, State};
 use crate::event::{Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -34,26 +37,36 @@ const START: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after its logoff a session number can still be named.
 pub(super) const AFTERMATH: Ticks = 30 * TICKS_PER_SECOND;
 
-/// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is. `boot_of` is extended
-/// for these: the number of their boot, or one that no boot has.
+/// Joins the desktop sessions of LocalSessionManager to `drafts`, and adds those that none of them is.
 pub(super) fn join(
     machine: &Machine,
+    bridges: &Bridges,
     boots: &[Boot],
     gaps: &Gaps,
     drafts: &mut Vec<Draft>,
-    boot_of: &mut Vec<usize>,
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
-    let desktops = read(machine, gaps);
+    let desktops = read(machine, bridges, gaps);
+    if desktops.is_empty() {
+        return;
+    }
     let starts = starts(machine);
+    let time = |index: usize| machine.events.get(index).map(|event| event.time);
+    let began = Began::of(
+        boots
+            .iter()
+            .map(|boot| boot.start.or_else(|| time(boot.events.start))),
+    );
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
         let found = audited.find(machine, drafts, &desktop);
         let number = match found {
             Some((number, ..)) => number,
             None => {
-                boot_of.push(boot_at(machine, boots, gaps, &starts, desktop.first));
-                drafts.push(draft_of(machine, &desktop));
+                let boot = boot_at(machine, boots, &began, gaps, &starts, desktop.first);
+                let mut draft = draft_of(machine, &desktop);
+                draft.set_boot(boot);
+                drafts.push(draft);
                 drafts.len() - 1
             }
         };
@@ -62,9 +75,7 @@ pub(super) fn join(
             add(machine, draft, &desktop, joined, gaps);
         }
         for &record in &desktop.records {
-            if let Some(place) = places.get_mut(record) {
-                *place = Some(number);
-            }
+            places.put(record, number);
         }
     }
 }
@@ -72,8 +83,10 @@ pub(super) fn join(
 /// A session that only LocalSessionManager shows.
 fn draft_of(machine: &Machine, desktop: &Desktop) -> Draft {
     let mut draft = Draft::new(desktop.first, None);
-    draft.logon = desktop.logon;
-    draft.last_use = desktop.last;
+    if let Some(logon) = desktop.logon {
+        draft.set_logon(logon);
+    }
+    draft.set_last_use(desktop.last);
     draft.account = desktop.account.clone();
     draft.is_desktop = true;
     draft.logons = u32::from(desktop.logon.is_some());
@@ -102,7 +115,7 @@ fn add(
     draft.ts_last = desktop.last_alive.or(draft.ts_last);
     draft.number = Some(desktop.number);
     let is_doubtful = joined.is_some_and(|(_, link)| link.score == Score::NEAREST);
-    let begins = draft.logon.and_then(|logon| machine.events.get(logon));
+    let begins = draft.logon().and_then(|logon| machine.events.get(logon));
     let is_needed = begins.is_some_and(|logon| logon.source_address.is_none());
     if is_needed && !is_doubtful && desktop.address.is_some() && !desktop.is_at_console() {
         draft.source = desktop.logon;
@@ -208,10 +221,14 @@ fn tell_changes(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
 
 /// Takes back what a logon at the logon screen alone said of a return, where the session manager saw nobody return: the
 /// logon met an open session and was turned away. On a real controller one lived 7 s beside a client that stayed.
-pub(super) fn withdraw_returns(machine: &Machine, gaps: &Gaps, drafts: &mut [Draft]) {
-    let returns = machine.events.iter();
-    let returns = returns.filter(|event| event.action == Action::TsReconnect);
-    let mut returns: Vec<Time> = returns.map(|event| event.time).collect();
+pub(super) fn withdraw_returns(
+    machine: &Machine,
+    actions: &Actions,
+    gaps: &Gaps,
+    drafts: &mut [Draft],
+) {
+    let returns = actions.all(Action::TsReconnect);
+    let mut returns: Vec<Time> = returns.map(|(_, event)| event.time).collect();
     returns.sort_unstable();
     let is_seen = |time: Time| {
         let first = returns.partition_point(|other| *other < time);
@@ -227,7 +244,10 @@ pub(super) fn withdraw_returns(machine: &Machine, gaps: &Gaps, drafts: &mut [Dra
                 gaps.covers(CHANNEL, logon.time, logon.time.plus(RECONNECT)) && !is_seen(logon.time)
             })
     };
-    for draft in drafts {
+    for draft in drafts
+        .iter_mut()
+        .filter(|draft| !draft.intervals().is_empty())
+    {
         draft
             .intervals_mut()
             .retain(|interval| !is_no_return(interval));
@@ -245,17 +265,66 @@ pub(super) fn starts(machine: &Machine) -> Vec<usize> {
     machine.channel(CHANNEL).filter(is_start).collect()
 }
 
-/// The number of the boot that was running at a record of this channel, or one that no boot has: that of the last 32 in
+/// When boots began.
+struct Began {
+    /// The times in order, each with the number of its boot.
+    times: Vec<(Time, usize)>,
+    /// For each boot the earliest time at which it or one after it began.
+    earliest: Vec<Option<Time>>,
+}
+
+impl Began {
+    fn of(began: impl Iterator<Item = Option<Time>>) -> Self {
+        let mut earliest: Vec<Option<Time>> = began.collect();
+        let numbered = earliest.iter().enumerate();
+        let mut times: Vec<(Time, usize)> = numbered
+            .filter_map(|(number, began)| Some(((*began)?, number)))
+            .collect();
+        times.sort_unstable();
+        let mut next = None;
+        for began in earliest.iter_mut().rev() {
+            let both = [*began, next];
+            next = both.into_iter().flatten().min();
+            *began = next;
+        }
+        Began { times, earliest }
+    }
+
+    /// The boot that began nearest to a time, at most so far from it.
+    fn nearest(&self, time: Time, most: Ticks) -> Option<usize> {
+        let after = self.times.partition_point(|(began, _)| *began < time);
+        let before = after.checked_sub(1).and_then(|last| self.times.get(last));
+        // Of several at one time the first.
+        let before = before.and_then(|(last, _)| {
+            let first = self.times.partition_point(|(began, _)| began < last);
+            self.times.get(first)
+        });
+        let near = [before, self.times.get(after)].into_iter().flatten();
+        let near = near.map(|(began, number)| (began.since(time).saturating_abs(), *number));
+        let nearest = near.min().filter(|(distance, _)| *distance <= most);
+        nearest.map(|(_, number)| number)
+    }
+
+    /// The last boot that had begun at a time.
+    fn last(&self, time: Time) -> Option<usize> {
+        let later = self
+            .earliest
+            .partition_point(|began| began.is_some_and(|began| began <= time));
+        later.checked_sub(1)
+    }
+}
+
+/// The number of the boot that was running at a record of this channel, if that is known: that of the last 32 in
 /// `starts` before it, else the one that is known to have run at its time.
 fn boot_at(
     machine: &Machine,
     boots: &[Boot],
+    began: &Began,
     gaps: &Gaps,
     starts: &[usize],
     record: usize,
-) -> usize {
+) -> Option<usize> {
     let time = |index: usize| machine.events.get(index).map(|event| event.time);
-    let began = |boot: &Boot| boot.start.or_else(|| time(boot.events.start));
     let start = starts.partition_point(|&start| start <= record);
     let start = start.checked_sub(1).and_then(|last| starts.get(last));
     let start = start.filter(|&&start| {
@@ -263,20 +332,9 @@ fn boot_at(
         pair.is_some_and(|(start, record)| !gaps.between_events(start, Some(record)))
     });
     if let Some(started) = start.and_then(|&start| time(start)) {
-        let distance = |boot: &Boot| {
-            let distance = began(boot)?.since(started).saturating_abs();
-            (distance <= START).then_some(distance)
-        };
-        let near = boots.iter().enumerate();
-        let near = near.filter_map(|(number, boot)| Some((distance(boot)?, number)));
-        return near.min().map_or(usize::MAX, |(_, number)| number);
+        return began.nearest(started, START);
     }
-    let Some(at) = time(record) else {
-        return usize::MAX;
-    };
-    let number = boots
-        .iter()
-        .rposition(|boot| began(boot).is_some_and(|began| began <= at));
+    let at = time(record)?;
     let runs = |boot: &Boot| {
         let end = match boot.end {
             BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop) => {
@@ -288,7 +346,41 @@ fn boot_at(
         let first_break = boot.breaks.first().and_then(|&first| time(first));
         end.is_some_and(|end| at <= end) && first_break.is_none_or(|first| at < first)
     };
-    number
+    began
+        .last(at)
         .filter(|&number| boots.get(number).is_some_and(runs))
-        .unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boots_that_a_time_finds_are_those_that_a_look_at_all_finds() {
+        let mut state = 1_u64;
+        let mut next = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 40) % below
+        };
+        for count in [0, 1, 2, 7, 40] {
+            // Few times, so that many are one; some are not known, and the clock goes back.
+            let time = |ticks: u64| Some(Time::from_filetime(ticks)).filter(|_| ticks > 2);
+            let all: Vec<Option<Time>> = (0..count).map(|_| time(next(30))).collect();
+            let began = Began::of(all.iter().copied());
+            for at in (0..33).map(Time::from_filetime) {
+                let distance = |(number, began): (usize, &Option<Time>)| {
+                    let distance = (*began)?.since(at).abs();
+                    (distance <= 5).then_some((distance, number))
+                };
+                let nearest = all.iter().enumerate().filter_map(distance).min();
+                assert_eq!(began.nearest(at, 5), nearest.map(|(_, number)| number));
+                let last = all
+                    .iter()
+                    .rposition(|began| began.is_some_and(|began| began <= at));
+                assert_eq!(began.last(at), last);
+            }
+        }
+    }
 }

@@ -1,62 +1,80 @@
 //! A session in the making: what the events said of it so far, by their positions in the machine's record order.
 
 use super::link::Link;
+use super::place::Place;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use crate::time::Time;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use ahash::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
-/// A session in the making. Positions are indexes into the machine's events.
+/// A session in the making. There are as many of them as rows, so what few sessions have stands apart, in [`More`], and reads
+/// as empty where there is none.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
-    /// The first event that names it.
-    pub first: usize,
-    /// The last event that names it.
-    pub last_use: usize,
-    /// The last event that shows it alive: a token of it can close after its end.
-    pub last_alive: usize,
+    first: Place,
+    last_use: Place,
+    last_alive: Place,
+    logon: Option<Place>,
+    parent: Option<Place>,
+    boot: Option<Place>,
+    /// The record that names its privileges.
+    privileges: Option<Place>,
+    pub logons: u32,
     /// Its Logon ID; under User Account Control that of the filtered half.
     pub id: Option<LogonId>,
-    /// The Logon ID of the elevated half.
-    pub elevated_id: Option<LogonId>,
+    pub account: Account,
+    /// Its Logon ID, as long as it has no other.
+    part: Option<DraftPart>,
+    /// The first of its proofs.
+    proofs: [Option<(Place, Role)>; MOST_OWN_PROOFS],
+    pub flags: Flags,
+    pub kind: Kind,
     /// Whether it holds an elevated token.
     pub elevated: Option<bool>,
-    /// Its 4624; of two halves the first.
-    pub logon: Option<usize>,
-    pub kind: Kind,
-    pub account: Account,
     /// It has a standing Logon ID and lives as long as its boot.
     pub standing: bool,
     /// It is somebody's presence at a desktop.
     pub is_desktop: bool,
-    pub logons: u32,
-    /// The type of a logon of it, where that is not known to be its first.
-    pub logon_type: Option<LogonType>,
     /// Its Logon ID may be that of an unlock or a return: the end of that is not its own.
     pub is_part: bool,
+    /// It holds a terminal, by its SSH server's word.
+    pub has_terminal: bool,
+    more: Option<Box<More>>,
+}
+
+/// Proofs of a session that take no space of their own: most have a start, an end and privileges.
+const MOST_OWN_PROOFS: usize = 3;
+
+/// What few sessions have. Positions are indexes into the machine's events.
+#[derive(Debug, Clone, Default)]
+pub(super) struct More {
+    /// The Logon ID of the elevated half.
+    pub elevated_id: Option<LogonId>,
+    /// The type of a logon of it, where that is not known to be its first.
+    pub logon_type: Option<LogonType>,
     /// How many refused logons of the account it ended.
     pub failures: Option<u32>,
-    pub parent: Option<usize>,
+    /// Its Logon IDs, if they are several.
     parts: Vec<DraftPart>,
     /// The last part of each Logon ID.
-    part_of: HashMap<LogonId, usize>,
+    part_of: HashMap<LogonId, usize, RandomState>,
     /// The Logon IDs that it lives at least as long as, and how many of them are closed.
     carriers: (Vec<LogonId>, usize),
     /// The last event that closed a part that carries it.
     last_closed: Option<usize>,
-    pub proofs: Vec<(usize, Role)>,
+    /// Its proofs beyond the first.
+    proofs: Vec<(Place, Role)>,
     /// What joined those of its proofs that name no Logon ID.
-    pub links: BTreeMap<usize, Link>,
+    links: BTreeMap<usize, Link>,
     /// The record that tells where it came from, where its own logon does not tell all.
     pub source: Option<usize>,
-    /// It holds a terminal, by its SSH server's word.
-    pub has_terminal: bool,
     /// Its session number, where LocalSessionManager tells it.
     pub number: Option<u32>,
     /// When another channel showed it last, and the record.
     pub seen: Option<(Time, usize)>,
-    /// The last logon that unlocked or reconnected it.
-    pub last_attached: Option<usize>,
     pub user_logoff: Option<usize>,
     /// The record that its 4647 could not be written.
     pub lost_logoff: Option<usize>,
@@ -73,16 +91,57 @@ pub(super) struct Draft {
     intervals: Vec<DraftInterval>,
     /// The last interval of each state.
     last_of_state: [Option<usize>; State::ALL.len()],
-    pub flags: BTreeSet<Flag>,
-    pub privileges: Option<Text>,
+}
+
+impl Deref for Draft {
+    type Target = More;
+
+    fn deref(&self) -> &More {
+        static NONE: LazyLock<More> = LazyLock::new(More::default);
+        self.more.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+}
+
+/// A set of flags.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Flags(u32);
+
+impl Flags {
+    fn bit(flag: Flag) -> u32 {
+        1 << flag as u32
+    }
+
+    pub(super) fn insert(&mut self, flag: Flag) {
+        self.0 |= Self::bit(flag);
+    }
+
+    pub(super) fn remove(&mut self, flag: Flag) {
+        self.0 &= !Self::bit(flag);
+    }
+
+    pub(super) fn contains(self, flag: Flag) -> bool {
+        self.0 & Self::bit(flag) != 0
+    }
+
+    /// In the order of their declaration.
+    pub(super) fn iter(self) -> impl Iterator<Item = Flag> {
+        let all = Flag::ALL.iter().copied();
+        all.filter(move |&flag| self.contains(flag))
+    }
 }
 
 /// A Logon ID of a session.
 #[derive(Debug, Clone)]
 pub(super) struct DraftPart {
     pub id: LogonId,
-    pub logon: Option<usize>,
-    pub closed: Option<usize>,
+    logon: Option<Place>,
+    closed: Option<Place>,
     pub reason: PartReason,
     /// Whether it is one of two halves of a logon, and both were found.
     pub is_paired: bool,
@@ -103,11 +162,31 @@ impl DraftPart {
     pub(super) fn new(id: LogonId, logon: Option<usize>, reason: PartReason) -> Self {
         DraftPart {
             id,
-            logon,
+            logon: logon.map(Place::of),
             closed: None,
             reason,
             is_paired: false,
         }
+    }
+
+    /// The same as one of two halves of a logon.
+    pub(super) fn paired(mut self) -> Self {
+        self.is_paired = true;
+        self
+    }
+
+    /// Its 4624.
+    pub(super) fn logon(&self) -> Option<usize> {
+        self.logon.map(Place::index)
+    }
+
+    pub(super) fn set_logon(&mut self, index: usize) {
+        self.logon = Some(Place::of(index));
+    }
+
+    /// Where its token closed.
+    pub(super) fn closed(&self) -> Option<usize> {
+        self.closed.map(Place::index)
     }
 
     /// Whether the session lives at least as long as this part.
@@ -119,58 +198,105 @@ impl DraftPart {
 impl Draft {
     /// A session first named by the event at `first`.
     pub(super) fn new(first: usize, id: Option<LogonId>) -> Self {
-        let mut draft = Draft {
+        let first = Place::of(first);
+        Draft {
             first,
             last_use: first,
             last_alive: first,
-            id,
-            elevated_id: None,
-            elevated: None,
             logon: None,
-            kind: Kind::Unknown,
+            parent: None,
+            boot: None,
+            privileges: None,
+            logons: 0,
+            id,
             account: Account::default(),
+            part: id.map(|id| DraftPart::new(id, None, PartReason::Logon)),
+            proofs: [None; MOST_OWN_PROOFS],
+            flags: Flags::default(),
+            kind: Kind::Unknown,
+            elevated: None,
             standing: false,
             is_desktop: false,
-            logons: 0,
-            logon_type: None,
             is_part: false,
-            failures: None,
-            parent: None,
-            parts: Vec::new(),
-            part_of: HashMap::new(),
-            carriers: (Vec::new(), 0),
-            last_closed: None,
-            proofs: Vec::new(),
-            links: BTreeMap::new(),
-            source: None,
             has_terminal: false,
-            number: None,
-            seen: None,
-            last_attached: None,
-            user_logoff: None,
-            ts_logon: None,
-            lost_logoff: None,
-            ts_logoff: None,
-            ts_last: None,
-            parents_end: None,
-            fast_stop: None,
-            intervals: Vec::new(),
-            last_of_state: Default::default(),
-            flags: BTreeSet::new(),
-            privileges: None,
-        };
-        if let Some(id) = id {
-            draft.add_part(DraftPart::new(id, None, PartReason::Logon));
+            more: None,
         }
-        draft
+    }
+
+    /// The first event that names it.
+    pub(super) fn first(&self) -> usize {
+        self.first.index()
+    }
+
+    /// The last event that names it.
+    pub(super) fn last_use(&self) -> usize {
+        self.last_use.index()
+    }
+
+    pub(super) fn set_last_use(&mut self, index: usize) {
+        self.last_use = Place::of(index);
+    }
+
+    /// The last event that shows it alive: a token of it can close after its end.
+    pub(super) fn last_alive(&self) -> usize {
+        self.last_alive.index()
+    }
+
+    /// Its 4624; of two halves the first.
+    pub(super) fn logon(&self) -> Option<usize> {
+        self.logon.map(Place::index)
+    }
+
+    pub(super) fn set_logon(&mut self, index: usize) {
+        self.logon = Some(Place::of(index));
+    }
+
+    /// The number of the draft that it was started from.
+    pub(super) fn parent(&self) -> Option<usize> {
+        self.parent.map(Place::index)
+    }
+
+    pub(super) fn set_parent(&mut self, number: Option<usize>) {
+        self.parent = number.map(Place::of);
+    }
+
+    /// The number of its boot, if that is known.
+    pub(super) fn boot(&self) -> Option<usize> {
+        self.boot.map(Place::index)
+    }
+
+    pub(super) fn set_boot(&mut self, number: Option<usize>) {
+        self.boot = number.map(Place::of);
+    }
+
+    /// The record that names its privileges.
+    pub(super) fn privileges(&self) -> Option<usize> {
+        self.privileges.map(Place::index)
     }
 
     pub(super) fn add_part(&mut self, part: DraftPart) {
-        if part.carries() {
-            self.carriers.0.push(part.id);
+        if self.parts.is_empty() {
+            let Some(first) = self.part.take() else {
+                self.part = Some(part);
+                return;
+            };
+            self.share_part(first);
         }
-        self.part_of.insert(part.id, self.parts.len());
-        self.parts.push(part);
+        self.share_part(part);
+    }
+
+    /// Adds a part where there are several.
+    fn share_part(&mut self, part: DraftPart) {
+        let more: &mut More = self;
+        if part.carries() {
+            more.carriers.0.push(part.id);
+        }
+        if let Some(closed) = part.closed().filter(|_| part.carries()) {
+            more.carriers.1 += 1;
+            more.last_closed = more.last_closed.max(Some(closed));
+        }
+        more.part_of.insert(part.id, more.parts.len());
+        more.parts.push(part);
     }
 
     /// Notes that the token of a part closed at `index`.
@@ -178,8 +304,8 @@ impl Draft {
         let Some(part) = self.part_mut(id).filter(|part| part.closed.is_none()) else {
             return;
         };
-        part.closed = Some(index);
-        if part.carries() {
+        part.closed = Some(Place::of(index));
+        if part.carries() && self.part.is_none() {
             self.carriers.1 += 1;
             self.last_closed = self.last_closed.max(Some(index));
         }
@@ -199,10 +325,11 @@ impl Draft {
     }
 
     fn add_interval(&mut self, interval: DraftInterval) {
-        if let Some(last) = self.last_of_state.get_mut(interval.state as usize) {
-            *last = Some(self.intervals.len());
+        let more: &mut More = self;
+        if let Some(last) = more.last_of_state.get_mut(interval.state as usize) {
+            *last = Some(more.intervals.len());
         }
-        self.intervals.push(interval);
+        more.intervals.push(interval);
     }
 
     /// Ends a state; one whose beginning was not recorded is kept with an open beginning, unless `is_repeated` says
@@ -233,10 +360,14 @@ impl Draft {
 
     /// Forgets when the session was in a state, so that it can be told anew.
     pub(super) fn forget(&mut self, state: State) {
-        self.intervals.retain(|interval| interval.state != state);
-        self.last_of_state = Default::default();
-        for (at, interval) in self.intervals.iter().enumerate() {
-            if let Some(last) = self.last_of_state.get_mut(interval.state as usize) {
+        if self.intervals.is_empty() {
+            return;
+        }
+        let more: &mut More = self;
+        more.intervals.retain(|interval| interval.state != state);
+        more.last_of_state = Default::default();
+        for (at, interval) in more.intervals.iter().enumerate() {
+            if let Some(last) = more.last_of_state.get_mut(interval.state as usize) {
                 *last = Some(at);
             }
         }
@@ -271,16 +402,35 @@ impl Draft {
     }
 
     /// The Logon IDs that the session lives at least as long as.
-    pub(super) fn carriers(&self) -> &[LogonId] {
-        &self.carriers.0
+    pub(super) fn carriers(&self) -> impl Iterator<Item = LogonId> {
+        let only = self.part.iter().filter(|part| part.carries());
+        let several = self.carriers.0.iter().copied();
+        only.map(|part| part.id).chain(several)
     }
 
     pub(super) fn parts(&self) -> &[DraftPart] {
-        &self.parts
+        match &self.part {
+            Some(only) => std::slice::from_ref(only),
+            None => &self.parts,
+        }
     }
 
     pub(super) fn prove(&mut self, record: usize, role: Role) {
-        self.proofs.push((record, role));
+        let proof = (Place::of(record), role);
+        match self.proofs.iter_mut().find(|own| own.is_none()) {
+            Some(own) => *own = Some(proof),
+            None => {
+                let more: &mut More = self;
+                more.proofs.push(proof);
+            }
+        }
+    }
+
+    /// The records that it rests on so far, and what each proves.
+    pub(super) fn proofs(&self) -> impl Iterator<Item = (usize, Role)> + Clone {
+        let more: &More = self;
+        let all = self.proofs.iter().flatten().chain(&more.proofs);
+        all.map(|(record, role)| (record.index(), *role))
     }
 
     /// Adds a record that `link` joins to the session.
@@ -291,6 +441,11 @@ impl Draft {
         }
     }
 
+    /// What joins a record to the session that names no Logon ID.
+    pub(super) fn link(&self, record: usize) -> Option<Link> {
+        self.links.get(&record).copied()
+    }
+
     /// Notes that a record of another channel shows it at `time`.
     pub(super) fn show(&mut self, record: usize, time: Time) {
         self.seen = self.seen.max(Some((time, record)));
@@ -298,12 +453,16 @@ impl Draft {
 
     /// Notes that nothing is sure about when the session was in a state.
     pub(super) fn doubt(&mut self, state: State) {
+        if self.intervals.is_empty() {
+            return;
+        }
         let own = self.intervals.iter_mut();
         own.filter(|interval| interval.state == state)
             .for_each(|interval| interval.is_inferred = true);
     }
 
     pub(super) fn used(&mut self, index: usize, event: &Event) {
+        let index = Place::of(index);
         self.last_use = self.last_use.max(index);
         if event.action != Action::Logoff {
             self.last_alive = self.last_alive.max(index);
@@ -318,7 +477,9 @@ impl Draft {
         }
         match event.action {
             Action::SpecialPrivileges => {
-                self.privileges = self.privileges.take().or_else(|| event.privileges.clone());
+                if self.privileges.is_none() && event.privileges.is_some() {
+                    self.privileges = Some(Place::of(index));
+                }
                 self.prove(index, Role::Privileges);
             }
             Action::SpecialGroups => self.prove(index, Role::Privileges),
@@ -327,18 +488,30 @@ impl Draft {
     }
 
     pub(super) fn part(&self, id: LogonId) -> Option<&DraftPart> {
-        self.parts.get(*self.part_of.get(&id)?)
+        match &self.part {
+            Some(only) => Some(only).filter(|only| only.id == id),
+            None => self.parts.get(*self.part_of.get(&id)?),
+        }
     }
 
     pub(super) fn part_mut(&mut self, id: LogonId) -> Option<&mut DraftPart> {
-        self.parts.get_mut(*self.part_of.get(&id)?)
+        if self.part.is_some() {
+            return self.part.as_mut().filter(|only| only.id == id);
+        }
+        let at = *self.part_of.get(&id)?;
+        self.parts.get_mut(at)
     }
 
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
     pub(super) fn closed(&self) -> Option<usize> {
-        let (carriers, closed) = &self.carriers;
-        self.last_closed
-            .filter(|_| carriers.len() == *closed && !self.is_part)
+        let last = match &self.part {
+            Some(only) => only.closed().filter(|_| only.carries()),
+            None => {
+                let (carriers, closed) = &self.carriers;
+                self.last_closed.filter(|_| carriers.len() == *closed)
+            }
+        };
+        last.filter(|_| !self.is_part)
     }
 
     /// Whether nothing has ended it so far.
@@ -360,5 +533,56 @@ impl Draft {
     /// Whether nobody is at it now.
     pub(super) fn is_away(&self) -> bool {
         self.is_in(State::Locked) || self.is_in(State::Disconnected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A logon, its privileges and its logoff.
+    fn ordinary() -> Draft {
+        let id = LogonId::new(0x5000).unwrap();
+        let mut draft = Draft::new(7, Some(id));
+        draft.set_logon(7);
+        draft.prove(7, Role::Start);
+        draft.privileged(6, &Event::of(Action::SpecialGroups));
+        draft.close_part(id, 9);
+        draft.prove(9, Role::End);
+        draft
+    }
+
+    #[test]
+    fn an_ordinary_session_in_the_making_is_small_and_in_one_piece() {
+        let draft = ordinary();
+        assert!(draft.more.is_none());
+        assert_eq!(draft.closed(), Some(9));
+        assert!(size_of::<Draft>() <= 160, "{}", size_of::<Draft>());
+    }
+
+    #[test]
+    fn what_a_second_logon_id_and_a_fourth_proof_add_loses_nothing_of_the_first() {
+        let (first, second) = (LogonId::new(0x5000).unwrap(), LogonId::new(0x6000).unwrap());
+        let mut draft = ordinary();
+        draft.add_part(DraftPart::new(second, Some(8), PartReason::UacTwin));
+        assert_eq!(draft.closed(), None, "the second is open");
+        draft.prove(8, Role::Part);
+        draft.close_part(first, 12);
+        draft.close_part(second, 10);
+        assert_eq!(draft.closed(), Some(10), "a token closes once");
+        assert!(draft.carriers().eq([first, second]));
+        assert_eq!(draft.part(first).and_then(DraftPart::closed), Some(9));
+        let proofs = draft.proofs().map(|(record, _)| record);
+        assert!(proofs.eq([7, 6, 9, 8]));
+    }
+
+    #[test]
+    fn flags_come_in_the_order_of_their_declaration() {
+        let mut flags = Flags::default();
+        for flag in [Flag::SameName, Flag::Nla, Flag::Twin, Flag::Hijack] {
+            flags.insert(flag);
+        }
+        flags.remove(Flag::Hijack);
+        assert!(flags.iter().eq([Flag::Nla, Flag::Twin, Flag::SameName]));
     }
 }

@@ -1,6 +1,7 @@
 //! From drafts to sessions: the finished rows.
 //!
-//! In: the drafts of a machine with its boots and gaps. Out: a [`Session`] of each; nothing is paired or tied here any more.
+//! In: the drafts of a machine with its boots and gaps. Out: a [`Session`] of each, when it is asked for; nothing is paired or
+//! tied here any more.
 
 mod ending;
 mod flags;
@@ -8,6 +9,7 @@ mod presence;
 
 pub use flags::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 
+use super::actions::Actions;
 use super::boot::{self, Boot};
 use super::clock::Clock;
 use super::desktop;
@@ -19,21 +21,27 @@ use super::{
     EndReason, Interactivity, Kind, LocalClock, Part, RecordRef, Role, Session, Start, StartSource,
     State,
 };
-use crate::event::{Action, Event, Text};
+use crate::event::{Action, Event, LogonId, Text};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::ops::Range;
 
-/// What is needed of a machine to finish its sessions.
-pub(super) struct Finisher<'a> {
-    machine: &'a Machine,
-    boots: &'a [Boot],
-    drafts: &'a [Draft],
+/// A machine, its drafts, and what is needed to finish them.
+pub(super) struct Finisher {
+    pub machine: Machine,
+    boots: Vec<Boot>,
+    pub drafts: Vec<Draft>,
     /// The positions of the audit records.
     audited: Range<usize>,
-    clock: Clock,
     gaps: Gaps,
+    marked: Marked,
+}
+
+/// What a machine's events tell that may concern any of its sessions.
+pub(super) struct Marked {
+    clock: Clock,
     /// Where somebody logged off.
     leavers: Vec<usize>,
     clears: Vec<usize>,
@@ -44,36 +52,45 @@ pub(super) struct Finisher<'a> {
     local: LocalClock,
 }
 
-impl<'a> Finisher<'a> {
-    pub(super) fn new(
-        machine: &'a Machine,
-        boots: &'a [Boot],
-        drafts: &'a [Draft],
-        gaps: Gaps,
-    ) -> Self {
-        let events = &machine.events;
+impl Marked {
+    pub(super) fn of(machine: &Machine, actions: &Actions, boots: &[Boot]) -> Self {
         let audited = machine.channel(SECURITY);
-        let of = |action: Action| positions(events, audited.clone(), action);
-        let is_stop_request =
-            |event: &&Event| matches!(event.action, Action::StopRequest | Action::TsStop);
-        let mut stop_requests: Vec<Time> = events
-            .iter()
-            .filter(is_stop_request)
-            .map(|event| event.time)
-            .collect();
+        let of = |action| {
+            let own = actions.within(action, audited.clone());
+            own.map(|(index, _)| index).collect::<Vec<usize>>()
+        };
+        let stop_requests = [Action::StopRequest, Action::TsStop];
+        let stop_requests = stop_requests
+            .into_iter()
+            .flat_map(|action| actions.all(action));
+        let mut stop_requests: Vec<Time> = stop_requests.map(|(_, event)| event.time).collect();
         stop_requests.sort_unstable();
-        Finisher {
-            machine,
-            boots,
-            drafts,
-            clock: Clock::of(events, &of(Action::ClockChange), boots),
-            gaps,
+        Marked {
+            clock: Clock::of(&machine.events, &of(Action::ClockChange), boots),
             leavers: of(Action::UserLogoff),
             clears: of(Action::LogCleared),
             ts_starts: desktop::starts(machine),
             stop_requests,
             local: LocalClock::of(machine),
-            audited,
+        }
+    }
+}
+
+impl Finisher {
+    pub(super) fn new(
+        machine: Machine,
+        marked: Marked,
+        boots: Vec<Boot>,
+        drafts: Vec<Draft>,
+        gaps: Gaps,
+    ) -> Self {
+        Finisher {
+            audited: machine.channel(SECURITY),
+            machine,
+            boots,
+            drafts,
+            gaps,
+            marked,
         }
     }
 
@@ -85,37 +102,37 @@ impl<'a> Finisher<'a> {
         self.event(index).map(|event| event.time)
     }
 
-    pub(super) fn session(&self, draft: &Draft, boot_number: usize) -> Session {
-        let machine = self.machine;
-        let boot = self.boots.get(boot_number);
-        let logon = draft.logon.and_then(|logon| self.event(logon));
-        let mut ending = self.ending(draft, boot_number);
+    /// The session that a draft becomes.
+    pub(super) fn session(&self, number: usize) -> Option<Session> {
+        let machine = &self.machine;
+        let draft = self.drafts.get(number)?;
+        let boot = self.boot(draft);
+        let logon = draft.logon().and_then(|logon| self.event(logon));
+        let mut ending = self.ending(draft, boot);
         self.was_seen(draft, boot, &mut ending);
-        let mut proofs = draft.proofs.clone();
-        if draft.logon.is_none() && ending.record.is_none() && proofs.is_empty() {
-            proofs.push((draft.first, Role::Use));
+        let mut proofs: Vec<(usize, Role)> = draft.proofs().collect();
+        if draft.logon().is_none() && ending.record.is_none() && proofs.is_empty() {
+            proofs.push((draft.first(), Role::Use));
         }
         proofs.extend(ending.record.map(|record| (record, Role::End)));
         proofs.extend(ending.witness.map(|record| (record, Role::Boot)));
         if ending.end.reason == EndReason::LogEnds && !draft.standing {
-            proofs.push((draft.last_use, Role::Use));
+            proofs.push((draft.last_use(), Role::Use));
         }
         proofs.sort_by_key(|&(record, role)| (record, role));
         proofs.dedup_by_key(|(record, _)| *record);
-        let records: Vec<RecordRef> = proofs
-            .iter()
-            .filter_map(|&(record, role)| {
-                let link = draft.links.get(&record).copied();
-                Some(record_ref(self.event(record)?, role, link))
-            })
-            .collect();
+        let mut records = Vec::with_capacity(proofs.len());
+        records.extend(proofs.iter().filter_map(|&(record, role)| {
+            let link = draft.link(record);
+            Some(record_ref(self.event(record)?, role, link))
+        }));
         let at =
             |record: Option<usize>| proofs.iter().position(|(proof, _)| Some(*proof) == record);
 
         let boot_events = boot.map_or(0..0, |boot| boot.events.clone());
         let away = |states: &[State]| self.away(draft, &ending, states, &boot_events);
         let duration = draft
-            .logon
+            .logon()
             .zip(ending.record)
             .and_then(|(from, to)| self.elapsed(from, to, ending.audited, &boot_events));
         let is_desktop =
@@ -126,7 +143,9 @@ impl<'a> Finisher<'a> {
         let source = logon.filter(|_| !draft.standing);
         let from = draft.source.and_then(|from| self.event(from)).or(source);
         let start = self.start(draft, boot);
-        Session {
+        let parent = draft.parent().and_then(|parent| self.drafts.get(parent));
+        let privileges = draft.privileges().and_then(|named| self.event(named));
+        Some(Session {
             id: self.session_id(draft),
             machine: machine.number,
             host: machine.host.clone(),
@@ -151,8 +170,11 @@ impl<'a> Finisher<'a> {
             start,
             end: ending.end,
             token_closed: ending.token_closed,
-            start_local: start.time.and_then(|time| self.local.at(time)),
-            end_local: ending.end.time().and_then(|time| self.local.at(time)),
+            start_local: start.time.and_then(|time| self.marked.local.at(time)),
+            end_local: ending
+                .end
+                .time()
+                .and_then(|time| self.marked.local.at(time)),
             duration,
             active: desktop(
                 duration
@@ -172,19 +194,19 @@ impl<'a> Finisher<'a> {
             outbound: source
                 .map(|logon| logon.outbound.clone())
                 .unwrap_or_default(),
-            logon_guid: source.and_then(|logon| logon.logon_guid.clone()),
-            parent: None,
+            logon_guid: source.and_then(|logon| logon.logon_guid()),
+            parent: parent.map(|parent| self.session_id(parent)),
             subject: source
                 .map(|logon| logon.subject.clone())
                 .unwrap_or_default(),
             subject_logon_id: source.and_then(|logon| logon.subject_logon_id),
             boot: boot
-                .filter(|boot| boot.first_break(draft.first).is_none())
+                .filter(|boot| boot.first_break(draft.first()).is_none())
                 .and_then(|boot| boot.start),
-            privileges: draft.privileges.clone(),
+            privileges: privileges.and_then(|named| named.privileges.clone()),
             logons: draft.logons,
             failures_before: draft.failures,
-            flags: self.flags(draft, boot_number, &ending),
+            flags: self.flags(draft, boot, &ending),
             intervals: draft
                 .intervals()
                 .iter()
@@ -194,21 +216,42 @@ impl<'a> Finisher<'a> {
                 .parts()
                 .iter()
                 .map(|part| {
-                    let logon = part.logon.and_then(|logon| self.event(logon));
+                    let logon = part.logon().and_then(|logon| self.event(logon));
                     Part {
                         logon_id: part.id,
                         start: logon.map(|logon| logon.time),
-                        end: part.closed.and_then(|closed| self.time(closed)),
+                        end: part.closed().and_then(|closed| self.time(closed)),
                         logon_type: logon.and_then(|logon| logon.logon_type),
                         reason: part.reason,
                     }
                 })
                 .collect(),
-            start_record: draft.logon.and_then(|logon| at(Some(logon))),
+            start_record: draft.logon().and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
             source_record: draft.source.and_then(|from| at(Some(from))),
             records,
-        }
+        })
+    }
+
+    /// The id of the session that a draft becomes.
+    pub(super) fn id(&self, number: usize) -> Option<Text> {
+        self.drafts.get(number).map(|draft| self.session_id(draft))
+    }
+
+    /// When the session that a draft becomes began.
+    pub(super) fn start_of(&self, number: usize) -> Option<Start> {
+        let draft = self.drafts.get(number)?;
+        Some(self.start(draft, self.boot(draft)))
+    }
+
+    /// The Logon ID of the session that a draft becomes.
+    pub(super) fn logon_id(&self, number: usize) -> Option<LogonId> {
+        self.drafts.get(number)?.id
+    }
+
+    /// The boot of a draft, if there is one.
+    fn boot(&self, draft: &Draft) -> Option<&Boot> {
+        self.boots.get(draft.boot()?)
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
@@ -216,13 +259,13 @@ impl<'a> Finisher<'a> {
         // Up to what shows it.
         let covers_start = boot.is_some_and(|boot| {
             let first = self.event(boot.events.start);
-            let shown = self.event(draft.logon.unwrap_or(draft.first));
+            let shown = self.event(draft.logon().unwrap_or(draft.first()));
             boot.begins_here
                 && first.is_some_and(|first| {
                     shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
                 })
         });
-        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let logon = draft.logon().and_then(|logon| self.event(logon));
         let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 0));
@@ -237,7 +280,7 @@ impl<'a> Finisher<'a> {
             _ => (None, StartSource::BeforeLog),
         };
         // Special privileges and groups are written just before the logon that they belong to.
-        let first = time.is_none().then_some(draft.first);
+        let first = time.is_none().then_some(draft.first());
         // What is named before 4608 by the records of a start has begun by the first record after it.
         let is_starting = |index: &usize| {
             self.event(*index).is_some_and(|event| {
@@ -261,7 +304,7 @@ impl<'a> Finisher<'a> {
             };
             // Where the clock was set back, what came before it shows later times.
             let begins = boot.map_or(index, |boot| boot.events.start);
-            Some(max.max(self.clock.latest(begins, index).unwrap_or(max)))
+            Some(max.max(self.marked.clock.latest(begins, index).unwrap_or(max)))
         });
         Start { time, max, source }
     }
@@ -276,7 +319,7 @@ impl<'a> Finisher<'a> {
                     return Interactivity::Interactive;
                 }
                 Some(interactivity) => return interactivity,
-                None => match draft.parent.and_then(|parent| self.drafts.get(parent)) {
+                None => match draft.parent().and_then(|parent| self.drafts.get(parent)) {
                     Some(parent) => draft = parent,
                     None if self.is_of_a_standing_session(draft) => {
                         return Interactivity::NonInteractive;
@@ -290,7 +333,7 @@ impl<'a> Finisher<'a> {
 
     /// Whether a standing session asked for the logon.
     fn is_of_a_standing_session(&self, draft: &Draft) -> bool {
-        let logon = draft.logon.and_then(|logon| self.event(logon));
+        let logon = draft.logon().and_then(|logon| self.event(logon));
         logon
             .and_then(|logon| logon.subject_logon_id)
             .is_some_and(|id| id.is_standing())
@@ -298,31 +341,34 @@ impl<'a> Finisher<'a> {
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).
     fn session_id(&self, draft: &Draft) -> Text {
-        let mut hash = Sha256::new();
-        if let Some(event) = self.event(draft.logon.unwrap_or(draft.first)) {
+        let mut text = String::with_capacity(128);
+        if let Some(event) = self.event(draft.logon().unwrap_or(draft.first())) {
             // A standing session may be named first by the same record as another.
-            let id = if draft.logon.is_some() {
+            let id = if draft.logon().is_some() {
                 event.logon_id
             } else {
                 draft.id
             };
-            let text = format!(
-                "{}\0{}\0{}\0{}\0{}",
-                event.computer.to_lowercase(),
+            if event.computer.is_ascii() {
+                text.push_str(&event.computer);
+                text.make_ascii_lowercase();
+            } else {
+                text.push_str(&event.computer.to_lowercase());
+            }
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "\0{}\0{}\0{}\0{}",
                 event.channel,
                 event.record_id,
                 event.time.filetime(),
-                id.map_or(0, |id| id.0)
+                id.map_or(0, |id| id.get())
             );
-            hash.update(text.as_bytes());
         }
-        let digest = hash.finalize();
-        digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .into()
+        let digest = Sha256::digest(text.as_bytes());
+        let first = digest.iter().take(8);
+        let name = first.fold(0, |name: u64, byte| name << 8 | u64::from(*byte));
+        format!("{name:016x}").into()
     }
 }
 
@@ -336,14 +382,4 @@ fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
         role,
         link,
     }
-}
-
-fn positions(events: &[Event], range: Range<usize>, action: Action) -> Vec<usize> {
-    range
-        .filter(|&index| {
-            events
-                .get(index)
-                .is_some_and(|event| event.action == action)
-        })
-        .collect()
 }

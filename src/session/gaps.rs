@@ -3,54 +3,77 @@
 //!
 //! A number that is left out of an exported log is a filter, not a loss, and is no gap.
 
+use super::actions::Actions;
 use super::machine::Machine;
 use crate::event::{Action, Event, Text};
 use crate::time::Time;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The gaps of a machine's channels.
 #[derive(Debug)]
 pub(super) struct Gaps {
-    /// The channel and the number of the last record before each gap, in order.
-    before: Vec<(Text, u64)>,
+    /// Sorted by name.
+    channels: Vec<(Text, Channel)>,
+}
+
+/// What is missing of one channel, and what is not.
+#[derive(Debug, Default)]
+struct Channel {
+    /// The number of the last record before each gap, in order.
+    before: Vec<u64>,
     /// The same of the events about a logon that could not be written.
-    lost: Vec<(Text, u64)>,
-    /// By channel the earliest time of each run of records without a gap, sorted, with the latest time of all runs so far.
-    runs: HashMap<Text, Vec<(Time, Time)>>,
+    lost: Vec<u64>,
+    /// The earliest time of each run of records without a gap, sorted, with the latest time of all runs so far.
+    runs: Vec<(Time, Time)>,
 }
 
 impl Gaps {
-    pub(super) fn of(machine: &Machine) -> Self {
-        let neighbours = machine.spans.windows(2).filter_map(|pair| match pair {
-            [before, after] if before.channel == after.channel && before.live && after.live => {
-                Some((before.channel.clone(), before.last_id))
-            }
-            _ => None,
-        });
-        let mut runs: HashMap<Text, Vec<(Time, Time)>> = HashMap::new();
-        for span in &machine.spans {
-            let own = runs.entry(span.channel.clone()).or_default();
-            own.push((span.earliest, span.latest));
-        }
-        for own in runs.values_mut() {
-            own.sort_unstable();
+    pub(super) fn of(machine: &Machine, actions: &Actions) -> Self {
+        let mut channels: BTreeMap<Text, Channel> = BTreeMap::new();
+        for spans in machine.spans.chunk_by(|a, b| a.channel == b.channel) {
+            let Some(first) = spans.first() else { continue };
+            let neighbours = spans.windows(2).filter_map(|pair| match pair {
+                [before, after] if before.live && after.live => Some(before.last_id),
+                _ => None,
+            });
+            let mut runs: Vec<(Time, Time)> = spans
+                .iter()
+                .map(|span| (span.earliest, span.latest))
+                .collect();
+            runs.sort_unstable();
             let mut until = None;
-            for (_, latest) in own {
+            for (_, latest) in &mut runs {
                 *latest = until.map_or(*latest, |until| (*latest).max(until));
                 until = Some(*latest);
             }
+            let own = channels.entry(first.channel.clone()).or_default();
+            own.before = neighbours.collect();
+            own.runs = runs;
+        }
+        for (_, event) in actions
+            .all(Action::AuditLost)
+            .filter(|(_, event)| is_lost(event))
+        {
+            let own = channels.entry(event.channel.clone()).or_default();
+            own.lost.push(event.record_id.saturating_sub(1));
         }
         Gaps {
-            before: neighbours.collect(),
-            lost: lost(machine),
-            runs,
+            channels: channels.into_iter().collect(),
         }
+    }
+
+    fn channel(&self, channel: &str) -> Option<&Channel> {
+        let at = self
+            .channels
+            .binary_search_by(|(name, _)| (**name).cmp(channel));
+        self.channels.get(at.ok()?).map(|(_, own)| own)
     }
 
     /// Whether records of a channel are missing somewhere from the record `from` up to the record `to`, or an event about a
     /// logon that could not be written.
     pub(super) fn between(&self, channel: &str, from: u64, to: u64) -> bool {
-        is_between(&self.before, channel, from, to) || is_between(&self.lost, channel, from, to)
+        self.channel(channel)
+            .is_some_and(|own| is_between(&own.before, from, to) || is_between(&own.lost, from, to))
     }
 
     /// The same between two events of one channel, or after the first if there is no other of it.
@@ -62,16 +85,36 @@ impl Gaps {
 
     /// Whether so many records can be missing between two events of one channel that a boot is among them.
     pub(super) fn may_hide_boot(&self, from: &Event, to: &Event) -> bool {
-        is_between(&self.before, &from.channel, from.record_id, to.record_id)
+        let own = self.channel(&from.channel);
+        own.is_some_and(|own| is_between(&own.before, from.record_id, to.record_id))
+    }
+
+    /// The first of `events`, which are of one channel and in record order, after each gap that so many records can be missing
+    /// in: their positions.
+    pub(super) fn after_gaps(&self, events: &[Event]) -> Vec<usize> {
+        let Some(first) = events.first() else {
+            return Vec::new();
+        };
+        let own = self.channel(&first.channel);
+        let own = own.map(|own| own.before.as_slice()).unwrap_or_default();
+        let from = own.partition_point(|gap| *gap < first.record_id);
+        let mut after: Vec<usize> = Vec::new();
+        for gap in own.get(from..).unwrap_or_default() {
+            let next = events.partition_point(|event| event.record_id <= *gap);
+            if next == events.len() {
+                break;
+            }
+            if after.last() != Some(&next) {
+                after.push(next);
+            }
+        }
+        after
     }
 
     /// Whether one run of a channel's records, with none missing in it, goes from before a time until after another.
     pub(super) fn covers(&self, channel: &str, from: Time, to: Time) -> bool {
-        let own = self
-            .runs
-            .get(channel)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let own = self.channel(channel);
+        let own = own.map(|own| own.runs.as_slice()).unwrap_or_default();
         let begun = own.partition_point(|(earliest, _)| *earliest <= from);
         let last = begun.checked_sub(1).and_then(|last| own.get(last));
         last.is_some_and(|(_, latest)| to <= *latest)
@@ -79,27 +122,21 @@ impl Gaps {
 
     /// Whether a channel goes back to a time: what it does not tell of later did not happen, or is lost.
     pub(super) fn goes_back_to(&self, channel: &str, time: Time) -> bool {
-        let own = self.runs.get(channel).and_then(|own| own.first());
+        let own = self.channel(channel).and_then(|own| own.runs.first());
         own.is_some_and(|(earliest, _)| *earliest <= time)
     }
 }
 
-/// Whether one of `gaps` lies from the record `from` of a channel up to the record `to`.
-fn is_between(gaps: &[(Text, u64)], channel: &str, from: u64, to: u64) -> bool {
-    let at = gaps.partition_point(|(gap, id)| (&**gap, *id) < (channel, from));
-    gaps.get(at)
-        .is_some_and(|(gap, id)| **gap == *channel && *id < to)
+/// Whether one of `gaps` lies from a record up to another.
+fn is_between(gaps: &[u64], from: u64, to: u64) -> bool {
+    let at = gaps.partition_point(|gap| *gap < from);
+    gaps.get(at).is_some_and(|gap| *gap < to)
 }
 
-/// Before which records an event is missing that Windows could not write (1108), if it may have been about a logon.
-fn lost(machine: &Machine) -> Vec<(Text, u64)> {
-    let lost = machine.events.iter().filter(|event| {
-        event.action == Action::AuditLost
-            && matches!(
-                event.details().lost_event_id,
-                None | Some(4624 | 4634 | 4647)
-            )
-    });
-    lost.map(|event| (event.channel.clone(), event.record_id.saturating_sub(1)))
-        .collect()
+/// Whether an event is missing that Windows could not write (1108), and may have been about a logon.
+fn is_lost(event: &Event) -> bool {
+    matches!(
+        event.details().lost_event_id,
+        None | Some(4624 | 4634 | 4647)
+    )
 }

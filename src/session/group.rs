@@ -107,13 +107,13 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
     {
         *holders.entry(label).or_default() += 1;
     }
+    let overlapping = overlapping(members);
     let mut first_holder: HashMap<(&Text, &Text, u64, Time), usize, RandomState> =
         HashMap::default();
     for (at, member) in members.iter().enumerate() {
-        if !member
-            .labels()
-            .any(|label| holders.get(&label).is_some_and(|&count| count > 1))
-        {
+        let mut labels = member.labels();
+        let is_shared = labels.any(|label| holders.get(&label).is_some_and(|&count| count > 1));
+        if !is_shared || !overlapping.contains(&at) {
             continue;
         }
         for event in &member.events {
@@ -122,6 +122,31 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
             connected.join(at, holder);
         }
     }
+}
+
+/// The parts that may have numbers of records in common with others, by their positions.
+fn overlapping(members: &[Member]) -> HashSet<usize> {
+    let runs = members.iter().enumerate().flat_map(|(at, member)| {
+        let spans = member.spans.iter();
+        spans.map(move |span| (&span.channel, span.first_id, span.last_id, at))
+    });
+    let mut runs: Vec<(&Text, u64, u64, usize)> = runs.collect();
+    runs.sort_unstable();
+    let mut found = HashSet::new();
+    let mut runs = runs.into_iter().peekable();
+    while let Some((channel, _, mut last, at)) = runs.next() {
+        let mut holders = vec![at];
+        while let Some((_, _, upto, at)) =
+            runs.next_if(|(other, first, ..)| *other == channel && *first <= last)
+        {
+            last = last.max(upto);
+            holders.push(at);
+        }
+        if holders.iter().any(|other| *other != at) {
+            found.extend(holders);
+        }
+    }
+    found
 }
 
 /// Splits parts that contradict each other: same-named machines, or states of one that was set back. A log without audit
@@ -137,23 +162,25 @@ fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
             .map(|first| (first.time, first.record_id, member.events.len(), first.log))
     };
     members.sort_by_key(|member| (member.rank(), start(member)));
+    let overlapping = overlapping(&members);
     let mut groups: Vec<(Known, Vec<Member>)> = Vec::new();
-    for member in members {
+    for (at, member) in members.into_iter().enumerate() {
+        let overlaps = overlapping.contains(&at);
         let mut homes = (0..groups.len()).filter(|&at| {
             groups
                 .get(at)
-                .is_some_and(|(known, _)| !known.contradicts(&member))
+                .is_some_and(|(known, _)| !known.contradicts(&member, overlaps))
         });
         let home = homes.next();
         let home = home.filter(|_| member.rank() == 0 || homes.next().is_none());
         match home.and_then(|home| groups.get_mut(home)) {
             Some((known, group)) => {
-                known.add(&member);
+                known.add(&member, overlaps);
                 group.push(member);
             }
             None => {
                 let mut known = Known::default();
-                known.add(&member);
+                known.add(&member, overlaps);
                 groups.push((known, vec![member]));
             }
         }
@@ -179,8 +206,9 @@ struct Known {
 }
 
 impl Known {
-    fn add(&mut self, member: &Member) {
-        for event in &member.events {
+    /// Adds a part; `overlaps` tells whether it may have numbers in common with others.
+    fn add(&mut self, member: &Member, overlaps: bool) {
+        for event in member.events.iter().filter(|_| overlaps) {
             self.times
                 .entry((event.channel.clone(), event.record_id))
                 .or_insert(event.time);
@@ -192,12 +220,12 @@ impl Known {
 
     /// Whether a part cannot be of this machine: another record under the same number, or another order, unless the numbers go
     /// on where the clock was set back.
-    fn contradicts(&self, member: &Member) -> bool {
+    fn contradicts(&self, member: &Member, overlaps: bool) -> bool {
         let other_record = |event: &Event| {
             let known = self.times.get(&(event.channel.clone(), event.record_id));
             known.is_some_and(|&time| time != event.time)
         };
-        member.events.iter().any(other_record)
+        (overlaps && member.events.iter().any(other_record))
             || channels(&member.spans).any(|(channel, first, part)| {
                 let before = self.parts.range(..(channel.clone(), first)).next_back();
                 let after = self

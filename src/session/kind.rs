@@ -15,7 +15,7 @@ const STANDING: [(u64, &str); 5] = [
 ];
 
 /// The Logon ID of LocalSystem.
-pub(super) const SYSTEM: LogonId = LogonId(0x3e7);
+pub(super) const SYSTEM: LogonId = LogonId::new(0x3e7).unwrap();
 
 /// The SID of a standing Logon ID; `None` for any other.
 pub(super) fn standing(id: LogonId) -> Option<Sid> {
@@ -24,13 +24,13 @@ pub(super) fn standing(id: LogonId) -> Option<Sid> {
         sids.filter_map(|(id, sid)| Some((*id, Sid::parse(sid)?)))
             .collect()
     });
-    let found = SIDS.iter().find(|(number, _)| *number == id.0);
+    let found = SIDS.iter().find(|(number, _)| *number == id.get());
     found.map(|(_, sid)| sid.clone())
 }
 
 /// The kind of the session that a standing Logon ID is.
 pub(super) fn standing_kind(id: LogonId) -> Kind {
-    match id.0 {
+    match id.get() {
         0x3e7 => Kind::System,
         0x3e6 => Kind::Anonymous,
         _ => Kind::Service,
@@ -119,7 +119,7 @@ pub(super) fn may_return(logon_type: LogonType) -> bool {
 impl LogonId {
     /// Whether it exists in every boot from its beginning, and is given to no logon.
     pub fn is_standing(self) -> bool {
-        STANDING.iter().any(|(number, _)| *number == self.0)
+        STANDING.iter().any(|(number, _)| *number == self.get())
     }
 }
 

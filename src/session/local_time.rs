@@ -399,14 +399,11 @@ mod tests {
     }
 
     fn event(event_id: u16, action: Action, time: &str, more: Details) -> Event {
-        Event {
-            event_id,
-            time: at(time),
-            channel: SYSTEM.into(),
-            computer: "WS01".into(),
-            more: Some(Box::new(more)),
-            ..Event::of(action)
-        }
+        let mut event = Event::of(action);
+        (event.event_id, event.time) = (event_id, at(time));
+        (event.channel, event.computer) = (SYSTEM.into(), "WS01".into());
+        event.more = Some(Box::new(more));
+        event
     }
 
     fn boot(time: &str) -> Event {
@@ -436,22 +433,18 @@ mod tests {
     }
 
     fn clock(previous: &str, new: &str) -> Event {
-        Event {
-            previous_time: Some(at(previous)),
-            new_time: Some(at(new)),
-            ..event(1, Action::ClockChange, new, Details::default())
-        }
+        let mut event = event(1, Action::ClockChange, new, Details::default());
+        (event.previous_time, event.new_time) = (Some(at(previous)), Some(at(new)));
+        event
     }
 
     /// The machine that wrote these records one after the other; `None` stands for one that is missing.
     fn machine(records: Vec<Option<Event>>) -> Machine {
         let numbered = records.into_iter().zip(1..);
         let events = numbered.filter_map(|(event, record_id)| {
-            Some(Event {
-                record_id,
-                number: record_id,
-                ..event?
-            })
+            let mut event = event?;
+            event.record_id = record_id;
+            Some(event)
         });
         let events: Vec<Event> = events.collect();
         let source = Source {

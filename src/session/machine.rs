@@ -5,13 +5,13 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
-use crate::event::{Action, Event, LogIndex, LogonId, Span, Text, Use};
+use crate::event::{Action, Content, Event, LogIndex, Span, Text, Use, UsedContents};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use ahash::RandomState;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// How many records before and after a change of name the boot that brought it may lie: the first 11 to 15 records of
@@ -50,8 +50,8 @@ pub struct Machine {
     pub same_name: bool,
     /// Its events, each once, in record order.
     pub events: Vec<Event>,
-    /// For each event every log that holds it.
-    pub sources: Vec<Sources>,
+    /// Every log that holds an event, for those that several hold; by their places among the events.
+    pub copies: Vec<(usize, Sources)>,
     /// Where all its records lie, by channel and record ID.
     pub spans: Vec<Span>,
     /// The same in each log by itself, copies included.
@@ -72,7 +72,7 @@ pub enum Sources {
 }
 
 impl Sources {
-    fn of(log: LogIndex) -> Self {
+    pub(crate) fn of(log: LogIndex) -> Self {
         Sources::One([log])
     }
 
@@ -335,26 +335,9 @@ pub(super) fn is_of_a_start(event: &Event) -> bool {
     ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
 
-/// Sorts events, each of which is moved only once: they are large.
 fn sort(events: &mut [Event]) {
-    if events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
-        return;
-    }
-    // For each place the event that belongs there.
-    let mut order: Vec<usize> = (0..events.len()).collect();
-    order.sort_by(|&a, &b| match (events.get(a), events.get(b)) {
-        (Some(a), Some(b)) => record_order(a, b),
-        _ => Ordering::Equal,
-    });
-    for place in 0..order.len() {
-        // Round a circle of places, until the next event is the one that was moved out of the first.
-        let mut to = place;
-        while let Some(from) = order.get_mut(to).map(|from| std::mem::replace(from, to))
-            && from != place
-        {
-            events.swap(to, from);
-            to = from;
-        }
+    if !events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
+        events.sort_by(record_order);
     }
 }
 
@@ -417,32 +400,35 @@ fn merge(group: Vec<Member>) -> Machine {
         .iter()
         .chain([&host])
         .for_each(|name| own.add_computer(name));
-    let mut shown: HashSet<_, RandomState> = HashSet::default();
+    let mut shown: HashSet<*const Content, RandomState> = HashSet::default();
     for event in &all {
-        for account in [&event.account, &event.subject] {
-            if let (Some(sid), Some(domain)) = (&account.sid, &account.domain)
-                && shown.insert((sid, domain))
-            {
-                own.learn(sid, domain);
+        // Many events share one content.
+        if shown.insert(&raw const **event) {
+            for account in [&event.account, &event.subject] {
+                if let (Some(sid), Some(domain)) = (&account.sid, &account.domain) {
+                    own.learn(sid, domain);
+                }
             }
         }
     }
-    drop(shown);
     let mut conflicts = Vec::new();
-    let mut sources = Vec::with_capacity(all.len());
-    sources.extend(all.first().map(|event| Sources::of(event.log)));
+    let mut copies: Vec<(usize, Sources)> = Vec::new();
+    let mut kept_events = usize::from(!all.is_empty());
     all.dedup_by(|event, kept| {
         let is_same = kept.channel == event.channel
             && kept.record_id == event.record_id
             && kept.time == event.time;
         if !is_same {
-            sources.push(Sources::of(event.log));
+            kept_events += 1;
             return false;
         }
-        if let Some(logs) = sources.last_mut() {
-            logs.add(event.log);
+        let place = kept_events - 1;
+        match copies.last_mut().filter(|(last, _)| *last == place) {
+            Some((_, logs)) => logs.add(event.log),
+            None if event.log == kept.log => {}
+            None => copies.push((place, vec![kept.log, event.log].into())),
         }
-        if !same_payload(kept, event) {
+        if !kept.says_the_same(event) {
             conflicts.push(Conflict {
                 channel: kept.channel.clone(),
                 record_id: kept.record_id,
@@ -455,14 +441,14 @@ fn merge(group: Vec<Member>) -> Machine {
     });
     let log_spans = spans.clone();
     let spans = joined(spans);
-    let (events, sources) = with_uses(all, sources, uses);
+    add_uses(&mut all, &mut copies, uses);
     Machine {
         number: 0,
         host,
         aliases: aliases.into(),
         same_name: false,
-        events,
-        sources,
+        events: all,
+        copies,
         spans,
         log_spans,
         own,
@@ -470,52 +456,58 @@ fn merge(group: Vec<Member>) -> Machine {
     }
 }
 
-/// Adds the first and the last record of each run in which a Logon ID was used, unless they are events already.
-fn with_uses(
-    mut events: Vec<Event>,
-    mut sources: Vec<Sources>,
-    uses: Vec<Use>,
-) -> (Vec<Event>, Vec<Sources>) {
+/// Adds the first and the last record of each run in which a Logon ID was used, unless they are events already. `copies` goes on
+/// with the places of the events.
+fn add_uses(events: &mut Vec<Event>, copies: &mut [(usize, Sources)], uses: Vec<Use>) {
+    let audited = of_channel(events, SECURITY);
     let known = |record_id: u64| {
-        events
-            .binary_search_by(|event| {
-                (&*event.channel, event.record_id).cmp(&(SECURITY, record_id))
-            })
-            .is_ok()
+        let audited = events.get(audited.clone()).unwrap_or_default();
+        let found = audited.binary_search_by_key(&record_id, |event| event.record_id);
+        found.is_ok()
     };
-    let mut seen: Vec<(u64, LogonId, LogIndex, Event)> = Vec::new();
-    for used in uses {
+    let mut contents = UsedContents::new(SECURITY);
+    let mut seen: Vec<Event> = Vec::new();
+    for used in &uses {
         for record in [used.first, used.last] {
             if !known(record.record_id) {
-                let event = used.event(record, SECURITY);
-                seen.push((record.record_id, used.logon_id, used.log, event));
+                seen.push(contents.event(used, record));
             }
         }
     }
+    drop(uses);
     // A run of one record, and one that two logs hold.
-    seen.sort_by_key(|(record_id, logon_id, log, _)| (*record_id, *logon_id, *log));
-    seen.dedup_by_key(|(record_id, logon_id, ..)| (*record_id, *logon_id));
-    let mut seen: Vec<Event> = seen.into_iter().map(|(.., event)| event).collect();
+    seen.sort_by_key(|event| (event.record_id, event.logon_id, event.log));
+    seen.dedup_by_key(|event| (event.record_id, event.logon_id));
     seen.sort_by(record_order);
     // Both are in order. From the end on, each goes to its place, and what is moved lies behind what is still to be moved.
+    let Some(filler) = seen.last().cloned() else {
+        return;
+    };
     let mut from = events.len();
     let mut to = from + seen.len();
-    events.resize_with(to, || Event::of(Action::Used));
-    sources.resize_with(to, || Sources::of(LogIndex(0)));
+    events.resize(to, filler);
+    let mut copies = copies.iter_mut().rev().peekable();
     while let Some(last) = seen.last() {
         to -= 1;
         let before = from.checked_sub(1).and_then(|before| events.get(before));
         if before.is_some_and(|before| record_order(before, last).is_gt()) {
             from -= 1;
             events.swap(from, to);
-            sources.swap(from, to);
-        } else if let (Some(event), Some(source)) = (events.get_mut(to), sources.get_mut(to)) {
-            *source = Sources::of(last.log);
+            if let Some((place, _)) = copies.next_if(|(place, _)| *place == from) {
+                *place = to;
+            }
+        } else if let Some(event) = events.get_mut(to) {
             *event = last.clone();
             seen.pop();
         }
     }
-    (events, sources)
+}
+
+/// The places of a channel's events; `events` are in record order.
+pub(super) fn of_channel(events: &[Event], channel: &str) -> Range<usize> {
+    let from = events.partition_point(|event| *event.channel < *channel);
+    let upto = events.partition_point(|event| *event.channel <= *channel);
+    from..upto
 }
 
 /// Runs of records by channel and record ID; those that overlap or touch are one.
@@ -545,19 +537,6 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     runs
 }
 
-/// Whether two records say the same, wherever they were found.
-fn same_payload(a: &Event, b: &Event) -> bool {
-    let b = Event {
-        log: a.log,
-        number: a.number,
-        previous: a.previous,
-        stored_as_text: a.stored_as_text,
-        ..b.clone()
-    };
-    // Two logs may hold their own copies of the same record.
-    *a == b
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,11 +549,10 @@ mod tests {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                Event {
-                    record_id: (state >> 40) % 97,
-                    version: version as u8,
-                    ..Event::of(Action::Used)
-                }
+                let mut event = Event::of(Action::Used);
+                event.record_id = (state >> 40) % 97;
+                event.version = version as u8;
+                event
             };
             let mut events: Vec<Event> = (0..count).map(event).collect();
             let mut expected = events.clone();

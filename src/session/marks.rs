@@ -1,10 +1,12 @@
 //! Records of other channels that are written only when a desktop session begins or ends, and not when somebody leaves it
 //! or returns to it: they tell a new logon from an unlock or a reconnect.
 
+use super::actions::Actions;
 use super::moments::{Moments, folded_name};
-use crate::event::{Account, Action, Event};
+use crate::event::{Account, Action};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// How long before and after its logon the mark of a start lies at most.
@@ -17,9 +19,9 @@ const NEAR_STARTS: usize = 2000;
 #[derive(Debug)]
 pub(super) struct Marks {
     /// The starts that Winlogon (7001) and the User Profile Service (1) tell, by account and in order of time.
-    starts: [HashMap<Sid, Vec<Start>>; 2],
+    starts: [HashMap<Sid, Vec<Start>, RandomState>; 2],
     /// Those that LocalSessionManager (21) tells, by the account's name.
-    named_starts: HashMap<String, Vec<Start>>,
+    named_starts: HashMap<String, Vec<Start>, RandomState>,
     /// The logoffs that LocalSessionManager (23) tells, by the account's name.
     logoffs: Moments<String>,
 }
@@ -32,30 +34,29 @@ struct Start {
 }
 
 impl Marks {
-    pub(super) fn of(events: &[Event]) -> Self {
-        let logoffs = events.iter();
-        let logoffs = logoffs.filter(|event| event.action == Action::TsLogoff);
+    pub(super) fn of(actions: &Actions) -> Self {
+        let logoffs = actions.all(Action::TsLogoff).map(|(_, event)| event);
         let mut marks = Marks {
             starts: Default::default(),
-            named_starts: HashMap::new(),
+            named_starts: HashMap::default(),
             logoffs: Moments::by_name(logoffs),
         };
-        let [winlogon, profiles] = &mut marks.starts;
-        for event in events {
-            let sid = || event.account.sid.clone();
-            let start = Start {
-                time: event.time,
-                is_free: true,
-            };
-            let known = match event.action {
-                Action::WinlogonLogon => sid().map(|sid| winlogon.entry(sid).or_default()),
-                Action::ProfileLoad => sid().map(|sid| profiles.entry(sid).or_default()),
-                Action::TsLogon => folded_name(&event.account)
-                    .map(|name| marks.named_starts.entry(name).or_default()),
-                _ => continue,
-            };
-            if let Some(known) = known {
-                known.push(start);
+        let start = |time: Time| Start {
+            time,
+            is_free: true,
+        };
+        let by_sid = [Action::WinlogonLogon, Action::ProfileLoad];
+        for (action, known) in by_sid.into_iter().zip(&mut marks.starts) {
+            for (_, event) in actions.all(action) {
+                if let Some(sid) = event.account.sid.clone() {
+                    known.entry(sid).or_default().push(start(event.time));
+                }
+            }
+        }
+        for (_, event) in actions.all(Action::TsLogon) {
+            if let Some(name) = folded_name(&event.account) {
+                let known = marks.named_starts.entry(name.into_owned());
+                known.or_default().push(start(event.time));
             }
         }
         let by_sid = marks.starts.iter_mut().flat_map(HashMap::values_mut);
@@ -69,7 +70,7 @@ impl Marks {
     pub(super) fn serve(&mut self, account: &Account, time: Time) -> bool {
         let by_sid = self.starts.iter_mut();
         let by_sid = by_sid.filter_map(|known| known.get_mut(account.sid.as_ref()?));
-        let by_name = folded_name(account).and_then(|name| self.named_starts.get_mut(&name));
+        let by_name = folded_name(account).and_then(|name| self.named_starts.get_mut(&*name));
         let mut began = false;
         for starts in by_sid.chain(by_name) {
             let from = starts.partition_point(|start| start.time < time.plus(-BEFORE));

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! machine                        the events and spans of one machine, out of all logs
+//! actions                        where its events of each action stand
 //! gaps, system, boot             where records are missing; its boots, and how each began and ended
 //! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
 //! desktop, winlogon, connection, shell
@@ -19,6 +20,7 @@
 //!
 //! `coverage` tells of the same machine what its logs can speak of at all.
 
+mod actions;
 mod address;
 mod arrival;
 mod boot;
@@ -39,6 +41,7 @@ mod local_time;
 mod machine;
 mod marks;
 mod moments;
+mod place;
 mod pre_authentication;
 mod shell;
 mod system;
@@ -51,7 +54,7 @@ mod winlogon;
 
 pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
-    Origin, coverage,
+    Origin,
 };
 pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};
@@ -59,7 +62,7 @@ pub use local_time::{LocalClock, OffsetMark};
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 pub use timeline::{Timeline, timeline};
 
-use crate::event::{Account, LogIndex, LogonId, LogonType, Text};
+use crate::event::{Account, Guid, LogIndex, LogonId, LogonType, Text};
 use crate::named::named;
 use crate::sid::AccountClass;
 use crate::time::{LocalTime, Ticks, Time};
@@ -415,7 +418,7 @@ pub struct Session {
     /// The account whose credentials go out on the network.
     pub outbound: Account,
     /// The logon GUID.
-    pub logon_guid: Option<Text>,
+    pub logon_guid: Option<Guid>,
     /// The session that this one was started from.
     pub parent: Option<Text>,
     /// The account that asked for the logon.

@@ -6,6 +6,7 @@
 //! LocalSessionManager 24), one was open still, and one had closed before its desktop logon came, 0.7 s after its own. So only
 //! the end of one that outlived the desktop logon well is a disconnection.
 
+use super::actions::Actions;
 use super::address::same_address;
 use super::boot::{Boot, BootEnd};
 use super::connection::{LISTENER, PROTOCOL};
@@ -17,6 +18,8 @@ use super::{Flag, Kind, PartReason, Role, State, desktop, kind};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How long after its desktop logon a network logon closes at least to have lived as long as the connection, and how long it
@@ -28,16 +31,19 @@ pub(super) const BEFORE_LOGON: Ticks = 10 * TICKS_PER_SECOND;
 /// after it.
 const ACCEPTED_BEFORE: Ticks = TICKS_PER_SECOND;
 const ACCEPTED_AFTER: Ticks = 10 * TICKS_PER_SECOND;
+/// Of a session with more changes of state than this nothing is inferred: where none of them is audited, those of a real one are
+/// few.
+const MOST_INTERVALS: usize = 1000;
 
 /// Infers from the network logons of connections when desktop sessions were disconnected and taken up again.
 pub(super) fn infer(
     machine: &Machine,
+    actions: &Actions,
     boots: &[Boot],
-    boot_of: &[usize],
     gaps: &Gaps,
     drafts: &mut [Draft],
 ) {
-    let story = Story::new(machine, boots, boot_of, gaps);
+    let story = Story::new(machine, actions, boots, gaps);
     for (desktop, left) in story.leaves(drafts) {
         if let Some(draft) = drafts.get_mut(desktop) {
             story.leave(draft, left);
@@ -46,51 +52,48 @@ pub(super) fn infer(
     for (network, desktop) in story.returns(drafts) {
         let pair = drafts.get_disjoint_mut([network, desktop]);
         if let Ok([network, draft]) = pair
-            && story.come_back(desktop, draft, network)
+            && story.come_back(draft, network)
         {
             network.flags.insert(Flag::Nla);
-            network.parent = Some(desktop);
+            network.set_parent(Some(desktop));
         }
     }
 }
 
 struct Story<'a> {
     machine: &'a Machine,
+    actions: &'a Actions<'a>,
     boots: &'a [Boot],
-    boot_of: &'a [usize],
     gaps: &'a Gaps,
     /// The boots in which 4778 and 4779 are audited.
-    audited: HashSet<usize>,
+    audited: HashSet<usize, RandomState>,
     /// When somebody logged on at the logon screen.
-    screen: Moments<&'a Sid>,
+    screen: OnceCell<Moments<&'a Sid>>,
     /// When credentials were accepted (1149).
     accepted: Moments<String>,
 }
 
 impl<'a> Story<'a> {
-    fn new(machine: &'a Machine, boots: &'a [Boot], boot_of: &'a [usize], gaps: &'a Gaps) -> Self {
-        let is_change =
-            |event: &Event| matches!(event.action, Action::Reconnect | Action::Disconnect);
-        let is_audited = |boot: &Boot| {
-            let events = machine.events.get(boot.events.clone());
-            events.unwrap_or_default().iter().any(is_change)
-        };
+    fn new(
+        machine: &'a Machine,
+        actions: &'a Actions<'a>,
+        boots: &'a [Boot],
+        gaps: &'a Gaps,
+    ) -> Self {
+        let has =
+            |boot: &Boot, action| actions.within(action, boot.events.clone()).next().is_some();
+        let is_audited =
+            |boot: &Boot| has(boot, Action::Reconnect) || has(boot, Action::Disconnect);
         let numbered = boots.iter().enumerate();
         let audited = numbered.filter(|(_, boot)| is_audited(boot));
-        let of = |action: Action| {
-            let events = machine.events.iter();
-            events.filter(move |event| event.action == action)
-        };
         Story {
             machine,
+            actions,
             boots,
-            boot_of,
             gaps,
             audited: audited.map(|(number, _)| number).collect(),
-            screen: Moments::by_sid(
-                of(Action::Logon).filter(|event| kind::is_at_logon_screen(event)),
-            ),
-            accepted: Moments::by_name(of(Action::RdpAuth)),
+            screen: OnceCell::new(),
+            accepted: Moments::by_name(actions.all(Action::RdpAuth).map(|(_, event)| event)),
         }
     }
 
@@ -103,19 +106,16 @@ impl<'a> Story<'a> {
     }
 
     /// Whether other records would tell of a change of the session's connection.
-    fn is_told(&self, desktop: usize, time: Time) -> bool {
-        let boot = self.boot_of.get(desktop);
-        boot.is_none_or(|boot| self.audited.contains(boot))
+    fn is_told(&self, desktop: &Draft, time: Time) -> bool {
+        let boot = desktop.boot();
+        boot.is_some_and(|boot| self.audited.contains(&boot))
             || self.gaps.goes_back_to(desktop::CHANNEL, time)
     }
 
-    /// Whether the session goes on after a time: what comes with its end is no change of its state.
-    fn goes_on(&self, desktop: usize, draft: &Draft, time: Time) -> bool {
-        let boot = self.boot_of.get(desktop);
-        let stop = match boot
-            .and_then(|&boot| self.boots.get(boot))
-            .map(|boot| &boot.end)
-        {
+    /// Whether a session goes on after a time: what comes with its end is no change of its state.
+    fn goes_on(&self, draft: &Draft, time: Time) -> bool {
+        let boot = draft.boot().and_then(|boot| self.boots.get(boot));
+        let stop = match boot.map(|boot| &boot.end) {
             Some(BootEnd::Stopped(stop) | BootEnd::StoppedUnaudited(stop)) => Some(*stop),
             _ => None,
         };
@@ -137,15 +137,16 @@ impl<'a> Story<'a> {
     /// When the desktop sessions were left: each with the record that closed the network logon of its connection.
     fn leaves(&self, drafts: &[Draft]) -> BTreeSet<(usize, usize)> {
         // The last network logon of each desktop logon, and when it closed.
-        let mut last: HashMap<(usize, Time), (Time, Option<usize>)> = HashMap::new();
-        let mut connected: HashMap<usize, Vec<Time>> = HashMap::new();
+        let mut last: HashMap<(usize, Time), (Time, Option<usize>), RandomState> =
+            HashMap::default();
+        let mut connected: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts
             .iter()
-            .filter(|draft| draft.flags.contains(&Flag::Nla));
+            .filter(|draft| draft.flags.contains(Flag::Nla));
         for draft in own {
             let Some((desktop, began)) = draft
-                .parent
-                .zip(draft.logon.and_then(|logon| self.time(logon)))
+                .parent()
+                .zip(draft.logon().and_then(|logon| self.time(logon)))
             else {
                 continue;
             };
@@ -187,13 +188,10 @@ impl<'a> Story<'a> {
             let next = times.partition_point(|other| *other <= logon);
             // Another client took the session over, and this one was sent away.
             let is_replaced = times.get(next).is_some_and(|next| *next <= time);
-            let goes_on = drafts
-                .get(desktop)
-                .is_some_and(|draft| self.goes_on(desktop, draft, time));
+            let is_left = |draft: &Draft| self.goes_on(draft, time) && !self.is_told(draft, time);
             if time >= logon.plus(OUTLIVES)
                 && !is_replaced
-                && goes_on
-                && !self.is_told(desktop, time)
+                && drafts.get(desktop).is_some_and(is_left)
             {
                 leaves.insert((desktop, closed));
             }
@@ -209,7 +207,7 @@ impl<'a> Story<'a> {
                 PartReason::Logon | PartReason::UacTwin | PartReason::RdpReconnect
             )
         });
-        let mut times: Vec<Time> = parts.filter_map(|part| self.time(part.logon?)).collect();
+        let mut times: Vec<Time> = parts.filter_map(|part| self.time(part.logon()?)).collect();
         times.sort_unstable();
         times.dedup_by(|later, first| later.within(*first, super::build::TWIN_TIME));
         times
@@ -219,6 +217,9 @@ impl<'a> Story<'a> {
     /// one is known already.
     fn leave(&self, draft: &mut Draft, left: usize) {
         let Some(time) = self.time(left) else { return };
+        if draft.intervals().len() > MOST_INTERVALS {
+            return;
+        }
         let intervals = draft.intervals_mut();
         let is_over = |interval: &DraftInterval| {
             interval
@@ -249,15 +250,24 @@ impl<'a> Story<'a> {
 
     /// The network logons that took a disconnected session up again, each with that session.
     fn returns(&self, drafts: &[Draft]) -> Vec<(usize, usize)> {
-        let mut desktops: HashMap<(usize, &Sid), Vec<(Time, usize)>> = HashMap::new();
+        let is_left = |draft: &Draft| {
+            let mut intervals = draft.intervals().iter();
+            intervals.any(|one| one.state == State::Disconnected && one.from.is_some())
+        };
+        if !drafts.iter().any(is_left) {
+            return Vec::new();
+        }
+        let mut desktops: HashMap<(usize, &Sid), Vec<(Time, usize)>, RandomState> =
+            HashMap::default();
         for (number, draft) in drafts
             .iter()
             .enumerate()
             .filter(|(_, draft)| draft.is_desktop)
         {
             let sid = draft.account.sid.as_ref();
-            let boot = self.boot_of.get(number).copied();
-            if let (Some(boot), Some(sid), Some(first)) = (boot, sid, self.time(draft.first)) {
+            if let (Some(boot), Some(sid), Some(first)) =
+                (draft.boot(), sid, self.time(draft.first()))
+            {
                 desktops
                     .entry((boot, sid))
                     .or_default()
@@ -266,19 +276,19 @@ impl<'a> Story<'a> {
         }
         desktops.values_mut().for_each(|own| own.sort_unstable());
         // The network logons that each session's connections were prepared by.
-        let mut prepared: HashMap<usize, &Event> = HashMap::new();
+        let mut prepared: HashMap<usize, &Event, RandomState> = HashMap::default();
         for draft in drafts
             .iter()
-            .filter(|draft| draft.flags.contains(&Flag::Nla))
+            .filter(|draft| draft.flags.contains(Flag::Nla))
         {
-            let logon = draft.logon.and_then(|logon| self.event(logon));
-            if let Some((parent, logon)) = draft.parent.zip(logon) {
+            let logon = draft.logon().and_then(|logon| self.event(logon));
+            if let Some((parent, logon)) = draft.parent().zip(logon) {
                 prepared.insert(parent, logon);
             }
         }
         let mut returns = Vec::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let logon = draft.logon.and_then(|logon| self.event(logon));
+            let logon = draft.logon().and_then(|logon| self.event(logon));
             let Some(logon) = logon.filter(|logon| is_like_one(draft, logon)) else {
                 continue;
             };
@@ -287,11 +297,7 @@ impl<'a> Story<'a> {
                 .closed()
                 .and_then(|closed| self.time(closed))
                 .is_none_or(|closed| closed.since(time) > OUTLIVES);
-            let key = self
-                .boot_of
-                .get(number)
-                .copied()
-                .zip(logon.account.sid.as_ref());
+            let key = draft.boot().zip(logon.account.sid.as_ref());
             let own = key.and_then(|key| desktops.get(&key));
             let desktop = own.and_then(|own| {
                 let begun = own.partition_point(|(first, _)| *first <= time);
@@ -304,8 +310,8 @@ impl<'a> Story<'a> {
             };
             if lived
                 && self.away(desktop, time).is_some()
-                && self.goes_on(number_of, desktop, time)
-                && !self.is_told(number_of, time)
+                && self.goes_on(desktop, time)
+                && !self.is_told(desktop, time)
                 && !self.is_at_screen(logon)
                 && self.is_remote_desktops(logon, prepared.get(&number_of).copied())
             {
@@ -324,13 +330,19 @@ impl<'a> Story<'a> {
                 && from.is_some_and(|from| from < time)
                 && to.is_none_or(|to| time < to)
         };
-        draft.intervals().iter().position(is_then)
+        let intervals = draft.intervals();
+        let few = Some(intervals).filter(|all| all.len() <= MOST_INTERVALS);
+        few?.iter().position(is_then)
     }
 
     /// Whether somebody of the account logged on at the logon screen right after a network logon.
     fn is_at_screen(&self, logon: &Event) -> bool {
         let (from, to) = (logon.time, logon.time.plus(BEFORE_LOGON));
-        self.screen.any_of(&logon.account, from, to)
+        let screen = self.screen.get_or_init(|| {
+            let logons = self.actions.all(Action::Logon).map(|(_, event)| event);
+            Moments::by_sid(logons.filter(|event| kind::is_at_logon_screen(event)))
+        });
+        screen.any_of(&logon.account, from, to)
     }
 
     /// Whether a network logon was a Remote Desktop client's: its credentials are said to be accepted; where no channel would say
@@ -349,8 +361,9 @@ impl<'a> Story<'a> {
 
     /// Ends the disconnection of a session, if it is in one, with the network logon that took it up again; with the end of that
     /// logon the next begins.
-    fn come_back(&self, desktop: usize, draft: &mut Draft, network: &Draft) -> bool {
-        let Some((logon, event)) = network.logon.and_then(|at| Some((at, self.event(at)?))) else {
+    fn come_back(&self, draft: &mut Draft, network: &Draft) -> bool {
+        let Some((logon, event)) = network.logon().and_then(|at| Some((at, self.event(at)?)))
+        else {
             return false;
         };
         let Some(at) = self.away(draft, event.time) else {
@@ -359,7 +372,7 @@ impl<'a> Story<'a> {
         let address = event.source_address.clone();
         let is_left = |closed: &usize| {
             self.time(*closed)
-                .is_some_and(|time| self.goes_on(desktop, draft, time))
+                .is_some_and(|time| self.goes_on(draft, time))
         };
         let left = network.closed().filter(is_left);
         let intervals = draft.intervals_mut();
@@ -390,7 +403,7 @@ impl<'a> Story<'a> {
 /// Whether a network logon looks like those of Remote Desktop: nobody of the machine asked for it, and no port is named.
 fn is_like_one(draft: &Draft, logon: &Event) -> bool {
     draft.kind == Kind::Network
-        && !draft.flags.contains(&Flag::Nla)
+        && !draft.flags.contains(Flag::Nla)
         && is_asked_for_by_nobody(logon)
         && logon.source_port.is_none_or(|port| port == 0)
 }

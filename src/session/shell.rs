@@ -4,14 +4,18 @@
 //! passwords had the process ID of their 4625, and came 0.1 ms after it. The audit records name no address; the lines do.
 //! WinRM's record of a shell tells who opened it, and when.
 
+use super::actions::Actions;
 use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::folded_name;
+use super::place::Places;
 use super::{Flag, Kind, Role};
 use crate::event::{Action, Event, Text};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How long before its first line a connection's process asks for a logon at most: the server waits two minutes for
@@ -25,9 +29,13 @@ const SHELL: Ticks = 5 * TICKS_PER_SECOND;
 const NEAR_LOGONS: usize = 16;
 
 /// Ties the lines of SSH connections and the remote shells to sessions.
-pub(super) fn tie(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
-    tie_ssh(machine, drafts, places);
-    tie_shells(machine, drafts, places);
+pub(super) fn tie(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
+    if actions.has(Action::SshMessage) {
+        tie_ssh(machine, actions, drafts, places);
+    }
+    if actions.has(Action::RemoteShell) {
+        tie_shells(machine, actions, drafts, places);
+    }
 }
 
 /// A logon: when it came, and which session it began.
@@ -39,11 +47,11 @@ fn logons<K: std::hash::Hash + Eq>(
     drafts: &[Draft],
     kind: Kind,
     key: impl Fn(&Event) -> Option<K>,
-) -> HashMap<K, Vec<Logon>> {
-    let mut known: HashMap<K, Vec<Logon>> = HashMap::new();
+) -> HashMap<K, Vec<Logon>, RandomState> {
+    let mut known: HashMap<K, Vec<Logon>, RandomState> = HashMap::default();
     let own = drafts.iter().enumerate();
     for (number, draft) in own.filter(|(_, draft)| draft.kind == kind) {
-        let logon = draft.logon.and_then(|logon| machine.events.get(logon));
+        let logon = draft.logon().and_then(|logon| machine.events.get(logon));
         if let Some((logon, key)) = logon.and_then(|logon| Some((logon, key(logon)?))) {
             known.entry(key).or_default().push((logon.time, number));
         }
@@ -100,12 +108,11 @@ impl Line {
 }
 
 /// The lines about one connection, in order.
-fn connections(machine: &Machine) -> Vec<Vec<(usize, Line)>> {
+fn connections(actions: &Actions) -> Vec<Vec<(usize, Line)>> {
     let mut connections: Vec<Vec<(usize, Line)>> = Vec::new();
-    let mut open: HashMap<(&Text, u16), usize> = HashMap::new();
-    for (index, event) in machine.events.iter().enumerate() {
-        let endpoint = event.source_address.as_ref().zip(event.source_port);
-        let Some(endpoint) = endpoint.filter(|_| event.action == Action::SshMessage) else {
+    let mut open: HashMap<(&Text, u16), usize, RandomState> = HashMap::default();
+    for (index, event) in actions.all(Action::SshMessage) {
+        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port) else {
             continue;
         };
         let line = Line::of(event);
@@ -123,12 +130,12 @@ fn connections(machine: &Machine) -> Vec<Vec<(usize, Line)>> {
     connections
 }
 
-fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
+fn tie_ssh(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
     let by_process = logons(machine, drafts, Kind::Ssh, |logon| logon.process_id);
     let by_name = logons(machine, drafts, Kind::Ssh, |logon| {
-        folded_name(&logon.account)
+        folded_name(&logon.account).map(Cow::into_owned)
     });
-    for lines in connections(machine) {
+    for lines in connections(actions) {
         let event = |index: usize| machine.events.get(index);
         let accepted = lines.iter().find(|(_, line)| *line == Line::Accepted);
         let accepted = accepted.map(|(index, _)| *index);
@@ -158,7 +165,7 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
             ),
             (None, Some(index)) => {
                 let Some(line) = event(index) else { continue };
-                let own = folded_name(&line.account).and_then(|name| by_name.get(&name));
+                let own = folded_name(&line.account).and_then(|name| by_name.get(&*name));
                 let own = own.map(Vec::as_slice).unwrap_or_default();
                 let own = between(own, line.time.plus(-ACCEPTED), line.time.plus(ACCEPTED));
                 let distance = |logon: &&Logon| logon.0.since(line.time).unsigned_abs();
@@ -196,9 +203,7 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
                 draft.has_terminal = true;
                 draft.show(index, event.time);
             }
-            if let Some(place @ None) = places.get_mut(index) {
-                *place = Some(session);
-            }
+            places.put_new(index, session);
         }
         // Before it asks for the logon that counts, the server's process looks the account up with a logon of its own.
         let all = others.iter().map(|(_, other)| *other).chain([session]);
@@ -222,12 +227,12 @@ fn tie_ssh(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]
 }
 
 /// Ties each remote shell to the network logon of its account that it follows.
-fn tie_shells(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usize>]) {
-    let by_sid: HashMap<Sid, Vec<Logon>> = logons(machine, drafts, Kind::Network, |logon| {
-        logon.account.sid.clone()
-    });
-    let shells = machine.events.iter().enumerate();
-    for (index, shell) in shells.filter(|(_, event)| event.action == Action::RemoteShell) {
+fn tie_shells(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &mut Places) {
+    let by_sid: HashMap<Sid, Vec<Logon>, RandomState> =
+        logons(machine, drafts, Kind::Network, |logon| {
+            logon.account.sid.clone()
+        });
+    for (index, shell) in actions.all(Action::RemoteShell) {
         let own = shell.account.sid.as_ref().and_then(|sid| by_sid.get(sid));
         let own = own.map(Vec::as_slice).unwrap_or_default();
         let is_open = |&&(_, number): &&Logon| {
@@ -255,8 +260,6 @@ fn tie_shells(machine: &Machine, drafts: &mut [Draft], places: &mut [Option<usiz
         if score == Score::NEAREST {
             draft.flags.insert(Flag::UncertainLink);
         }
-        if let Some(place @ None) = places.get_mut(index) {
-            *place = Some(number);
-        }
+        places.put_new(index, number);
     }
 }

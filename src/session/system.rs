@@ -1,7 +1,7 @@
 //! The boots that the System channel tells of: when each began, whether and when it stopped cleanly.
 
 use super::gaps::Gaps;
-use super::machine::Machine;
+use super::machine::{Machine, of_channel};
 use crate::event::{Action, Event};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use std::ops::Range;
@@ -15,6 +15,11 @@ const EARLY_RECORDS: u64 = 60;
 /// How long after its 4608 and before it the start of a boot lies at most.
 const START_AFTER: Ticks = 60 * TICKS_PER_SECOND;
 const START_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
+
+/// How many boots about the start of one are looked at, and how many in all for those whose start was not audited: bounds for
+/// logs of nothing but boots.
+const NEAR_BOOTS: usize = 2000;
+const MOST_LOOKS: usize = 20_000_000;
 
 /// One run of Windows as the System channel shows it. Positions are indexes into the machine's events.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,16 +98,15 @@ pub(super) fn boots(machine: &Machine) -> Vec<SystemBoot> {
     for (number, boot) in boots.iter_mut().enumerate() {
         let next = starts.get(number).copied().unwrap_or(range.end);
         let own = boot.began.unwrap_or(range.start)..next;
-        let is_resumed = |stop: &usize| {
-            let resumed = |event: &Event| {
-                event.action == Action::BootType && event.details().boot_type == Some(FAST_STARTUP)
-            };
-            machine
-                .events
-                .get(*stop..own.end)
-                .is_some_and(|later| later.iter().any(resumed))
+        // Back from the last of its power-offs.
+        let is_resumed = |event: &Event| {
+            event.action == Action::BootType && event.details().boot_type == Some(FAST_STARTUP)
         };
-        boot.fast_stops.retain(is_resumed);
+        let resumed = boot.fast_stops.first().and_then(|&first| {
+            let later = machine.events.get(first..own.end)?;
+            later.iter().rposition(is_resumed).map(|at| first + at)
+        });
+        boot.fast_stops.retain(|stop| Some(*stop) <= resumed);
         // A 41 after boots that left no other trace belongs to one of those.
         let before = number
             .checked_sub(1)
@@ -198,7 +202,7 @@ fn boot_of(index: usize, event: &Event, starts: &[usize], machine: &Machine) -> 
 fn last_before(machine: &Machine, next: usize, end: usize) -> Option<Time> {
     if next < end {
         let next_event = machine.events.get(next)?;
-        return next_event.previous.or_else(|| {
+        return next_event.previous().or_else(|| {
             machine
                 .events
                 .get(next.checked_sub(1)?)
@@ -282,19 +286,21 @@ pub(super) fn align(
     audited: &[(Option<Time>, Option<Time>)],
     boots: &[SystemBoot],
 ) -> Vec<Option<usize>> {
+    let numbered = boots.iter().enumerate();
+    let mut seen: Vec<(Time, usize)> = numbered
+        .filter_map(|(number, boot)| Some((boot.seen?, number)))
+        .collect();
+    seen.sort_unstable();
     let mut aligned = vec![None; audited.len()];
     let mut free = 0;
     for ((start, _), place) in audited.iter().zip(aligned.iter_mut()) {
-        let near = |number: &usize| {
-            let since = start
-                .zip(boots.get(*number)?.seen)
-                .map(|(audited, system)| audited.since(system))?;
-            (-START_AFTER..=START_BEFORE)
-                .contains(&since)
-                .then_some(since.abs())
-        };
-        let nearest = (free..boots.len())
-            .filter_map(|number| Some((near(&number)?, number)))
+        let Some(start) = *start else { continue };
+        let from = seen.partition_point(|(seen, _)| *seen < start.plus(-START_BEFORE));
+        let near = seen.iter().skip(from).take(NEAR_BOOTS);
+        let near = near.take_while(|(seen, _)| *seen <= start.plus(START_AFTER));
+        let nearest = near
+            .filter(|(_, number)| *number >= free)
+            .map(|(seen, number)| (start.since(*seen).abs(), *number))
             .min();
         if let Some((_, number)) = nearest {
             *place = Some(number);
@@ -302,39 +308,33 @@ pub(super) fn align(
         }
     }
     // A boot whose start was not audited is the one that was running then, if its neighbours leave that one free.
-    for at in 0..audited.len() {
-        let Some((None, Some(first))) = audited.get(at).copied() else {
-            continue;
-        };
-        let from = aligned
-            .get(..at)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .find_map(|number| *number)
-            .map_or(0, |number| number + 1);
-        let to = aligned
-            .get(at + 1..)
-            .unwrap_or_default()
-            .iter()
-            .find_map(|number| *number)
-            .unwrap_or(boots.len());
-        // A boot that was audited from its start has ended all that were before it.
-        let mut before = audited.get(..at).unwrap_or_default().iter().rev();
-        let other = before.find_map(|(start, _)| *start);
-        let runs = |number: &usize| {
-            let is_after = boots.get(*number).is_some_and(|boot| {
-                boot.seen
-                    .is_none_or(|seen| seen <= first && other.is_none_or(|other| other <= seen))
-            });
-            let is_before = boots
-                .get(number + 1)
-                .is_none_or(|next| next.seen.is_none_or(|next| first < next));
-            is_after && is_before
-        };
-        if let Some(place) = aligned.get_mut(at) {
-            *place = (from..to).find(runs);
+    let mut limits = vec![boots.len(); audited.len()];
+    let mut next = boots.len();
+    for (limit, number) in limits.iter_mut().zip(&aligned).rev() {
+        *limit = next;
+        next = number.unwrap_or(next);
+    }
+    let (mut from, mut other) = (0, None);
+    let mut looks = MOST_LOOKS;
+    for (((start, first), to), place) in audited.iter().zip(limits).zip(&mut aligned) {
+        if let (None, Some(first)) = (start, first) {
+            let runs = |number: &usize| {
+                let is_after = boots.get(*number).is_some_and(|boot| {
+                    // A boot that was audited from its start has ended all that were before it.
+                    boot.seen.is_none_or(|seen| {
+                        seen <= *first && other.is_none_or(|other| other <= seen)
+                    })
+                });
+                let is_before = boots
+                    .get(number + 1)
+                    .is_none_or(|next| next.seen.is_none_or(|next| *first < next));
+                is_after && is_before
+            };
+            *place = (from..to).take(looks).find(runs);
+            looks = looks.saturating_sub(place.unwrap_or(to).saturating_sub(from));
         }
+        from = place.map_or(from, |number| number + 1);
+        other = start.or(other);
     }
     aligned
 }
@@ -342,12 +342,6 @@ pub(super) fn align(
 impl Machine {
     /// The positions of a channel's events.
     pub(super) fn channel(&self, channel: &str) -> Range<usize> {
-        let from = self
-            .events
-            .partition_point(|event| *event.channel < *channel);
-        let to = self
-            .events
-            .partition_point(|event| *event.channel <= *channel);
-        from..to
+        of_channel(&self.events, channel)
     }
 }

@@ -4,11 +4,13 @@
 //! before it are whole, so that a logon would show.
 
 use super::Flag;
+use super::actions::Actions;
 use super::address::same_address;
 use super::draft::Draft;
 use super::gaps::Gaps;
 use super::machine::{Machine, SECURITY};
 use super::moments::Moments;
+use super::place::Places;
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks};
@@ -26,13 +28,14 @@ const NEAR_EVENTS: usize = 2000;
 /// Marks the sessions to which somebody returned (4778, LocalSessionManager 25) without a logon of their account before.
 pub(super) fn mark(
     machine: &Machine,
+    actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &mut [Draft],
     gaps: &Gaps,
 ) {
-    let mut suspects = by_audit(machine, audited.clone(), places, drafts, gaps);
-    suspects.extend(by_session_manager(machine, audited, places, drafts, gaps));
+    let mut suspects = by_audit(machine, actions, audited.clone(), places, drafts, gaps);
+    suspects.extend(by_session_manager(actions, audited, places, drafts, gaps));
     for (number, is_sure) in suspects {
         if let Some(draft) = drafts.get_mut(number) {
             draft.flags.insert(match is_sure {
@@ -44,29 +47,23 @@ pub(super) fn mark(
     // What is sure is no longer suspected.
     for draft in drafts
         .iter_mut()
-        .filter(|draft| draft.flags.contains(&Flag::Hijack))
+        .filter(|draft| draft.flags.contains(Flag::Hijack))
     {
-        draft.flags.remove(&Flag::HijackSuspected);
+        draft.flags.remove(Flag::HijackSuspected);
     }
 }
 
 /// The sessions of 4778s, and whether it is sure.
 fn by_audit(
     machine: &Machine,
+    actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &[Draft],
     gaps: &Gaps,
 ) -> Vec<(usize, bool)> {
     let mut suspects = Vec::new();
-    for index in audited.clone() {
-        let Some(event) = machine
-            .events
-            .get(index)
-            .filter(|event| event.action == Action::Reconnect)
-        else {
-            continue;
-        };
+    for (index, event) in actions.within(Action::Reconnect, audited.clone()) {
         let Some((number, draft)) = session_of(index, places, drafts) else {
             continue;
         };
@@ -106,10 +103,10 @@ fn by_audit(
 /// The session that the event at `index` belongs to.
 fn session_of<'a>(
     index: usize,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &'a [Draft],
 ) -> Option<(usize, &'a Draft)> {
-    let number = places.get(index).copied().flatten()?;
+    let number = places.get(index)?;
     Some((number, drafts.get(number)?))
 }
 
@@ -119,28 +116,27 @@ fn is_of(sid: Option<&Sid>, draft: &Draft) -> bool {
 
 /// The sessions of LocalSessionManager's 25s, and whether it is sure.
 fn by_session_manager(
-    machine: &Machine,
+    actions: &Actions,
     audited: Range<usize>,
-    places: &[Option<usize>],
+    places: &Places,
     drafts: &[Draft],
     gaps: &Gaps,
 ) -> Vec<(usize, bool)> {
-    let logons = machine.events.get(audited).unwrap_or_default();
-    let logons = logons.iter().filter(|event| event.action == Action::Logon);
-    let accepted = machine.events.iter();
-    let accepted = accepted.filter(|event| event.action == Action::RdpAuth);
-    let arrivals = logons.chain(accepted);
+    let mut suspects = Vec::new();
+    if !actions.has(Action::TsReconnect) {
+        return suspects;
+    }
+    let logons = actions.within(Action::Logon, audited);
+    let arrivals = logons.chain(actions.all(Action::RdpAuth));
+    let arrivals = arrivals.map(|(_, event)| event);
     let (by_name, by_sid) = (
         Moments::by_name(arrivals.clone()),
         Moments::by_sid(arrivals),
     );
-    let mut suspects = Vec::new();
     let mut left: Option<&Event> = None;
-    for (index, event) in machine.events.iter().enumerate() {
+    for (index, event) in actions.any_of(&[Action::TsDisconnect, Action::TsReconnect]) {
         if event.action == Action::TsDisconnect {
             left = Some(event);
-        }
-        if event.action != Action::TsReconnect {
             continue;
         }
         let Some((number, draft)) = session_of(index, places, drafts) else {

@@ -23,6 +23,11 @@ struct Story {
     lsass: u32,
 }
 
+/// The sessions of a machine.
+fn sessions_of(machine: &Machine) -> Vec<Session> {
+    timeline(machine.clone()).sessions().collect()
+}
+
 /// Seconds after the story's day began.
 fn clock(second: f64) -> Time {
     "2024-03-04"
@@ -55,17 +60,11 @@ impl Story {
     }
 
     fn write(&mut self, event_id: u16, action: Action) -> &mut Event {
-        let event = Event {
-            record_id: self.record,
-            number: self.record,
-            time: clock(self.second as f64),
-            computer: self.computer.into(),
-            channel: "Security".into(),
-            event_id,
-            version: 2,
-            writer: Some(self.lsass),
-            ..Event::of(action)
-        };
+        let mut event = Event::of(action);
+        (event.record_id, event.time) = (self.record, clock(self.second as f64));
+        (event.event_id, event.version) = (event_id, 2);
+        (event.computer, event.channel) = (self.computer.into(), "Security".into());
+        event.writer = Some(self.lsass);
         self.record += 1;
         self.events.push(event);
         self.events.last_mut().unwrap()
@@ -74,7 +73,7 @@ impl Story {
     fn boot(&mut self) -> &mut Self {
         self.write(4608, Action::Boot);
         let event = self.write(4624, Action::Logon);
-        (event.logon_type, event.logon_id) = (Some(LogonType(0)), Some(LogonId(0x3e7)));
+        (event.logon_type, event.logon_id) = (Some(LogonType(0)), LogonId::new(0x3e7));
         event.account = account("SYSTEM", "NT AUTHORITY", "S-1-5-18");
         self
     }
@@ -87,10 +86,10 @@ impl Story {
 
     fn logon(&mut self, logon_type: u32, id: u64, sid: &str) -> &mut Event {
         let event = self.write(4624, Action::Logon);
-        (event.logon_type, event.logon_id) = (Some(LogonType(logon_type)), Some(LogonId(id)));
+        (event.logon_type, event.logon_id) = (Some(LogonType(logon_type)), LogonId::new(id));
         event.account = account("somebody", "WS01", sid);
         (event.subject_logon_id, event.subject) = (
-            Some(LogonId(0x3e7)),
+            LogonId::new(0x3e7),
             account("WS01$", "WORKGROUP", "S-1-5-18"),
         );
         event
@@ -114,7 +113,7 @@ impl Story {
 
     fn about(&mut self, event_id: u16, action: Action, id: u64, sid: &str) -> &mut Event {
         let event = self.write(event_id, action);
-        (event.logon_id, event.account) = (Some(LogonId(id)), account("somebody", "WS01", sid));
+        (event.logon_id, event.account) = (LogonId::new(id), account("somebody", "WS01", sid));
         event
     }
 
@@ -137,14 +136,14 @@ impl Story {
     fn sessions(&self) -> Vec<Session> {
         let machines = machines(vec![self.source()]);
         assert_eq!(machines.len(), 1);
-        timeline(&machines[0]).sessions
+        sessions_of(&machines[0])
     }
 
     /// The sessions of people and programs: all but the standing ones.
     fn own(&self) -> Vec<Session> {
         self.sessions()
             .into_iter()
-            .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+            .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
             .collect()
     }
 }
@@ -285,9 +284,9 @@ fn a_logoff_written_after_the_event_log_stopped_belongs_to_the_old_boot() {
 fn two_linked_logon_ids_are_one_session_that_lives_as_long_as_its_last_half() {
     let mut story = Story::booted();
     let first = story.at(10).screen(2, 0x5000, ALICE);
-    (first.linked_logon_id, first.elevated) = (Some(LogonId(0x5030)), Some(true));
+    (first.linked_logon_id, first.elevated) = (LogonId::new(0x5030), Some(true));
     let second = story.screen(2, 0x5030, ALICE);
-    (second.linked_logon_id, second.elevated) = (Some(LogonId(0x5000)), Some(false));
+    (second.linked_logon_id, second.elevated) = (LogonId::new(0x5000), Some(false));
     story
         .about(4672, Action::SpecialPrivileges, 0x5000, ALICE)
         .privileges = Some("SeA SeB".into());
@@ -298,7 +297,7 @@ fn two_linked_logon_ids_are_one_session_that_lives_as_long_as_its_last_half() {
     let session = &sessions[0];
     assert_eq!(
         (session.logon_id, session.linked_logon_id),
-        (Some(LogonId(0x5030)), Some(LogonId(0x5000)))
+        (LogonId::new(0x5030), LogonId::new(0x5000))
     );
     assert_eq!(
         (
@@ -338,13 +337,13 @@ fn old_versions_have_no_link_and_their_halves_are_known_by_being_alike() {
 #[test]
 fn one_half_without_its_own_logon_record_still_belongs_to_the_session() {
     let mut story = Story::booted();
-    story.at(10).screen(2, 0x5000, ALICE).linked_logon_id = Some(LogonId(0x5030));
+    story.at(10).screen(2, 0x5000, ALICE).linked_logon_id = LogonId::new(0x5030);
     story.at(90).user_logoff(0x5030, ALICE);
     let sessions = story.own();
     assert_eq!(sessions.len(), 1);
     assert_eq!(
         (sessions[0].logon_id, sessions[0].linked_logon_id),
-        (Some(LogonId(0x5030)), Some(LogonId(0x5000)))
+        (LogonId::new(0x5030), LogonId::new(0x5000))
     );
     assert_eq!(sessions[0].end.reason, EndReason::UserLogoff);
 }
@@ -429,16 +428,16 @@ fn runas_is_a_child_of_the_session_that_it_was_called_in() {
     let mut story = Story::booted();
     story.at(10).screen(2, 0x5000, ALICE);
     let credentials = story.at(50).write(4648, Action::ExplicitCredentials);
-    (credentials.subject_logon_id, credentials.process_id) = (Some(LogonId(0x5000)), Some(900));
+    (credentials.subject_logon_id, credentials.process_id) = (LogonId::new(0x5000), Some(900));
     let child = story.logon(2, 0x8000, BOB);
     (
         child.logon_process,
         child.subject_logon_id,
         child.process_id,
-    ) = (Some("seclogo".into()), Some(LogonId(0x5000)), Some(900));
+    ) = (Some("seclogo".into()), LogonId::new(0x5000), Some(900));
     let netonly = story.at(60).logon(9, 0x9000, ALICE);
     (netonly.logon_process, netonly.subject_logon_id) =
-        (Some("seclogo".into()), Some(LogonId(0x5000)));
+        (Some("seclogo".into()), LogonId::new(0x5000));
     let sessions = story.own();
     assert_eq!(
         sessions.iter().map(|s| s.kind).collect::<Vec<_>>(),
@@ -489,7 +488,7 @@ fn service_logons_are_counted_in_one_standing_session_per_account_and_boot() {
     let sessions = story.sessions();
     let seen: Vec<_> = sessions
         .iter()
-        .map(|s| (s.logon_id.unwrap().0, s.kind, s.logons, s.start.source))
+        .map(|s| (s.logon_id.unwrap().get(), s.kind, s.logons, s.start.source))
         .collect();
     assert_eq!(
         seen,
@@ -710,11 +709,11 @@ fn a_record_found_twice_counts_once_and_keeps_both_sources() {
     );
     assert!(
         found[0]
-            .sources
+            .copies
             .iter()
-            .all(|logs| logs == &[LogIndex(0), LogIndex(1)])
+            .all(|(_, logs)| logs == &[LogIndex(0), LogIndex(1)])
     );
-    assert_eq!(timeline(&found[0]).sessions.len(), 2);
+    assert_eq!(sessions_of(&found[0]).len(), 2);
 }
 
 #[test]
@@ -739,7 +738,7 @@ fn the_order_of_logs_and_their_split_do_not_change_the_sessions() {
         };
         let split = machines(vec![part(cut..source.events.len()), part(0..cut)]);
         assert_eq!(split.len(), 1);
-        assert_eq!(timeline(&split[0]).sessions, whole, "cut at {cut}");
+        assert_eq!(sessions_of(&split[0]), whole, "cut at {cut}");
     }
 }
 
@@ -861,16 +860,16 @@ fn a_lost_boot_began_where_records_are_missing_and_not_between_two_that_follow_e
     story.lsass = 604;
     let cleared = story.at(80_000).write(1102, Action::LogCleared);
     cleared.writer = Some(988);
-    cleared.subject_logon_id = Some(LogonId(0x42c3d));
+    cleared.subject_logon_id = LogonId::new(0x42c3d);
     cleared.subject = account("somebody", "WS01", ALICE);
     story.at(80_007).logon(3, 0x1861f7, BOB);
     let shown = story.at(80_300).write(4798, Action::Used);
-    shown.subject_logon_id = Some(LogonId(0x42c3d));
+    shown.subject_logon_id = LogonId::new(0x42c3d);
     let sessions = story.own();
     let of = |id| {
         let own = sessions
             .iter()
-            .filter(move |one| one.logon_id == Some(LogonId(id)));
+            .filter(move |one| one.logon_id == LogonId::new(id));
         own.map(|one| (one.end.min, one.end.max))
             .collect::<Vec<_>>()
     };
@@ -922,7 +921,7 @@ fn a_logon_that_somebody_logs_off_from_is_a_session_and_no_reconnect() {
     assert_eq!(
         sessions
             .iter()
-            .map(|s| (s.kind, s.logon_id.unwrap().0, s.end.reason))
+            .map(|s| (s.kind, s.logon_id.unwrap().get(), s.end.reason))
             .collect::<Vec<_>>(),
         [
             (Kind::Console, 0x20000, EndReason::LogEnds),
@@ -950,7 +949,7 @@ fn probable_halves_are_two_and_one_of_them_was_a_desktop() {
         .own()
         .iter()
         .filter(|s| s.flags == [Flag::Twin])
-        .map(|s| s.logon_id.unwrap().0)
+        .map(|s| s.logon_id.unwrap().get())
         .collect();
     assert_eq!(twins, [0x7000, 0x7020]);
 }
@@ -1006,7 +1005,7 @@ fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let found = machines(order.map(|at| parts[at].clone()).to_vec());
         assert_eq!(found.len(), 1, "{order:?}");
-        assert_eq!(timeline(&found[0]).sessions.len(), 13);
+        assert_eq!(sessions_of(&found[0]).len(), 13);
     }
 }
 
@@ -1055,29 +1054,23 @@ fn other_channels_change_no_session_and_belong_to_none() {
         beside("A channel", &shell),
     ]);
     assert_eq!(found.len(), 1);
-    let timeline = timeline(&found[0]);
-    assert_eq!(timeline.sessions, alone);
-    assert_eq!(timeline.session_of.len(), found[0].events.len());
-    for (event, (session, kind)) in found[0]
-        .events
-        .iter()
-        .zip(timeline.session_of.iter().zip(&timeline.kind_of))
-    {
+    let timeline = timeline(found[0].clone());
+    assert!(timeline.sessions().eq(alone));
+    let mut named = 0;
+    for (at, event) in found[0].events.iter().enumerate() {
+        let (session, kind) = (timeline.session_of(at), timeline.kind_of(at));
         assert!(*event.channel == *"Security" || (session.is_none() && kind.is_none()));
+        named += usize::from(session.is_some());
     }
-    let named = timeline.session_of.iter().filter(|place| place.is_some());
-    assert_eq!(named.count(), 3, "boot logon, logon, logoff");
+    assert_eq!(named, 3, "boot logon, logon, logoff");
 }
 
 #[test]
 fn a_machine_without_audit_records_has_events_and_no_sessions() {
     let found = machines(vec![beside("System", &[("WS01", 12, Action::Boot)])]);
     assert_eq!(found[0].events.len(), 1);
-    let timeline = timeline(&found[0]);
-    assert_eq!(
-        (timeline.sessions.len(), timeline.session_of),
-        (0, vec![None])
-    );
+    let timeline = timeline(found[0].clone());
+    assert_eq!((timeline.count(), timeline.session_of(0)), (0, None));
 }
 
 #[test]
@@ -1123,7 +1116,7 @@ fn a_run_of_uses_that_two_logs_hold_is_kept_once() {
     source.uses = vec![crate::event::Use {
         log: LogIndex(0),
         computer: "WS01".into(),
-        logon_id: LogonId(0x5000),
+        logon_id: LogonId::new(0x5000).unwrap(),
         account: Account::default(),
         first: seen(3),
         last: seen(9),
@@ -1161,10 +1154,10 @@ fn with_system(story: &Story, records: &[Beside]) -> Vec<Session> {
     }
     let found = machines(vec![story.source(), system]);
     assert_eq!(found.len(), 1);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     sessions
         .into_iter()
-        .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+        .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
         .collect()
 }
 
@@ -1442,12 +1435,12 @@ fn any_record_that_a_session_asked_for_shows_that_it_was_still_there() {
     source.uses = vec![crate::event::Use {
         log: LogIndex(0),
         computer: "WS01".into(),
-        logon_id: LogonId(0x5000),
+        logon_id: LogonId::new(0x5000).unwrap(),
         account: Account::default(),
         first: seen(4, 20.0),
         last: seen(9, 700.0),
     }];
-    let sessions = timeline(&machines(vec![source])[0]).sessions;
+    let sessions = sessions_of(&machines(vec![source])[0]);
     let session = sessions
         .iter()
         .find(|session| session.kind == Kind::Console)
@@ -1499,7 +1492,7 @@ fn a_desktop_that_only_the_session_manager_shows_does_not_end_before_it_began() 
         .iter_mut()
         .for_each(|span| span.channel = desktop::CHANNEL.into());
     let found = machines(vec![story.source(), manager]);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     let session = sessions
         .iter()
         .find(|session| session.kind == Kind::Rdp)

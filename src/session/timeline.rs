@@ -1,41 +1,50 @@
 //! From the events of a machine to its sessions, one step after the other: each takes what the ones before it found.
 
+use super::actions::Actions;
 use super::boot;
+use super::bridges::Bridges;
 use super::build::{self, Builder};
 use super::connection::{self, Clients};
+use super::coverage::coverage;
 use super::desktop;
-use super::draft::Draft;
-use super::finish::Finisher;
+use super::finish::{Finisher, Marked};
 use super::gaps::Gaps;
 use super::kind;
 use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
-use super::{Kind, Session};
-use super::{arrival, failures, pre_authentication, shell, takeover, touches, winlogon};
-use crate::event::{Action, Event, Text};
+use super::place::Places;
+use super::touches::Touches;
+use super::{Coverage, Kind, Session};
+use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
+use crate::event::{Action, Text};
 
-/// The sessions of a machine, and what each of its events belongs to.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A machine, and what its events add up to: its sessions, what each event belongs to, what its logs can speak of.
+///
+/// A [`Session`] takes several times the space of what it is made from, so each is made when it is asked for.
 pub struct Timeline {
-    /// The sessions, in the order of their first records.
-    pub sessions: Vec<Session>,
-    /// For each event of the machine the index of its session.
-    pub session_of: Vec<Option<usize>>,
-    /// For each event of the machine the kind of logon it belongs to, if known.
-    pub kind_of: Vec<Option<Kind>>,
+    /// What the logs hold of each channel, sorted by channel.
+    pub coverage: Vec<Coverage>,
+    finisher: Finisher,
+    touches: Touches,
+    /// For each event of the machine the number of its session.
+    places: Places,
 }
 
 /// Builds the timeline of one machine.
-pub fn timeline(machine: &Machine) -> Timeline {
+pub fn timeline(machine: Machine) -> Timeline {
     let events = &machine.events;
-    let gaps = Gaps::of(machine);
-    let boots = boot::boots(machine, &gaps);
-    let mut marks = Marks::of(events);
-    let clients = Clients::of(events);
+    let actions = Actions::of(events);
+    let gaps = Gaps::of(&machine, &actions);
+    let system = system::boots(&machine);
+    let boots = boot::boots(&machine, &actions, &gaps, &system);
+    let coverage = coverage(&machine, &actions, &boots, &system);
+    let touches = Touches::of(&machine, &coverage);
+    let mut marks = Marks::of(&actions);
+    let clients = Clients::of(&actions);
+    let bridges = Bridges::of(&actions);
     let mut drafts = Vec::new();
-    let mut places = vec![None; events.len()];
-    let mut boot_of = Vec::new();
-    for (number, boot) in boots.iter().enumerate() {
+    let mut places = Places::new(events.len());
+    for boot in &boots {
         let first = drafts.len();
         Builder::new(
             events,
@@ -48,61 +57,101 @@ pub fn timeline(machine: &Machine) -> Timeline {
         )
         .run();
         build::mark_probable_twins(drafts.get_mut(first..).unwrap_or_default());
-        boot_of.resize(drafts.len(), number);
     }
-    desktop::join(
-        machine,
-        &boots,
-        &gaps,
-        &mut drafts,
-        &mut boot_of,
-        &mut places,
-    );
-    desktop::withdraw_returns(machine, &gaps, &mut drafts);
-    winlogon::tie(machine, &boots, &boot_of, &gaps, &mut drafts, &mut places);
-    connection::tie(machine, &mut drafts, &mut places);
-    shell::tie(machine, &mut drafts, &mut places);
-    pre_authentication::infer(machine, &boots, &boot_of, &gaps, &mut drafts);
+    desktop::join(&machine, &bridges, &boots, &gaps, &mut drafts, &mut places);
+    desktop::withdraw_returns(&machine, &actions, &gaps, &mut drafts);
+    winlogon::tie(&machine, &actions, &boots, &gaps, &mut drafts, &mut places);
+    connection::tie(&machine, &actions, &bridges, &mut drafts, &mut places);
+    shell::tie(&machine, &actions, &mut drafts, &mut places);
+    pre_authentication::infer(&machine, &actions, &boots, &gaps, &mut drafts);
     let audited = machine.channel(SECURITY);
-    failures::tie(events, audited.clone(), &places, &mut drafts);
-    takeover::mark(machine, audited, &places, &mut drafts, &gaps);
-    arrival::mark(machine, &gaps, &mut drafts);
-    let finisher = Finisher::new(machine, &boots, &drafts, gaps);
-    let mut sessions: Vec<Session> = drafts
-        .iter()
-        .zip(&boot_of)
-        .map(|(draft, &boot)| finisher.session(draft, boot))
-        .collect();
-    let ids: Vec<Text> = sessions.iter().map(|session| session.id.clone()).collect();
-    for (session, draft) in sessions.iter_mut().zip(&drafts) {
-        session.parent = draft.parent.and_then(|parent| ids.get(parent)).cloned();
-    }
-    touches::mark(machine, &mut sessions);
-    let kind_of = places
-        .iter()
-        .zip(events)
-        .map(|(&place, event)| kind_of(place, event, &drafts))
-        .collect();
+    failures::tie(&machine, &actions, audited.clone(), &places, &mut drafts);
+    takeover::mark(&machine, &actions, audited, &places, &mut drafts, &gaps);
+    arrival::mark(&machine, &gaps, &mut drafts);
+    let marked = Marked::of(&machine, &actions, &boots);
     Timeline {
-        sessions,
-        session_of: places,
-        kind_of,
+        coverage,
+        finisher: Finisher::new(machine, marked, boots, drafts, gaps),
+        touches,
+        places,
     }
 }
 
-/// What kind of logon an event belongs to: its session's, but a failed logon has its own, and so has a logon that only
-/// touches a session.
-fn kind_of(place: Option<usize>, event: &Event, drafts: &[Draft]) -> Option<Kind> {
-    if event.action == Action::LogonFailed {
-        let returns = kind::is_at_logon_screen(event) && matches!(event.logon_type?.0, 7 | 13);
-        return Some(if returns {
-            Kind::Unlock
-        } else {
-            kind::of_logon(event)
-        });
+impl Timeline {
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.finisher.machine
     }
-    let draft = drafts.get(place?)?;
-    let part = event.logon_id.and_then(|id| draft.part(id));
-    part.and_then(|part| build::attached_kind(part.reason))
-        .or(Some(draft.kind))
+
+    /// Gives the machine back.
+    pub fn into_machine(self) -> Machine {
+        self.finisher.machine
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.finisher.drafts.len()
+    }
+
+    /// The numbers of the sessions by start (else its latest bound), Logon ID, id.
+    pub fn order(&self) -> Vec<u32> {
+        let numbers = 0..u32::try_from(self.count()).unwrap_or(u32::MAX);
+        let start = |number| {
+            let start = self.finisher.start_of(number as usize)?;
+            start.time.or(start.max)
+        };
+        // An unknown one before all; there are as many of them as rows, and a word is half an option.
+        let start = |number| start(number).map_or(0, |start| start.filetime().saturating_add(1));
+        let mut order: Vec<(u64, u32)> = numbers.map(|number| (start(number), number)).collect();
+        order.sort_by(|&(a, one), &(b, other)| {
+            let logon_id = |number| self.finisher.logon_id(number as usize);
+            let id = |number| self.finisher.id(number as usize);
+            let ids = || logon_id(one).cmp(&logon_id(other));
+            a.cmp(&b)
+                .then_with(ids)
+                .then_with(|| id(one).cmp(&id(other)))
+        });
+        order.into_iter().map(|(_, number)| number).collect()
+    }
+
+    /// A session by its number; they are in the order of their first records.
+    pub fn session(&self, number: u32) -> Option<Session> {
+        let mut session = self.finisher.session(number as usize)?;
+        self.touches.mark(&mut session);
+        Some(session)
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> impl Iterator<Item = Session> {
+        (0..).map_while(|number| self.session(number))
+    }
+
+    /// The ids of all sessions.
+    pub fn ids(&self) -> impl Iterator<Item = Text> {
+        (0..).map_while(|number| self.finisher.id(number))
+    }
+
+    /// The number of the session that an event of the machine belongs to.
+    pub fn session_of(&self, event: usize) -> Option<usize> {
+        self.places.get(event)
+    }
+
+    /// What kind of logon an event of the machine belongs to, if known: its session's, but a failed logon has its own, and so
+    /// has a logon that only touches a session.
+    pub fn kind_of(&self, event: usize) -> Option<Kind> {
+        let place = self.session_of(event);
+        let event = self.machine().events.get(event)?;
+        if event.action == Action::LogonFailed {
+            let returns = kind::is_at_logon_screen(event) && matches!(event.logon_type?.0, 7 | 13);
+            return Some(if returns {
+                Kind::Unlock
+            } else {
+                kind::of_logon(event)
+            });
+        }
+        let draft = self.finisher.drafts.get(place?)?;
+        let part = event.logon_id.and_then(|id| draft.part(id));
+        part.and_then(|part| build::attached_kind(part.reason))
+            .or(Some(draft.kind))
+    }
 }

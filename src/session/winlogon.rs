@@ -3,16 +3,19 @@
 //!
 //! Where the audit records and LocalSessionManager tell no logoff, theirs is the session's end.
 
+use super::actions::Actions;
 use super::boot::Boot;
 use super::bridges::BRIDGE;
 use super::draft::Draft;
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
+use super::place::Places;
 use super::{Flag, Role, State, desktop, system};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::{HashMap, HashSet};
 
 /// How long before the first record of a run its audited logon lies at most, and how long after it.
@@ -30,11 +33,20 @@ struct Run {
 }
 
 /// The runs of a machine, in record order.
-fn read(machine: &Machine) -> Vec<Run> {
+fn read(actions: &Actions) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut by_winlogon: HashMap<(Sid, u32), usize> = HashMap::new();
-    let mut by_profiles: HashMap<(Sid, u32), usize> = HashMap::new();
-    for (index, event) in machine.events.iter().enumerate() {
+    let mut by_winlogon: HashMap<(Sid, u32), usize, RandomState> = HashMap::default();
+    let mut by_profiles: HashMap<(Sid, u32), usize, RandomState> = HashMap::default();
+    let told = [
+        Action::WinlogonLogon,
+        Action::WinlogonLogoff,
+        Action::ProfileLoad,
+        Action::ProfileLoaded,
+        Action::ProfileUnload,
+        Action::ProfileUnloaded,
+        Action::Boot,
+    ];
+    for (index, event) in actions.any_of(&told) {
         let open = match event.action {
             Action::WinlogonLogon | Action::WinlogonLogoff => &mut by_winlogon,
             Action::ProfileLoad
@@ -77,15 +89,19 @@ fn read(machine: &Machine) -> Vec<Run> {
 /// Ties each run to the session that began with it.
 pub(super) fn tie(
     machine: &Machine,
+    actions: &Actions,
     boots: &[Boot],
-    boot_of: &[usize],
     gaps: &Gaps,
     drafts: &mut [Draft],
-    places: &mut [Option<usize>],
+    places: &mut Places,
 ) {
+    let runs = read(actions);
+    if runs.is_empty() {
+        return;
+    }
     let began = begun(machine, drafts);
-    let mut is_tied: HashSet<(Action, usize)> = HashSet::new();
-    for mut run in read(machine) {
+    let mut is_tied: HashSet<(Action, usize), RandomState> = HashSet::default();
+    for mut run in runs {
         let first = run
             .records
             .first()
@@ -102,9 +118,8 @@ pub(super) fn tie(
         };
         is_tied.insert((first.action, number));
         // The User Profile Service tells of no boots: what comes after the next one began is of another desktop.
-        let next = boot_of
-            .get(number)
-            .and_then(|boot| boots.get(boot.checked_add(1)?));
+        let boot = drafts.get(number).and_then(Draft::boot);
+        let next = boot.and_then(|boot| boots.get(boot.checked_add(1)?));
         if let Some(next) = next.and_then(|next| next.start) {
             let is_before = |record: &usize| {
                 machine
@@ -123,9 +138,7 @@ pub(super) fn tie(
             add(machine, draft, &run, first, score, gaps);
         }
         for &record in &run.records {
-            if let Some(place @ None) = places.get_mut(record) {
-                *place = Some(number);
-            }
+            places.put_new(record, number);
         }
     }
 }
@@ -134,11 +147,11 @@ pub(super) fn tie(
 type Begun = (Time, bool, usize);
 
 /// The desktop sessions that have a start, by account and in order of time.
-fn begun(machine: &Machine, drafts: &[Draft]) -> HashMap<Sid, Vec<Begun>> {
-    let mut began: HashMap<Sid, Vec<Begun>> = HashMap::new();
+fn begun(machine: &Machine, drafts: &[Draft]) -> HashMap<Sid, Vec<Begun>, RandomState> {
+    let mut began: HashMap<Sid, Vec<Begun>, RandomState> = HashMap::default();
     let desktops = drafts.iter().enumerate();
     for (number, draft) in desktops.filter(|(_, draft)| draft.is_desktop) {
-        let logon = draft.logon.and_then(|logon| machine.events.get(logon));
+        let logon = draft.logon().and_then(|logon| machine.events.get(logon));
         if let Some((logon, sid)) = logon.zip(draft.account.sid.clone()) {
             let is_audited = *logon.channel != *desktop::CHANNEL;
             let own = began.entry(sid).or_default();

@@ -73,9 +73,9 @@ fn analysed(logs: &[(String, Vec<u8>)], keep: &dyn Fn(&str, u64, u16) -> bool) -
         sources.push(source);
     }
     let machines = session::machines(sources);
-    machines
-        .iter()
-        .flat_map(|machine| session::timeline(machine).sessions)
+    let timelines = machines.into_iter().map(session::timeline);
+    timelines
+        .flat_map(|timeline| timeline.sessions().collect::<Vec<_>>())
         .collect()
 }
 
@@ -263,7 +263,7 @@ impl<'a> Witness<'a> {
             .iter()
             .map(|part| part.logon_id)
             .chain(row.logon_id)
-            .map(|id| id.0)
+            .map(|id| id.get())
             .collect();
         for &boot in boots.iter().take(1) {
             found.extend(

@@ -8,7 +8,6 @@ use crate::export::said::{meaning, said};
 use crate::export::table::spoken;
 use crate::session::{Interval, LinkRule, Part, PartReason, RecordRef, Role, State};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Events of the Security channel that only mark where a boot begins.
@@ -57,10 +56,10 @@ impl<'v, 'a> Story<'v, 'a> {
     }
 
     /// The channels and logs of the records, each with the other logs that hold its first record.
-    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> {
-        let mut sources: Vec<(&'a Text, LogIndex, Vec<Cow<'a, str>>)> = Vec::new();
+    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<&'v str>)> {
+        let mut sources: Vec<(&'a Text, LogIndex, Vec<&'v str>)> = Vec::new();
         for record in &self.session.records {
-            let known = |source: &(&Text, LogIndex, Vec<Cow<'_, str>>)| {
+            let known = |source: &(&Text, LogIndex, Vec<&str>)| {
                 *source.0 == record.channel && source.1 == record.log
             };
             if !sources.iter().any(known) {
@@ -71,7 +70,7 @@ impl<'v, 'a> Story<'v, 'a> {
     }
 
     /// The other logs that hold a record.
-    fn copies(&self, record: &RecordRef) -> Vec<Cow<'a, str>> {
+    fn copies(&self, record: &RecordRef) -> Vec<&'v str> {
         let sources = self.event(record).map(|event| event.sources.iter());
         let others = sources
             .into_iter()

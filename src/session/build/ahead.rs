@@ -1,9 +1,46 @@
 //! What the later records of a boot tell of a Logon ID, before its events are paired in order.
 
 use super::super::CLOCK_STEP;
+use super::super::place::Place;
 use super::Builder;
-use crate::event::{Account, Action, LogonId, LogonType};
+use crate::event::{Account, Action, Event, LogonId, LogonType};
+use ahash::RandomState;
 use std::collections::HashMap;
+
+/// What is known of a Logon ID in its boot.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Its draft, once there is one.
+    draft: Option<Place>,
+    /// The last event that names it, other than the closing of its token.
+    last_alive: Option<Place>,
+    /// Where its token closed last.
+    closed: Option<Place>,
+    /// It has a 4624.
+    pub is_given: bool,
+    /// A 4647 names it.
+    pub is_left: bool,
+    /// An event told all of its account before its 4624.
+    is_told: bool,
+}
+
+impl Known {
+    pub(super) fn draft(&self) -> Option<usize> {
+        self.draft.map(Place::index)
+    }
+
+    pub(super) fn set_draft(&mut self, number: usize) {
+        self.draft = Some(Place::of(number));
+    }
+
+    pub(super) fn last_alive(&self) -> Option<usize> {
+        self.last_alive.map(Place::index)
+    }
+
+    pub(super) fn closed(&self) -> Option<usize> {
+        self.closed.map(Place::index)
+    }
+}
 
 /// A Logon ID whose 4624 is not in the evidence.
 #[derive(Debug, Clone, Default)]
@@ -20,21 +57,43 @@ pub(super) struct Unlogged {
 impl Builder<'_> {
     /// Notes which Logon IDs have a 4624 in this boot, and what there is of the others.
     pub(super) fn look_ahead(&mut self) {
-        let own = || {
-            self.boot
-                .events
-                .clone()
-                .filter_map(|index| Some((index, self.events.get(index)?)))
-                .filter(|(_, event)| is_paired(event.action))
-        };
-        for (index, event) in own().filter(|(_, event)| event.action == Action::Logon) {
-            if let Some(id) = event.logon_id {
-                self.logons.entry(id).or_insert(index);
+        // The events that name a Logon ID, or one as the one that acts, to which no 4624 gave it before.
+        let (mut named, mut acting) = (Vec::new(), Vec::new());
+        for index in self.boot.events.clone() {
+            let Some(event) = self.events.get(index) else {
+                continue;
+            };
+            if !is_paired(event.action) {
+                continue;
             }
+            let place = Some(Place::of(index));
+            if let Some(id) = event.logon_id {
+                let known = self.ids.entry(id).or_default();
+                known.is_given |= event.action == Action::Logon;
+                known.is_left |= event.action == Action::UserLogoff;
+                match event.action {
+                    Action::Logoff => known.closed = place,
+                    _ => known.last_alive = place,
+                }
+                if !known.is_given {
+                    named.extend(place);
+                }
+            }
+            if let Some(id) = event.subject_logon_id {
+                let known = self.ids.entry(id).or_default();
+                known.last_alive = place;
+                if !known.is_given && !known.is_told {
+                    acting.extend(place);
+                    known.is_told = is_complete(&event.subject);
+                }
+            }
+            self.was_clock_set |= event.action == Action::ClockChange && is_set(event);
         }
-        let mut unlogged: HashMap<LogonId, Unlogged> = HashMap::new();
-        for (index, event) in own().filter(|(_, event)| event.action != Action::Logon) {
-            if let Some(id) = event.logon_id.filter(|id| !self.logons.contains_key(id)) {
+        let of = |place: Place| Some((place.index(), self.events.get(place.index())?));
+        let is_unlogged = |id: &LogonId| self.ids.get(id).is_none_or(|known| !known.is_given);
+        let mut unlogged: HashMap<LogonId, Unlogged, RandomState> = HashMap::default();
+        for (index, event) in named.into_iter().filter_map(of) {
+            if let Some(id) = event.logon_id.filter(is_unlogged) {
                 let known = unlogged.entry(id).or_default();
                 known.first = known.first.or(Some(index));
                 known.had_desktop |= is_of_a_desktop(event.action);
@@ -44,28 +103,14 @@ impl Builder<'_> {
                 }
             }
         }
-        for (index, event) in own() {
-            if let Some(id) = event
-                .subject_logon_id
-                .filter(|id| !self.logons.contains_key(id))
-            {
+        for (index, event) in acting.into_iter().filter_map(of) {
+            if let Some(id) = event.subject_logon_id.filter(is_unlogged) {
                 let known = unlogged.entry(id).or_default();
                 known.account.fill_from(&event.subject);
                 known.first = known
                     .first
                     .map_or(Some(index), |first| Some(first.min(index)));
             }
-        }
-        let (mut last_alive, mut closed) = (HashMap::new(), HashMap::new());
-        for (index, event) in own() {
-            let is_closed = event.action == Action::Logoff;
-            let own = if is_closed {
-                &mut closed
-            } else {
-                &mut last_alive
-            };
-            own.extend(event.logon_id.map(|id| (id, index)));
-            last_alive.extend(event.subject_logon_id.map(|id| (id, index)));
         }
         for (&id, known) in &unlogged {
             let may_be_desktop = known.had_desktop
@@ -84,20 +129,20 @@ impl Builder<'_> {
         self.unlogged_of
             .values_mut()
             .for_each(|ids| ids.sort_unstable());
-        self.left = own()
-            .filter(|(_, event)| event.action == Action::UserLogoff)
-            .filter_map(|(_, event)| event.logon_id)
-            .collect();
         self.unlogged = unlogged;
-        self.was_clock_set = own().any(|(_, event)| {
-            let times = event.new_time.zip(event.previous_time);
-            let step = times.map(|(new, previous)| new.since(previous));
-            event.action == Action::ClockChange
-                && step.is_none_or(|step| step.saturating_abs() >= CLOCK_STEP)
-        });
-        self.last_alive = last_alive;
-        self.closed = closed;
     }
+}
+
+/// Whether nothing can be added to an account.
+fn is_complete(account: &Account) -> bool {
+    account.name.is_some() && account.domain.is_some() && account.sid.is_some()
+}
+
+/// Whether a change of the clock is one by a second or more, or of unknown size.
+fn is_set(event: &Event) -> bool {
+    let times = event.new_time.zip(event.previous_time);
+    let step = times.map(|(new, previous)| new.since(previous));
+    step.is_none_or(|step| step.saturating_abs() >= CLOCK_STEP)
 }
 
 /// Whether events of this kind are looked at here.

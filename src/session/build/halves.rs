@@ -24,14 +24,14 @@ impl<'a> Builder<'a> {
         let id = event.logon_id?;
         let linked = event
             .linked_logon_id
-            .filter(|linked| self.by_id.contains_key(linked));
+            .filter(|&linked| self.draft_of(linked).is_some());
         let (number, first) = match linked {
-            Some(linked) => (*self.by_id.get(&linked)?, linked),
+            Some(linked) => (self.draft_of(linked)?, linked),
             None => match self.awaited.get(&id) {
                 Some(&awaited) => awaited,
                 None => {
                     let first = self.unlinked_half(index, event)?.logon_id?;
-                    (*self.by_id.get(&first)?, first)
+                    (self.draft_of(first)?, first)
                 }
             },
         };
@@ -44,10 +44,10 @@ impl<'a> Builder<'a> {
     /// The first half of a split logon of a version that does not link the two.
     fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
         let earlier = self.events.get(self.boot.events.start..index)?;
-        let near = earlier
-            .iter()
-            .rev()
-            .take_while(|first| event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS);
+        let near =
+            earlier.iter().rev().take(NEAR_EVENTS).take_while(|first| {
+                event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS
+            });
         near.into_iter()
             .find(|first| are_unlinked_halves(first, event))
     }
@@ -78,22 +78,16 @@ impl<'a> Builder<'a> {
             draft.elevated_id = elevated;
             draft.elevated = Some(true);
             if let Some(id) = event.logon_id {
-                draft.add_part(DraftPart {
-                    is_paired: true,
-                    ..DraftPart::new(id, Some(index), PartReason::UacTwin)
-                });
+                draft.add_part(DraftPart::new(id, Some(index), PartReason::UacTwin).paired());
             }
         } else {
             // The other half of an unlock unlocks as well.
             if let Some(id) = event.logon_id {
-                draft.add_part(DraftPart {
-                    is_paired: true,
-                    ..DraftPart::new(id, Some(index), reason)
-                });
+                draft.add_part(DraftPart::new(id, Some(index), reason).paired());
             }
         }
         if let Some(id) = event.logon_id {
-            self.by_id.insert(id, number);
+            self.name(id, number);
         }
         self.settle(number, index, event);
         Some(number)
@@ -106,12 +100,12 @@ impl<'a> Builder<'a> {
         let own = self.desktops_of.get(sid)?.iter().rev().copied();
         own.take(NEAR_EVENTS).find_map(|number| {
             let draft = self.drafts.get(number)?;
-            let logon = self.events.get(draft.logon?)?;
+            let logon = self.events.get(draft.logon()?)?;
             let first = logon.logon_id?;
             let last_half = logon.record_id.saturating_add(TWIN_RECORDS);
             let is_lost = draft.part(first).is_some_and(|part| !part.is_paired)
                 && logon.version < FIRST_VERSION_WITH_LINK
-                && (1..TWIN_DISTANCE).contains(&id.0.saturating_sub(first.0))
+                && (1..TWIN_DISTANCE).contains(&id.get().saturating_sub(first.get()))
                 && self
                     .gaps
                     .between(&logon.channel, logon.record_id, last_half);
@@ -127,6 +121,7 @@ impl<'a> Builder<'a> {
             .unwrap_or_default();
         let near = later
             .iter()
+            .take(NEAR_EVENTS)
             .take_while(|second| second.record_id.saturating_sub(event.record_id) <= TWIN_RECORDS);
         let second = near
             .into_iter()
@@ -135,7 +130,7 @@ impl<'a> Builder<'a> {
         [event.logon_id, event.linked_logon_id, second]
             .into_iter()
             .flatten()
-            .any(|id| self.left.contains(&id))
+            .any(|id| self.ids.get(&id).is_some_and(|known| known.is_left))
     }
 }
 
@@ -162,7 +157,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         .iter()
         .enumerate()
         .filter(|(_, draft)| {
-            draft.logon.is_none() && !draft.standing && draft.kind != Kind::Network
+            draft.logon().is_none() && !draft.standing && draft.kind != Kind::Network
         })
         .filter_map(|(number, draft)| {
             Some((
@@ -175,7 +170,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         .collect();
     unlogged.sort();
     let near = |a: &(Sid, LogonId, usize, bool), b: &(Sid, LogonId, usize, bool)| {
-        a.0 == b.0 && b.1.0.abs_diff(a.1.0) < TWIN_DISTANCE
+        a.0 == b.0 && b.1.get().abs_diff(a.1.get()) < TWIN_DISTANCE
     };
     for (at, desktop) in unlogged.iter().enumerate().filter(|(_, one)| one.3) {
         let neighbours = [at.checked_sub(1), at.checked_add(1)]
@@ -184,7 +179,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
             .filter_map(|at| unlogged.get(at));
         let nearest = neighbours
             .filter(|other| near(desktop, other))
-            .min_by_key(|other| desktop.1.0.abs_diff(other.1.0));
+            .min_by_key(|other| desktop.1.get().abs_diff(other.1.get()));
         let Some(other) = nearest.map(|other| other.2) else {
             continue;
         };
@@ -196,7 +191,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         }
         // 4647 names one half; whoever left it left both.
         if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
-            twin.parents_end = left.filter(|&left| twin.last_use <= left);
+            twin.parents_end = left.filter(|&left| twin.last_use() <= left);
         }
     }
 }

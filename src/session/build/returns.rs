@@ -1,6 +1,6 @@
 //! Whether a logon at the logon screen begins a session, or returns to one that is open, or unlocks it: the records look alike.
 
-use super::{Builder, NEAR_EVENTS};
+use super::{Builder, Known, NEAR_EVENTS};
 use crate::event::{Action, Event, LogonId};
 use crate::session::PartReason;
 use crate::session::draft::Draft;
@@ -51,8 +51,8 @@ impl Builder<'_> {
             Open::Surely(number) => number,
             _ if returns => {
                 let id = reconnected_id.or_else(|| self.desktop_before_log(index, event, sid));
-                match id.and_then(|id| self.by_id.get(&id)) {
-                    Some(&number) => number,
+                match id.and_then(|id| self.draft_of(id)) {
+                    Some(number) => number,
                     None => {
                         let number = self.unlogged_session(id, index);
                         self.is_at_desktop(number, &event.account);
@@ -100,10 +100,12 @@ impl Builder<'_> {
 
     /// Whether the Logon ID of a logon is seen alive for longer than that of an unlock or a return is.
     fn lives_on(&self, index: usize, event: &Event) -> bool {
-        let named = [&self.last_alive, &self.closed];
+        let known = event.logon_id.and_then(|id| self.ids.get(&id));
+        let named = known.map(|known| [known.last_alive(), known.closed()]);
         named
             .into_iter()
-            .filter_map(|last| last.get(&event.logon_id?).copied())
+            .flatten()
+            .flatten()
             .filter(|&last| last > index)
             .filter_map(|last| self.events.get(last))
             .any(|last| !last.time.within(event.time, PART_LIFE))
@@ -150,7 +152,7 @@ impl Builder<'_> {
     /// Whether LocalSessionManager tells that an account's only open desktop session was logged off.
     fn was_left(&self, number: usize, event: &Event) -> bool {
         let draft = self.drafts.get(number);
-        let seen = draft.and_then(|draft| self.events.get(draft.last_alive));
+        let seen = draft.and_then(|draft| self.events.get(draft.last_alive()));
         draft
             .zip(seen)
             .is_some_and(|(draft, seen)| self.marks.was_left(&draft.account, seen.time, event.time))
@@ -158,11 +160,11 @@ impl Builder<'_> {
 
     /// Whether an open session is still there at an event: no records are missing since it was last seen, or it is seen again.
     fn is_surely_open(&self, draft: &Draft, index: usize, event: &Event) -> bool {
-        let seen = self.events.get(draft.last_alive);
+        let seen = self.events.get(draft.last_alive());
         seen.is_some_and(|seen| !self.gaps.between_events(seen, Some(event)))
-            || draft.carriers().iter().any(|id| {
-                let last = self.last_alive.get(id);
-                last.is_some_and(|&last| last > index)
+            || draft.carriers().any(|id| {
+                let last = self.ids.get(&id).and_then(Known::last_alive);
+                last.is_some_and(|last| last > index)
             })
     }
 
@@ -176,10 +178,8 @@ impl Builder<'_> {
     ) -> Option<LogonId> {
         let ids = self.unlogged_of.get(sid?)?.iter().rev().copied();
         let open = |id: &LogonId| {
-            let draft = self
-                .by_id
-                .get(id)
-                .and_then(|&number| self.drafts.get(number));
+            let draft = self.draft_of(*id);
+            let draft = draft.and_then(|number| self.drafts.get(number));
             match draft {
                 Some(draft) => draft.is_open() && self.is_surely_open(draft, index, event),
                 None => {

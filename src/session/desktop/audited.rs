@@ -8,6 +8,7 @@ use crate::session::link::{Link, LinkRule, Score};
 use crate::session::machine::Machine;
 use crate::sid::Sid;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// How long after its 4624 a 21 lies at most: seen 0.05 to 3.7 s.
@@ -24,7 +25,7 @@ const MOST_NAMES: usize = 16;
 /// The audited desktop sessions that are not joined yet, by their changes.
 pub(super) struct Audited {
     /// When which session changed so, by the account's name and SID, in order of time.
-    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>>,
+    changes: HashMap<(LinkRule, Owner), Vec<(Time, usize)>, RandomState>,
     /// How many desktops of LocalSessionManager each is joined to.
     joined: Vec<usize>,
 }
@@ -39,15 +40,15 @@ enum Owner {
 impl Audited {
     pub(super) fn new(machine: &Machine, drafts: &[Draft]) -> Self {
         let mut audited = Audited {
-            changes: HashMap::new(),
+            changes: HashMap::default(),
             joined: vec![0; drafts.len()],
         };
         let time = |position: usize| machine.events.get(position).map(|event| event.time);
         // When the network logons of a session's connections ended.
-        let mut connections_end: HashMap<usize, Vec<Time>> = HashMap::new();
+        let mut connections_end: HashMap<usize, Vec<Time>, RandomState> = HashMap::default();
         let own = drafts.iter();
-        for draft in own.filter(|draft| draft.flags.contains(&Flag::Nla)) {
-            if let Some((parent, closed)) = draft.parent.zip(draft.closed().and_then(time)) {
+        for draft in own.filter(|draft| draft.flags.contains(Flag::Nla)) {
+            if let Some((parent, closed)) = draft.parent().zip(draft.closed().and_then(time)) {
                 connections_end.entry(parent).or_default().push(closed);
             }
         }
@@ -64,14 +65,14 @@ impl Audited {
                 }
             };
             let at = |position: Option<usize>| position.and_then(time);
-            note(LinkRule::Logon, at(draft.logon));
+            note(LinkRule::Logon, at(draft.logon()));
             note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
             for interval in draft.intervals() {
                 note(LinkRule::Leave, at(interval.from));
                 note(LinkRule::Return, at(interval.to));
             }
             for part in draft.parts() {
-                note(LinkRule::Return, at(part.logon));
+                note(LinkRule::Return, at(part.logon()));
             }
             for &closed in connections_end.get(&number).into_iter().flatten() {
                 note(LinkRule::Leave, Some(closed));
@@ -168,9 +169,8 @@ impl Audited {
 /// What the records of a session call its account. It is often shown by another name when it ends: that of a Microsoft account.
 fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
     let named = draft
-        .proofs
-        .iter()
-        .filter_map(|&(record, _)| machine.events.get(record))
+        .proofs()
+        .filter_map(|(record, _)| machine.events.get(record))
         .filter(|event| event.logon_id.is_some());
     let mut names: Vec<String> = named
         .filter_map(|event| event.account.name.as_deref())

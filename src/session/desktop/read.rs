@@ -9,6 +9,7 @@ use crate::session::bridges::Bridges;
 use crate::session::gaps::Gaps;
 use crate::session::machine::Machine;
 use crate::time::Time;
+use ahash::RandomState;
 use std::collections::HashMap;
 
 /// A desktop session as LocalSessionManager shows it. Positions are indexes into the machine's events.
@@ -40,13 +41,12 @@ impl Desktop {
 }
 
 /// The desktop sessions, in the order of their first records.
-pub(super) fn read(machine: &Machine, gaps: &Gaps) -> Vec<Desktop> {
+pub(super) fn read(machine: &Machine, bridges: &Bridges, gaps: &Gaps) -> Vec<Desktop> {
     let mut desktops: Vec<Desktop> = Vec::new();
-    let mut open: HashMap<u32, usize> = HashMap::new();
-    let mut ended: HashMap<u32, Time> = HashMap::new();
+    let mut open: HashMap<u32, usize, RandomState> = HashMap::default();
+    let mut ended: HashMap<u32, Time, RandomState> = HashMap::default();
     // The 41 and 42 of somebody whose desktop is not there yet.
-    let mut arriving: HashMap<u32, Vec<usize>> = HashMap::new();
-    let bridges = Bridges::of(machine);
+    let mut arriving: HashMap<u32, Vec<usize>, RandomState> = HashMap::default();
     for index in machine.channel(CHANNEL) {
         let Some(event) = machine.events.get(index) else {
             continue;

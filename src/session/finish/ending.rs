@@ -19,11 +19,10 @@ pub(super) struct Ending {
     pub token_closed: Option<Time>,
 }
 
-impl Finisher<'_> {
+impl Finisher {
     /// What ended the session: itself, its parent, its boot, or nothing that the evidence shows.
-    pub(super) fn ending(&self, draft: &Draft, boot_number: usize) -> Ending {
-        let boot = self.boots.get(boot_number);
-        let boot_end = boot.map_or(draft.last_use, |boot| boot.events.end.saturating_sub(1));
+    pub(super) fn ending(&self, draft: &Draft, boot: Option<&Boot>) -> Ending {
+        let boot_end = boot.map_or(draft.last_use(), |boot| boot.events.end.saturating_sub(1));
         self.own_ending(draft, boot_end)
             .or_else(|| self.ending_with_parent(draft, boot_end))
             .unwrap_or_else(|| self.ending_with_boot(draft, boot, boot_end))
@@ -52,7 +51,7 @@ impl Finisher<'_> {
             return Some(self.at(closed, closed, Logoff, Recorded));
         }
         let logoff = draft.ts_logoff?;
-        let link = draft.links.get(&logoff);
+        let link = draft.link(logoff);
         let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
             true => Inferred,
             false => Recorded,
@@ -64,13 +63,13 @@ impl Finisher<'_> {
     fn ending_with_parent(&self, draft: &Draft, boot_end: usize) -> Option<Ending> {
         let end = draft.parents_end?;
         // Where records are missing, its own logoff may be among them.
-        let last = self.event(draft.last_alive);
+        let last = self.event(draft.last_alive());
         let is_cut = last.is_some_and(|last| self.gaps.between_events(last, self.event(end)));
         if !is_cut {
             return Some(self.at(end, end, EndReason::UserLogoff, EndSource::Inferred));
         }
-        let bounds = (self.time(draft.last_use), self.time(end));
-        let bounds = self.clock.widened(draft.last_alive, end, bounds);
+        let bounds = (self.time(draft.last_use()), self.time(end));
+        let bounds = self.marked.clock.widened(draft.last_alive(), end, bounds);
         Some(between(boot_end, bounds, EndReason::UserLogoff, end))
     }
 
@@ -79,13 +78,16 @@ impl Finisher<'_> {
         let between = |bounds, reason, witness| between(boot_end, bounds, reason, witness);
         // Somewhere after its last use, unseen.
         let unseen = |bounds, reason, witness| {
-            let bounds = self.clock.widened(draft.last_alive, boot_end, bounds);
+            let bounds = self
+                .marked
+                .clock
+                .widened(draft.last_alive(), boot_end, bounds);
             between(bounds, reason, witness)
         };
         // A standing session was there up to the first gap that may hide the end of its boot.
         let broken = boot
             .and_then(|boot| boot.first_break(boot_end))
-            .filter(|&first| draft.first < first);
+            .filter(|&first| draft.first() < first);
         let (last_use, may_have_ended) = match draft.standing {
             true => (
                 broken.and_then(|first| self.time(first.checked_sub(1)?)),
@@ -93,7 +95,7 @@ impl Finisher<'_> {
             ),
             // A client that leaves may be the aftermath of a logoff.
             false => (
-                Some(draft.last_use)
+                Some(draft.last_use())
                     .filter(|last| self.audited.contains(last))
                     .or(draft.ts_last)
                     .and_then(|last| self.time(last)),
@@ -108,7 +110,7 @@ impl Finisher<'_> {
             Some(BootEnd::Broken {
                 reason: EndReason::LostBoot,
                 ..
-            }) if boot.is_some_and(|boot| boot.first_break(draft.first).is_some()) => {
+            }) if boot.is_some_and(|boot| boot.first_break(draft.first()).is_some()) => {
                 self.still_open(last_use, boot_end)
             }
             Some(&BootEnd::Broken {
@@ -120,7 +122,7 @@ impl Finisher<'_> {
             Some(&BootEnd::Stopped(stop)) => {
                 let is_audited = stop < boot_end;
                 // It was used after the service that records the stop had stopped.
-                if is_audited && stop < draft.last_use && !draft.standing {
+                if is_audited && stop < draft.last_use() && !draft.standing {
                     let max = self.time(boot_end).max(last_use);
                     between((last_use, max), EndReason::Shutdown, stop)
                 } else {
@@ -144,7 +146,7 @@ impl Finisher<'_> {
                 witness,
             }) => {
                 // Another channel can go on after the last audit record.
-                let is_audited = self.audited.contains(&draft.last_use);
+                let is_audited = self.audited.contains(&draft.last_use());
                 let min = if is_audited { min } else { min.max(last_use) };
                 between((min, max), reason, witness)
             }
@@ -180,8 +182,12 @@ impl Finisher<'_> {
         let seen = draft.seen.map(|(time, _)| time);
         let is_range = min != max || min.is_none();
         let is_later = seen > min && max.is_none_or(|max| seen <= Some(max));
-        let is_same_clock =
-            boot.is_some_and(|boot| !self.clock.stepped(boot.events.start, boot.events.end));
+        let is_same_clock = boot.is_some_and(|boot| {
+            !self
+                .marked
+                .clock
+                .stepped(boot.events.start, boot.events.end)
+        });
         if is_range && is_later && is_same_clock {
             ending.end.min = seen;
         }
@@ -199,7 +205,7 @@ impl Finisher<'_> {
 
     /// Whether no audit records are missing since a session was last seen in them.
     fn is_audited_until(&self, draft: &Draft, boot: Option<&Boot>, audited: usize) -> bool {
-        let last = Some(draft.last_alive).filter(|last| self.audited.contains(last));
+        let last = Some(draft.last_alive()).filter(|last| self.audited.contains(last));
         let Some(last) = last.and_then(|last| self.event(last)) else {
             return false;
         };
@@ -215,8 +221,15 @@ impl Finisher<'_> {
         let Some(last) = draft.ts_last else {
             return false;
         };
-        let next = self.ts_starts.partition_point(|&start| start <= last);
-        let next = self.ts_starts.get(next).and_then(|&next| self.event(next));
+        let next = self
+            .marked
+            .ts_starts
+            .partition_point(|&start| start <= last);
+        let next = self
+            .marked
+            .ts_starts
+            .get(next)
+            .and_then(|&next| self.event(next));
         let last = self.event(last);
         last.zip(next)
             .is_some_and(|(last, next)| !self.gaps.between_events(last, Some(next)))
@@ -225,7 +238,7 @@ impl Finisher<'_> {
     /// Whether what ended another session may have ended this one without naming it: a prompt ends with the session that it
     /// was shown in, and a Logon ID of unknown origin may be the other half of one that somebody left.
     fn may_have_ended_with_another(&self, draft: &Draft, audited: usize) -> bool {
-        let parent = draft.parent.and_then(|parent| self.drafts.get(parent));
+        let parent = draft.parent().and_then(|parent| self.drafts.get(parent));
         let is_half = draft.kind == Kind::Unknown && !draft.is_desktop;
         if draft.kind != Kind::Elevation && !is_half {
             return false;
@@ -234,9 +247,13 @@ impl Finisher<'_> {
             return !parent.is_open() || parent.ts_logoff.is_some();
         }
         let next = self
+            .marked
             .leavers
-            .partition_point(|&left| left < draft.last_alive);
-        self.leavers.get(next).is_some_and(|&left| left <= audited)
+            .partition_point(|&left| left < draft.last_alive());
+        self.marked
+            .leavers
+            .get(next)
+            .is_some_and(|&left| left <= audited)
     }
 
     fn still_open(&self, min: Option<Time>, audited: usize) -> Ending {

@@ -14,10 +14,10 @@ pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
 /// How long after somebody left the request to stop is written at most.
 pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
-impl Finisher<'_> {
-    pub(super) fn flags(&self, draft: &Draft, boot_number: usize, ending: &Ending) -> Vec<Flag> {
-        let logon = draft.logon.and_then(|logon| self.event(logon));
-        let mut flags = draft.flags.clone();
+impl Finisher {
+    pub(super) fn flags(&self, draft: &Draft, boot: Option<&Boot>, ending: &Ending) -> Vec<Flag> {
+        let logon = draft.logon().and_then(|logon| self.event(logon));
+        let mut flags = draft.flags;
         let is_network =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 3));
         if is_network
@@ -33,7 +33,7 @@ impl Finisher<'_> {
         if draft
             .user_logoff
             .and_then(|left| self.time(left))
-            .is_some_and(|left| self.stop_was_asked_for(left, self.boots.get(boot_number)))
+            .is_some_and(|left| self.stop_was_asked_for(left, boot))
         {
             flags.insert(Flag::AtShutdown);
         }
@@ -41,25 +41,23 @@ impl Finisher<'_> {
             flags.insert(Flag::Moved);
         }
         // From the first to the last event that it can have lived through.
-        let boot = self
-            .boots
-            .get(boot_number)
-            .map_or(0..0, |boot| boot.events.clone());
-        let begins = if draft.logon.is_some() && self.audited.contains(&draft.first) {
-            draft.first
+        let boot = boot.map_or(0..0, |boot| boot.events.clone());
+        let begins = if draft.logon().is_some() && self.audited.contains(&draft.first()) {
+            draft.first()
         } else {
             boot.start
         };
         let ends = ending.audited;
-        let cleared = self.clears.partition_point(|&clear| clear < begins);
+        let cleared = self.marked.clears.partition_point(|&clear| clear < begins);
         if self
+            .marked
             .clears
             .get(cleared)
             .is_some_and(|&clear| clear < ends.max(begins + 1))
         {
             flags.insert(Flag::SpansClear);
         }
-        if self.clock.stepped(begins, ends) {
+        if self.marked.clock.stepped(begins, ends) {
             flags.insert(Flag::ClockChanged);
         }
         if let Some(first) = self.event(begins) {
@@ -75,7 +73,7 @@ impl Finisher<'_> {
         if self.machine.same_name {
             flags.insert(Flag::SameName);
         }
-        flags.into_iter().collect()
+        flags.iter().collect()
     }
 
     /// Whether a stop of Windows was asked for about the time that somebody left.
@@ -83,9 +81,11 @@ impl Finisher<'_> {
         let began = boot.and_then(|boot| boot.start);
         let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
         let from = self
+            .marked
             .stop_requests
             .partition_point(|time| time < near.start());
         let asked = self
+            .marked
             .stop_requests
             .iter()
             .skip(from)

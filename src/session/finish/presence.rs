@@ -8,7 +8,7 @@ use crate::session::{EndSource, Interval, State, desktop};
 use crate::time::Ticks;
 use std::ops::Range;
 
-impl Finisher<'_> {
+impl Finisher {
     /// The time that really passed between two records, of which `to` was written after the audit record at `audited`; `None`
     /// if a change of the clock makes it unknown.
     pub(super) fn elapsed(
@@ -31,11 +31,11 @@ impl Finisher<'_> {
             } else {
                 audited
             };
-            return self.clock.elapsed(events, from, to, audited);
+            return self.marked.clock.elapsed(events, from, to, audited);
         }
         // Where the clock was set, nothing tells whether before or after a record of another channel.
         let elapsed = events.get(to)?.time.since(events.get(from)?.time);
-        (elapsed >= 0 && !self.clock.stepped(boot.start, boot.end)).then_some(elapsed)
+        (elapsed >= 0 && !self.marked.clock.stepped(boot.start, boot.end)).then_some(elapsed)
     }
 
     /// How long the session was in one of `states`, overlaps counted once; `None` if that is not known.

@@ -78,29 +78,27 @@ impl Channels {
         event
     }
 
-    pub(super) fn timeline(&self) -> (super::super::Machine, Timeline) {
+    pub(super) fn timeline(&self) -> Timeline {
         let mut sources = vec![self.story.source()];
         sources.extend(self.beside.iter().map(|(_, story)| story.source()));
         let mut found = machines(sources);
         assert_eq!(found.len(), 1);
-        let machine = found.remove(0);
-        let timeline = timeline(&machine);
-        (machine, timeline)
+        timeline(found.remove(0))
     }
 
     /// The sessions of people and programs.
     pub(super) fn own(&self) -> Vec<Session> {
-        let (_, timeline) = self.timeline();
-        let own = timeline.sessions.into_iter();
-        own.filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+        let timeline = self.timeline();
+        let own = timeline.sessions();
+        own.filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
             .collect()
     }
 
     /// Whether every record of an event belongs to a session.
     pub(super) fn belongs(&self, event_id: u16) -> bool {
-        let (machine, timeline) = self.timeline();
-        let mut places = machine.events.iter().zip(&timeline.session_of);
-        places.all(|(event, place)| event.event_id != event_id || place.is_some())
+        let timeline = self.timeline();
+        let mut events = timeline.machine().events.iter().enumerate();
+        events.all(|(at, event)| event.event_id != event_id || timeline.session_of(at).is_some())
     }
 }
 

@@ -110,8 +110,8 @@ fn the_logoff_of_a_return_over_remote_desktop_does_not_tell_how_its_session_bega
 #[test]
 fn half_a_logon_that_closed_says_nothing_of_the_other_whose_logoff_is_missing() {
     let mut story = Story::booted();
-    story.at(10).screen(2, 0x5000, ALICE).linked_logon_id = Some(LogonId(0x5010));
-    story.at(10).screen(2, 0x5010, ALICE).linked_logon_id = Some(LogonId(0x5000));
+    story.at(10).screen(2, 0x5000, ALICE).linked_logon_id = LogonId::new(0x5010);
+    story.at(10).screen(2, 0x5010, ALICE).linked_logon_id = LogonId::new(0x5000);
     lose(&mut story).at(500).logoff(0x5010, ALICE);
     story.at(9000).stop();
     assert_eq!(
@@ -278,7 +278,7 @@ fn a_half_whose_logon_is_missing_is_known_by_its_logon_id_in_old_versions() {
     story.at(900).user_logoff(0x5020, ALICE);
     let sessions = story.own();
     assert_eq!(sessions.len(), 2);
-    assert_eq!(sessions[0].logon_id, Some(LogonId(0x5020)));
+    assert_eq!(sessions[0].logon_id, LogonId::new(0x5020));
     assert_eq!(
         end(&sessions[0]),
         (exact(900.0), EndReason::UserLogoff, EndSource::Recorded)

@@ -23,9 +23,9 @@ fn channel(name: &str, story: &Story) -> Source {
 fn only(sources: Vec<Source>) -> Session {
     let found = machines(sources);
     assert_eq!(found.len(), 1);
-    let sessions = timeline(&found[0]).sessions.into_iter();
+    let sessions = sessions_of(&found[0]).into_iter();
     let mut own: Vec<_> = sessions
-        .filter(|session| session.logon_id.is_none_or(|id| id.0 > 0x3e7))
+        .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
         .collect();
     assert_eq!(own.len(), 1);
     own.remove(0)
@@ -208,7 +208,7 @@ fn what_a_session_of_the_session_manager_alone_touches_is_told_too() {
     );
     // What comes after the gap may be of another desktop with the same number.
     let found = machines(vec![booted(), desktop(|story| story.record += 5)]);
-    let mut sessions = timeline(&found[0]).sessions.into_iter();
+    let mut sessions = sessions_of(&found[0]).into_iter();
     let session =
         sessions.find(|session| session.kind == Kind::Rdp || session.kind == Kind::Console);
     assert_eq!(session.unwrap().flags, [Flag::SpansGap]);
@@ -287,14 +287,15 @@ fn a_record_in_three_logs_counts_once_and_other_contents_in_one_of_them_are_told
     let found = machines(vec![copy(0), altered, copy(2)]);
     assert_eq!(found.len(), 1);
     let all = [LogIndex(0), LogIndex(1), LogIndex(2)];
-    assert_eq!(found[0].sources, vec![all.to_vec(); 4]);
+    let copies: Vec<_> = (0..4).map(|place| (place, all.to_vec().into())).collect();
+    assert_eq!(found[0].copies, copies);
     let told: Vec<_> = found[0]
         .conflicts
         .iter()
         .map(|c| (c.record_id, c.used, c.other))
         .collect();
     assert_eq!(told, [(3, LogIndex(0), LogIndex(1))]);
-    let sessions = timeline(&found[0]).sessions;
+    let sessions = sessions_of(&found[0]);
     let flags: Vec<_> = sessions
         .iter()
         .map(|session| session.flags.clone())
@@ -312,12 +313,12 @@ fn whoever_left_the_probable_half_of_a_logon_from_before_the_log_left_both() {
     let end_of_other = |used_after: bool| {
         let mut story = Story::new();
         let cleared = story.at(10).write(1102, Action::LogCleared);
-        cleared.subject_logon_id = Some(LogonId(0x5000));
+        cleared.subject_logon_id = LogonId::new(0x5000);
         cleared.subject = account("somebody", "WS01", ALICE);
         story.at(20).user_logoff(0x5015, ALICE);
         if used_after {
             let asked = story.at(30).write(4648, Action::ExplicitCredentials);
-            asked.subject_logon_id = Some(LogonId(0x5000));
+            asked.subject_logon_id = LogonId::new(0x5000);
             asked.subject = account("somebody", "WS01", ALICE);
         }
         story.at(40).stop();
