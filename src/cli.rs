@@ -69,7 +69,7 @@ pub enum Command {
         run: Run,
     },
     /// Writes event logs from a scenario, or a big log out of a small one, for tests and training
-    #[command(after_help = SYNTH_EXAMPLES)]
+    #[command(override_usage = SYNTH_USAGE, after_help = SYNTH_EXAMPLES)]
     Synth {
         /// What happened on which machines (TOML); fixtures/README.md explains how to write one. With --tile a log
         #[arg(value_name = "SCENARIO")]
@@ -107,12 +107,18 @@ MISSING counts numbers between records of the machine's own logs that are in non
 changes of the clock by a second or more; COPIES records found again in another log. csv, json and
 jsonl hold more.";
 
+const SYNTH_USAGE: &str = "\
+winsessions synth <SCENARIO> <FOLDER>
+       winsessions synth --tile <COPIES> <LOG> <TO>";
+
 const SYNTH_EXAMPLES: &str = "\
 Examples:
   winsessions synth fixtures/workday/scenario.toml /tmp/workday
   winsessions synth --tile 80 Security.evtx /tmp/big.evtx        80 times as much, to measure by
-The same scenario always makes the same bytes, and so does the same log. A log that is already there
-is replaced. Copies have the log's Logon IDs and data, with record numbers and times of their own.";
+The same scenario, or log, always makes the same bytes. A log that is already there is replaced.
+Copies keep Logon IDs and data; record numbers and times go on from one to the next. Exit status
+3 of --tile: complete, but damaged chunks were left out, or records keep their number or time, as
+those without templates do (keeping both, they are taken as duplicates); 4: no log, or no records.";
 
 /// What is read, and where results go.
 #[derive(Debug, Args)]

@@ -160,6 +160,12 @@ fn tile(source: &Path, copies: u32, target: &Path) -> Result<Completeness, Failu
         chunks + damaged_chunks,
         records - unmoved,
     );
+    if unmoved > 0 {
+        let _ = writeln!(
+            io::stderr(),
+            "winsessions: {unmoved} records keep their number or time; one that keeps both is taken as a duplicate",
+        );
+    }
     Ok(match damaged_chunks + unmoved {
         0 => Completeness::Whole,
         _ => Completeness::Partial,

@@ -116,6 +116,17 @@ fn read_by_evtx(log: &Path) -> Vec<(u64, i128, u64, String)> {
     records.collect()
 }
 
+/// Makes the checksums of a chunk match what it holds.
+fn seal(chunk: &mut [u8]) {
+    let end = u32::from_le_bytes(chunk[48..52].try_into().unwrap()) as usize;
+    let records = crc32fast::hash(&chunk[512..end]);
+    chunk[52..56].copy_from_slice(&records.to_le_bytes());
+    let mut header = crc32fast::Hasher::new();
+    header.update(&chunk[..120]);
+    header.update(&chunk[128..512]);
+    chunk[124..128].copy_from_slice(&header.finalize().to_le_bytes());
+}
+
 fn seconds(time: &str) -> f64 {
     let time = chrono::DateTime::parse_from_rfc3339(time).unwrap();
     time.timestamp_micros() as f64 / 1e6
@@ -220,6 +231,15 @@ fn records_without_templates_are_counted_as_not_moved() {
     let (_, account) = logs.tile(2);
     assert!(account.records > 50);
     assert_eq!(account.unmoved, account.records);
+    let target = logs.folder.path().join("big.evtx");
+    let [source, target] = [&logs.source, &target].map(|path| path.to_str().unwrap());
+    let output = winsessions(&["synth", "--tile", "2", source, target]);
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("taken as a duplicate"), "{told}");
+    let coverage = &analysed(Path::new(target), Decoding::Plans).coverage[0];
+    assert_eq!(coverage.records, account.records);
+    assert_eq!(coverage.duplicates, account.records);
 }
 
 #[test]
@@ -235,6 +255,135 @@ fn damaged_chunks_are_left_out_and_counted_and_unused_ones_are_nothing() {
     assert_eq!(account.records, whole.records - 20);
     assert_eq!(account.damaged_chunks, 2, "the changed one and the rest");
     assert_eq!(read_by_evtx(&tiled).len() as u64, 2 * account.records);
+}
+
+#[test]
+fn a_chunk_that_says_it_has_no_checksums_is_copied() {
+    let without_checksums = |flags: u8| {
+        Logs::of(STORY, |bytes| {
+            let chunk = &mut bytes[4096..4096 + 65536];
+            chunk[120] = flags;
+            chunk[52..56].fill(0);
+            chunk[124..128].fill(0);
+        })
+    };
+    let whole = Logs::of(STORY, |_| {}).tile(2).1;
+    let logs = without_checksums(5);
+    let (tiled, account) = logs.tile(2);
+    assert_eq!(account, whole);
+    assert_eq!(read_by_evtx(&tiled).len() as u64, 2 * whole.records);
+    let (_, account) = without_checksums(1).tile(2);
+    assert_eq!(
+        (account.chunks, account.damaged_chunks),
+        (whole.chunks - 1, 1)
+    );
+}
+
+/// The first record's time is changed in its header, then in System.
+#[test]
+fn a_time_that_no_event_can_have_stays_and_does_not_drive_the_copies_apart() {
+    let number =
+        |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let written = |log: &[u8]| -> Vec<u64> {
+        let headers = log.windows(4).enumerate().filter(|(_, w)| w == b"**\0\0");
+        headers.map(|(at, _)| number(log, at + 16)).collect()
+    };
+    let whole = std::fs::read(Logs::of(STORY, |_| {}).tile(2).0).unwrap();
+    let one = (whole.len() - 4096) / 2;
+    let header = 4096 + 512 + 16;
+    let own = number(&whole, header).to_le_bytes();
+    let behind = whole[header + 8..].windows(8).position(|w| w == own);
+    let in_system = header + 8 + behind.unwrap();
+    for time in [0, 2_650_467_744_000_000_000, u64::MAX] {
+        for at in [header, in_system] {
+            let logs = Logs::of(STORY, |bytes| {
+                bytes[at..at + 8].copy_from_slice(&time.to_le_bytes());
+                seal(&mut bytes[4096..4096 + 65536]);
+            });
+            let (tiled, account) = logs.tile(2);
+            let tiled = std::fs::read(tiled).unwrap();
+            assert_eq!(account.unmoved, 1, "{time}");
+            assert_eq!([at, at + one].map(|at| number(&tiled, at)), [time, time]);
+            let mut wanted = whole.clone();
+            for at in [at, at + one] {
+                wanted[at..at + 8].copy_from_slice(&time.to_le_bytes());
+            }
+            assert_eq!(written(&tiled), written(&wanted), "{time} at {at}");
+        }
+    }
+}
+
+/// Each record of the second kind names another definition of 48 KB, which all lie over each other.
+#[test]
+fn of_definitions_that_overlap_a_few_are_looked_at() {
+    const RECORDS: usize = 100;
+    let name = |at: usize, name: &str| {
+        let units = name.encode_utf16().flat_map(u16::to_le_bytes);
+        let mut bytes = (at as u32).to_le_bytes().to_vec();
+        bytes.extend([0; 6]);
+        bytes.extend((name.len() as u16).to_le_bytes());
+        bytes.extend(units);
+        bytes.extend([0; 2]);
+        bytes
+    };
+    let record = |number: u64, content: &[u8]| {
+        let size = (content.len() as u32 + 28).to_le_bytes();
+        let time = 133_000_000_000_000_000_u64.to_le_bytes();
+        [
+            b"**\0\0",
+            &size[..],
+            &number.to_le_bytes(),
+            &time,
+            content,
+            &size,
+        ]
+        .concat()
+    };
+    let mut chunk = [&b"ElfChnk\0"[..], &[0; 504]].concat();
+    // Wherever a definition begins among these, its size is 0xc00f, and fragments follow.
+    let first = chunk.len() + 24;
+    let mut over = [0x0f, 0xc0, 0, 0].repeat(RECORDS + 6);
+    for (element, value) in [
+        ("Event", None),
+        ("System", None),
+        ("EventRecordID", Some(0)),
+        ("TimeCreated", None),
+    ] {
+        over.extend([0x01, 0, 0, 0, 0, 0, 0]);
+        over.extend(name(first + over.len() + 4, element));
+        match value {
+            Some(value) => over.extend([0x02, 0x0d, value, 0, 0x0a, 0x04]),
+            None if element == "TimeCreated" => {
+                over.push(0x06);
+                over.extend(name(first + over.len() + 4, "SystemTime"));
+                over.extend([0x0d, 1, 0, 0x11, 0x03]);
+            }
+            None => over.push(0x02),
+        }
+    }
+    over.extend([0x04, 0x04, 0]);
+    chunk.extend(record(1, &over));
+    for number in 0..RECORDS {
+        let definition = (first + 4 * number) as u32;
+        let mut content = vec![0x0f, 1, 1, 0, 0x0c, 1, 0, 0, 0, 0];
+        content.extend(definition.to_le_bytes());
+        content.extend([2, 0, 0, 0, 8, 0, 0x0a, 0, 8, 0, 0x11, 0]);
+        content.extend((number as u64 + 2).to_le_bytes());
+        content.extend(133_000_000_000_000_000_u64.to_le_bytes());
+        chunk.extend(record(number as u64 + 2, &content));
+    }
+    let end = (chunk.len() as u32).to_le_bytes();
+    chunk[48..52].copy_from_slice(&end);
+    chunk.resize(65536, 0);
+    seal(&mut chunk);
+    let logs = Logs::of(STORY, |bytes| {
+        bytes.truncate(4096);
+        bytes.extend(chunk);
+    });
+    let (_, account) = logs.tile(2);
+    let moved = account.records - account.unmoved;
+    assert_eq!((account.chunks, account.records), (1, RECORDS as u64 + 1));
+    assert_eq!(moved, 4 * 65536 / 0xc00f, "{account:?}");
 }
 
 #[test]
@@ -271,14 +420,7 @@ fn no_number_in_a_chunk_makes_it_panic() {
         for number in [0, 0xfff0, u32::MAX] {
             let mut bytes = sound.clone();
             bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
-            let chunk = &mut bytes[4096..];
-            let end = u32::from_le_bytes(chunk[48..52].try_into().unwrap()) as usize;
-            let records = crc32fast::hash(&chunk[512..end]);
-            chunk[52..56].copy_from_slice(&records.to_le_bytes());
-            let mut header = crc32fast::Hasher::new();
-            header.update(&chunk[..120]);
-            header.update(&chunk[128..512]);
-            chunk[124..128].copy_from_slice(&header.finalize().to_le_bytes());
+            seal(&mut bytes[4096..]);
             std::fs::write(&log.source, &bytes).unwrap();
             let mut out = Vec::new();
             match synth::tile(&log.source, 2, &mut out) {
@@ -290,6 +432,18 @@ fn no_number_in_a_chunk_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn the_help_says_how_to_call_it_both_ways_and_what_its_statuses_mean() {
+    let help = String::from_utf8(winsessions(&["synth", "--help"]).stdout).unwrap();
+    assert!(help.contains("synth <SCENARIO> <FOLDER>\n"), "{help}");
+    assert!(
+        help.contains("synth --tile <COPIES> <LOG> <TO>\n"),
+        "{help}"
+    );
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Exit status 3 of --tile"), "{help}");
 }
 
 fn winsessions(arguments: &[&str]) -> Output {

@@ -6,8 +6,9 @@
 //! stays: Logon IDs, process IDs, and times among an event's data.
 //!
 //! Which values of a record are its number and its time, its template says. Where that cannot be found out the record is
-//! counted, and so is a chunk that is not copied since it is damaged. Memory does not grow with the copies. Nothing in a
-//! log makes this fail or panic, but that there is nothing to copy.
+//! counted, and so is one whose time is none that an event can have, and a chunk that is not copied since it is damaged.
+//! Memory does not grow with the copies, and work does not with what a chunk claims. Nothing in a log makes this fail or
+//! panic, but that there is nothing to copy.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,6 +35,13 @@ const RECORD_END: usize = 4;
 
 /// Where in a chunk's header numbers of records stand.
 const NUMBERS: [usize; 4] = [0x08, 0x10, 0x18, 0x20];
+
+/// Where in a chunk's header its flags stand, and the one of a chunk without checksums.
+const FLAGS: usize = 0x78;
+const NO_CHECKSUMS: u32 = 4;
+
+/// Bytes of definitions that are looked at in one chunk. Real ones of a chunk take less than it.
+const MOST_IN_CHUNK: usize = 4 * CHUNK;
 
 /// Types of values as they are stored.
 const TYPE_U64: u8 = 0x0a;
@@ -79,8 +87,8 @@ pub struct Tiled {
     pub chunks: u64,
     /// Records in them.
     pub records: u64,
-    /// Those of them that keep their number or their time in System, since it is not where a template could put it: they
-    /// moved in their headers alone.
+    /// Those of them that keep a number or a time: in System, since it is not where a template could put it, or anywhere a
+    /// time that no event can have. One that keeps both in System is a duplicate of its source.
     pub unmoved: u64,
     /// Chunks of the source that were not copied: damaged, or cut off. Chunks that hold nothing are not counted.
     pub damaged_chunks: u64,
@@ -99,8 +107,7 @@ pub fn tile(source: &Path, copies: u32, out: &mut impl Write) -> Result<Tiled, T
         path: source.into(),
         why,
     };
-    let extent =
-        extent.ok_or_else(|| nothing("it holds no records in chunks whose checksums match"))?;
+    let extent = extent.ok_or_else(|| nothing("it holds no records in chunks that are sound"))?;
     let steps = extent.steps(copies).ok_or_else(|| TileError::TooMany {
         path: source.into(),
         copies,
@@ -133,7 +140,7 @@ struct Source {
     minor_version: u16,
     bytes: Vec<u8>,
     places: Vec<Place>,
-    slots: HashMap<u32, Option<Slots>>,
+    definitions: Definitions,
 }
 
 /// What a first reading finds.
@@ -168,7 +175,7 @@ impl Source {
             minor_version: array_at(&header, 0x24).map_or(1, u16::from_le_bytes),
             bytes: vec![0; CHUNK],
             places: Vec::new(),
-            slots: HashMap::new(),
+            definitions: Definitions::default(),
         })
     }
 
@@ -234,7 +241,7 @@ impl Source {
     fn chunk(&mut self) -> Option<Chunk<'_>> {
         let chunk = &mut self.bytes;
         self.places.clear();
-        self.slots.clear();
+        self.definitions.start_chunk();
         let end = u32_at(chunk, RECORDS_END)? as usize;
         let mut start = RECORDS_START;
         while start < end {
@@ -248,11 +255,14 @@ impl Source {
                 return None;
             }
             let content = start + RECORD_HEADER..next - RECORD_END;
-            let (number, time) = values(chunk, content, &mut self.slots).unwrap_or_default();
+            let found = values(chunk, content, &mut self.definitions);
+            let (number, time) = found.unwrap_or_default();
+            let is_time = |at: &usize| u64_at(chunk, *at).is_some_and(is_time);
             self.places.push(Place {
                 start,
                 number,
-                time,
+                written: Some(start + 16).filter(is_time),
+                time: time.filter(is_time),
             });
             start = next;
         }
@@ -264,9 +274,17 @@ impl Source {
 }
 
 fn is_sound(chunk: &[u8]) -> bool {
+    let matches = |sum: Option<u32>, at| sum.is_some() && sum == u32_at(chunk, at);
+    let is_unchecked = u32_at(chunk, FLAGS).is_some_and(|flags| flags & NO_CHECKSUMS != 0);
     chunk.starts_with(CHUNK_MAGIC)
-        && records_checksum(chunk).is_some_and(|sum| u32_at(chunk, RECORDS_CHECKSUM) == Some(sum))
-        && header_checksum(chunk).is_some_and(|sum| u32_at(chunk, HEADER_CHECKSUM) == Some(sum))
+        && (is_unchecked
+            || matches(records_checksum(chunk), RECORDS_CHECKSUM)
+                && matches(header_checksum(chunk), HEADER_CHECKSUM))
+}
+
+/// Whether an event can have this FILETIME: there is one, and it is not after the year 9999.
+fn is_time(ticks: u64) -> bool {
+    (1..=LATEST as u64).contains(&ticks)
 }
 
 /// A chunk in memory.
@@ -280,11 +298,10 @@ impl Chunk<'_> {
     fn shift(&mut self, by: &Steps) {
         for place in self.places {
             add(self.bytes, place.start + 8, by.number);
-            add(self.bytes, place.start + 16, by.time);
             if let Some(at) = place.number {
                 add(self.bytes, at, by.record_id);
             }
-            if let Some(at) = place.time {
+            for at in [place.written, place.time].into_iter().flatten() {
                 add(self.bytes, at, by.time);
             }
         }
@@ -310,13 +327,15 @@ struct Place {
     start: usize,
     /// Where System/EventRecordID is.
     number: Option<usize>,
-    /// Where System/TimeCreated is.
+    /// Where its header's time is, if it is one.
+    written: Option<usize>,
+    /// Where System/TimeCreated is, if it is a time.
     time: Option<usize>,
 }
 
 impl Place {
     fn is_whole(&self) -> bool {
-        self.number.is_some() && self.time.is_some()
+        self.number.is_some() && self.written.is_some() && self.time.is_some()
     }
 }
 
@@ -325,7 +344,7 @@ impl Place {
 struct Extent {
     numbers: RangeInclusive<u64>,
     record_ids: Option<RangeInclusive<u64>>,
-    times: RangeInclusive<u64>,
+    times: Option<RangeInclusive<u64>>,
 }
 
 /// How far a copy lies behind the source.
@@ -341,25 +360,18 @@ impl Extent {
             let value = u64_at(chunk, at).unwrap_or(0);
             value..=value
         };
-        let written = value(place.start + 16);
         Extent {
             numbers: value(place.start + 8),
             record_ids: place.number.map(value),
-            times: match place.time.map(value) {
-                Some(time) => joined(written, time),
-                None => written,
-            },
+            times: either(place.written.map(value), place.time.map(value)),
         }
     }
 
     fn and(self, other: Extent) -> Self {
         Extent {
             numbers: joined(self.numbers, other.numbers),
-            record_ids: match (self.record_ids, other.record_ids) {
-                (Some(a), Some(b)) => Some(joined(a, b)),
-                (a, b) => a.or(b),
-            },
-            times: joined(self.times, other.times),
+            record_ids: either(self.record_ids, other.record_ids),
+            times: either(self.times, other.times),
         }
     }
 
@@ -371,12 +383,15 @@ impl Extent {
             let last = step.checked_mul(further)?.checked_add(*range.end())?;
             (last <= latest).then_some(step)
         };
+        let or_none = |range: &Option<_>, pause, latest| {
+            let range = range.as_ref();
+            range.map_or(Some(0), |range| step(range, pause, latest))
+        };
         // -1 is the last number of a chunk without records.
-        let record_ids = self.record_ids.as_ref();
         Some(Steps {
             number: step(&self.numbers, 1, u64::MAX - 1)?,
-            record_id: record_ids.map_or(Some(0), |ids| step(ids, 1, u64::MAX - 1))?,
-            time: step(&self.times, PAUSE, LATEST as u64)?,
+            record_id: or_none(&self.record_ids, 1, u64::MAX - 1)?,
+            time: or_none(&self.times, PAUSE, LATEST as u64)?,
         })
     }
 
@@ -388,6 +403,16 @@ impl Extent {
 
 fn joined(a: RangeInclusive<u64>, b: RangeInclusive<u64>) -> RangeInclusive<u64> {
     *a.start().min(b.start())..=*a.end().max(b.end())
+}
+
+fn either(
+    a: Option<RangeInclusive<u64>>,
+    b: Option<RangeInclusive<u64>>,
+) -> Option<RangeInclusive<u64>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(joined(a, b)),
+        (a, b) => a.or(b),
+    }
 }
 
 impl Steps {
@@ -412,7 +437,7 @@ struct Slots {
 fn values(
     chunk: &[u8],
     content: std::ops::Range<usize>,
-    known: &mut HashMap<u32, Option<Slots>>,
+    definitions: &mut Definitions,
 ) -> Option<(Option<usize>, Option<usize>)> {
     let [token, _, _, _, instance, ..]: [u8; 6] = array_at(chunk, content.start)?;
     if (token, instance) != (FRAGMENT[0], TEMPLATE) {
@@ -424,10 +449,7 @@ fn values(
     if definition as usize == at {
         at = Definition::at(chunk, at)?.end;
     }
-    let slots = *known
-        .entry(definition)
-        .or_insert_with(|| Definition::at(chunk, definition as usize)?.slots());
-    let slots = slots?;
+    let slots = definitions.slots(chunk, definition)?;
     let count = u32_at(chunk, at)? as usize;
     let (descriptors, mut value) = (at + 4, at + 4 + count.checked_mul(4)?);
     if value > content.end {
@@ -474,6 +496,31 @@ impl Name {
         ];
         let found = named.into_iter().find(|(name, _)| is(name));
         found.map_or(Name::Other, |(_, name)| name)
+    }
+}
+
+/// The definitions of a chunk, by their offsets.
+#[derive(Default)]
+struct Definitions {
+    known: HashMap<u32, Option<Slots>>,
+    looked_at: usize,
+}
+
+impl Definitions {
+    fn start_chunk(&mut self) {
+        self.known.clear();
+        self.looked_at = 0;
+    }
+
+    /// `None` also where the chunk's definitions, which may claim to overlap, are more than is looked at.
+    fn slots(&mut self, chunk: &[u8], offset: u32) -> Option<Slots> {
+        let looked_at = &mut self.looked_at;
+        let slots = self.known.entry(offset).or_insert_with(|| {
+            let definition = Definition::at(chunk, offset as usize)?;
+            *looked_at += definition.end - definition.next;
+            (*looked_at <= MOST_IN_CHUNK).then(|| definition.slots())?
+        });
+        *slots
     }
 }
 
