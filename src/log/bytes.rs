@@ -1,5 +1,8 @@
 //! Little-endian numbers at offsets that evidence names: `None` where there are no such bytes.
 
+/// Bytes that something on the heap takes besides its own, where what is kept is counted.
+pub(super) const ALLOCATION: usize = 16;
+
 /// Where in a chunk something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {

@@ -341,7 +341,8 @@ impl Decoder {
             |&&plan: &&usize| self.plans.get(plan).is_some_and(|plan| plan.is_for(&place));
         let plan = match alike.iter().find(is_same) {
             Some(&plan) => plan,
-            None if alike.len() >= MOST_ALIKE => return None,
+            // The next chunk begins anew.
+            None if alike.len() >= MOST_ALIKE || self.kept > MOST_KEPT => return None,
             None => {
                 let mut new = Plan::new(&place)?;
                 if let Some(Content::Event(event)) = &mut new.content {
@@ -352,7 +353,7 @@ impl Decoder {
                         computer: known(&event.computer),
                     };
                 }
-                self.kept += 5 * place.size();
+                self.kept += new.bytes();
                 alike.push(self.plans.len());
                 self.plans.push(new);
                 self.plans.len() - 1
@@ -508,5 +509,40 @@ impl Names {
             *recent = name;
         }
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::template::tests::{AT, chunk_of};
+    use super::*;
+
+    fn guid(number: u32) -> [u8; 16] {
+        let mut guid = [0; 16];
+        guid[..4].copy_from_slice(&number.to_le_bytes());
+        guid
+    }
+
+    #[test]
+    fn a_name_counts_as_often_as_a_definition_refers_to_it() {
+        let name = "n".repeat(200);
+        let mut decoder = Decoder::default();
+        decoder.plan_of(&chunk_of(guid(1), 30, &name), AT);
+        assert_eq!(decoder.plans.len(), 1);
+        // The element is of that name too.
+        assert!(decoder.kept >= 31 * 400, "{}", decoder.kept);
+    }
+
+    #[test]
+    fn definitions_of_one_chunk_are_kept_up_to_a_bound() {
+        let name = "n".repeat(200);
+        let mut decoder = Decoder::default();
+        for number in 0..2000 {
+            decoder.plan_of(&chunk_of(guid(number), 35, &name), AT);
+            decoder.looked_at = 0;
+        }
+        let one = decoder.kept / decoder.plans.len();
+        assert!(one > 36 * 400, "{one}");
+        assert!(decoder.kept <= MOST_KEPT + one, "{}", decoder.kept);
     }
 }

@@ -5,6 +5,7 @@
 //! texts of several pieces, elements of one name. A list of texts is covered where it is the one value without a name, as
 //! classic providers write it. What a plan gives is what the `evtx` crate would give.
 
+use super::bytes::ALLOCATION;
 use super::template::{Definition, Element, Identity, Part, Place};
 use super::value::{Array, Raw, Substitution, Value, Values};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +46,16 @@ impl Plan {
             definition,
             content,
         })
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let content = match &self.content {
+            Some(Content::Event(event)) => event.bytes(),
+            Some(Content::Part(part)) => part.fields.as_ref().map_or(0, Layout::bytes),
+            None => 0,
+        };
+        size_of::<Plan>() + self.definition.bytes() + content
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -117,6 +128,14 @@ impl Source {
                 dependency: dependency.filter(|dependency| dependency != index),
             }),
             _ => None,
+        }
+    }
+
+    /// Bytes that it holds besides itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Source::Literal(text) => ALLOCATION + text.len(),
+            Source::Nothing | Source::Value { .. } => 0,
         }
     }
 
@@ -264,6 +283,21 @@ impl EventPlan {
             &self.channel,
             &self.computer,
         ]
+    }
+
+    fn bytes(&self) -> usize {
+        let others = [&self.activity, &self.user_sid];
+        let texts: usize = self
+            .sources()
+            .into_iter()
+            .chain(others)
+            .map(Source::bytes)
+            .sum();
+        let fields = match &self.fields {
+            Inside::Fields(layout) => layout.bytes(),
+            Inside::Nothing | Inside::Part(_) => 0,
+        };
+        size_of::<EventPlan>() + texts + fields
     }
 
     /// Whether the definition itself has an element for fields.
@@ -447,6 +481,13 @@ impl Layout {
                 }
             }
         }
+    }
+
+    /// Bytes that it holds besides itself.
+    fn bytes(&self) -> usize {
+        let texts = |field: &Field| ALLOCATION + field.name.len() + field.source.bytes();
+        let texts: usize = self.fields.iter().map(texts).sum();
+        size_of_val(&*self.fields) + texts + size_of_val(&*self.moving)
     }
 
     /// How many fields stand where the one value without a name does, if that is a list; else 0. `None` where a list stands

@@ -5,7 +5,7 @@
 //! same one looks different in each chunk; [`Definition::is_at`] tells whether it is the same. Sources: \[MS-EVEN6\]
 //! 2.2.12, libevtx's format notes.
 
-use super::bytes::{array, u16_at, u32_at};
+use super::bytes::{ALLOCATION, array, u16_at, u32_at};
 use super::value::{self, kind};
 
 /// Bytes of a definition before its elements: the next definition's offset, its GUID, the size of its elements.
@@ -82,7 +82,7 @@ pub(super) struct Definition {
     body: Box<[u8]>,
     /// Which bits of the body are the same in all chunks: all but offsets.
     mask: Box<[u8]>,
-    names: Vec<NameReference>,
+    names: Box<[NameReference]>,
 }
 
 /// An element of a definition.
@@ -129,6 +129,12 @@ struct Elsewhere {
 /// How many of a definition's first names are looked through for one that comes again: `Data` and `Name` do.
 const NAMES_BEFORE: usize = 64;
 
+/// The longest name, in UTF-16 units. Real ones have some 40.
+const LONGEST_NAME: usize = 256;
+
+/// Bytes of the names that a definition refers to elsewhere, each as often as it is referred to. Real ones take some 2 KiB.
+const MOST_ELSEWHERE: usize = 16 << 10;
+
 /// Bytes of the link before a name: the next name's offset and a hash.
 const NAME_LINK: usize = 6;
 
@@ -139,6 +145,7 @@ impl Definition {
             place,
             next: 0,
             names: Vec::new(),
+            elsewhere: 0,
         };
         let elements = reader.elements()?;
         let names = reader.names;
@@ -153,8 +160,15 @@ impl Definition {
             elements,
             body: place.body.into(),
             mask: mask.into(),
-            names,
+            names: names.into(),
         })
+    }
+
+    /// Bytes that it holds, besides its elements.
+    pub(super) fn bytes(&self) -> usize {
+        let elsewhere = self.names.iter().filter_map(|name| name.elsewhere.as_ref());
+        let units: usize = elsewhere.map(|name| ALLOCATION + name.units.len()).sum();
+        self.body.len() + self.mask.len() + size_of_val(&*self.names) + units
     }
 
     /// Whether the definition at a place is this one: the same bytes, but for offsets in the chunk, and the same names.
@@ -196,6 +210,8 @@ struct Reader<'p, 'a> {
     /// Where in the body the next byte is.
     next: usize,
     names: Vec<NameReference>,
+    /// Bytes of the names that lie elsewhere, so far.
+    elsewhere: usize,
 }
 
 impl Reader<'_, '_> {
@@ -292,10 +308,19 @@ impl Reader<'_, '_> {
         let offset = self.u32()?;
         let follows = offset as usize == self.place.at + HEADER_SIZE + self.next;
         let units = name_at(self.place.chunk, offset as usize)?;
+        if units.len() > 2 * LONGEST_NAME {
+            return None;
+        }
         if follows {
             self.next += NAME_LINK + 2 + units.len() + 2;
             // All of it belongs to the definition, or a comparison would not see it.
             if self.next > self.place.body.len() {
+                return None;
+            }
+        } else {
+            // References are short and may all be to one name, which each of them holds.
+            self.elsewhere += units.len();
+            if self.elsewhere > MOST_ELSEWHERE {
                 return None;
             }
         }
@@ -345,4 +370,62 @@ fn plain_name(units: &[u8]) -> Option<String> {
     let units = units.as_chunks::<2>().0;
     let name = || units.iter().map(|[byte, _]| char::from(*byte)).collect();
     (!units.is_empty() && units.iter().all(is_plain)).then(name)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Where in [`chunk_of`] the definition is.
+    pub(in crate::log) const AT: usize = 64;
+
+    /// A chunk with a definition: an element without content that has attributes, and is of one name with all of them. The
+    /// name lies elsewhere in the chunk.
+    pub(in crate::log) fn chunk_of(guid: [u8; 16], attributes: usize, name: &str) -> Vec<u8> {
+        // What the body holds besides attributes, and an attribute.
+        let name_at = AT + HEADER_SIZE + 21 + 5 * attributes;
+        let name_offset = (name_at as u32).to_le_bytes();
+        let mut body = vec![token::FRAGMENT, 1, 1, 0, token::OPEN_START | token::MORE];
+        body.extend([0xff, 0xff, 0, 0, 0, 0]);
+        body.extend(name_offset);
+        body.extend([0; 4]);
+        for _ in 0..attributes {
+            body.push(token::ATTRIBUTE | token::MORE);
+            body.extend(name_offset);
+        }
+        body.extend([token::CLOSE_EMPTY, token::END]);
+        let mut chunk = vec![0; AT + 4];
+        chunk.extend(guid);
+        chunk.extend((body.len() as u32).to_le_bytes());
+        chunk.extend(body);
+        assert_eq!(chunk.len(), name_at);
+        // The link, the length, the name, a NUL.
+        chunk.extend([0; NAME_LINK]);
+        chunk.extend((name.len() as u16).to_le_bytes());
+        chunk.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+        chunk.extend([0; 2]);
+        chunk
+    }
+
+    fn attributes(count: usize, name: &str) -> Option<usize> {
+        let chunk = chunk_of([7; 16], count, name);
+        let definition = Definition::read(&Place::at(&chunk, AT)?)?;
+        Some(definition.elements.first()?.attributes.len())
+    }
+
+    #[test]
+    fn a_definition_with_a_name_that_is_too_long_is_not_read() {
+        assert_eq!(attributes(1, &"n".repeat(LONGEST_NAME)), Some(1));
+        assert_eq!(attributes(1, &"n".repeat(LONGEST_NAME + 1)), None);
+    }
+
+    #[test]
+    fn a_definition_that_refers_to_long_names_too_often_is_not_read() {
+        let name = "n".repeat(128);
+        // The element refers to it too.
+        let most = MOST_ELSEWHERE / 256 - 1;
+        assert_eq!(attributes(most, &name), Some(most));
+        assert_eq!(attributes(most + 1, &name), None);
+        assert_eq!(attributes(6_200, &name), None);
+    }
 }
