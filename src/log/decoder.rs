@@ -4,11 +4,11 @@
 //! nothing where no plan covers it, which says nothing of the record: the `evtx` crate decides.
 
 use super::CHUNK_SIZE;
-use super::bytes::{self, Extent, u32_at};
+use super::bytes::{self, ALLOCATION, Extent, u32_at};
 use super::frame::Frame;
 use super::plan::{Content, EventPlan, Inside, Known, PARTS, Plan, Source};
 use super::record::{Fields, Planned, Record, Rest, Shape};
-use super::template::{Identity, Place};
+use super::template::{self, Identity, Place};
 use super::value::{self, Array, Raw, Substitution, Values, kind};
 use crate::time::Time;
 use ahash::RandomState;
@@ -33,6 +33,9 @@ const MOST_IN_CHUNK: usize = 4 * CHUNK_SIZE as usize;
 
 /// Definitions of one GUID and size that are told apart.
 const MOST_ALIKE: usize = 16;
+
+/// Bytes that what tells definitions apart takes at most: a place in a table that is half full, and a list.
+const IDENTITY: usize = 2 * size_of::<(Identity, Vec<usize>)>() + ALLOCATION;
 
 /// Arrays of instances that are kept to compare the next with.
 const ARRAYS: usize = 64;
@@ -332,11 +335,12 @@ impl Decoder {
     /// The plan for the definition at an offset: a known one if it is the same, else a new one.
     fn plan_of(&mut self, chunk: &[u8], offset: usize) -> Option<usize> {
         let place = Place::at(chunk, offset)?;
-        self.looked_at += place.size();
+        self.looked_at += template::HEADER_SIZE + place.size();
         if self.looked_at > MOST_IN_CHUNK {
             return None;
         }
-        let alike = self.by_identity.entry(place.identity).or_default();
+        let alike = self.by_identity.get(&place.identity);
+        let alike = alike.map_or(&[][..], Vec::as_slice);
         let is_same =
             |&&plan: &&usize| self.plans.get(plan).is_some_and(|plan| plan.is_for(&place));
         let plan = match alike.iter().find(is_same) {
@@ -354,7 +358,13 @@ impl Decoder {
                     };
                 }
                 self.kept += new.bytes();
-                alike.push(self.plans.len());
+                let alike = self.by_identity.entry(place.identity);
+                alike
+                    .or_insert_with(|| {
+                        self.kept += IDENTITY;
+                        Vec::new()
+                    })
+                    .push(self.plans.len());
                 self.plans.push(new);
                 self.plans.len() - 1
             }
@@ -544,5 +554,32 @@ mod tests {
         let one = decoder.kept / decoder.plans.len();
         assert!(one > 36 * 400, "{one}");
         assert!(decoder.kept <= MOST_KEPT + one, "{}", decoder.kept);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_definitions_without_a_plan() {
+        let mut decoder = Decoder::default();
+        for number in 0..100 {
+            let mut chunk = chunk_of(guid(number), 1, "n");
+            // No elements.
+            chunk[AT + 20..AT + 24].fill(0);
+            assert_eq!(decoder.plan_of(&chunk, AT), None);
+        }
+        assert!(decoder.by_identity.is_empty());
+        assert_eq!(decoder.kept, 0);
+        // To look at each takes its time all the same.
+        assert_eq!(decoder.looked_at, 100 * template::HEADER_SIZE);
+    }
+
+    #[test]
+    fn what_tells_a_definition_apart_counts() {
+        let mut decoder = Decoder::default();
+        let mut kept = |number, name: &str| {
+            let before = decoder.kept;
+            decoder.plan_of(&chunk_of(guid(number), 1, name), AT);
+            decoder.kept - before
+        };
+        let (first, alike) = (kept(1, "n"), kept(1, "m"));
+        assert_eq!(first, alike + IDENTITY);
     }
 }
