@@ -357,7 +357,8 @@ impl Decoder {
                         computer: known(&event.computer),
                     };
                 }
-                self.kept += new.bytes();
+                // The list of plans may be half empty.
+                self.kept += new.bytes() + size_of::<Plan>();
                 let alike = self.by_identity.entry(place.identity);
                 alike
                     .or_insert_with(|| {
@@ -464,6 +465,9 @@ struct Name {
     id: u32,
 }
 
+/// Bytes that a name takes at most besides its text: places in a table and a list that are half full, and three texts.
+const NAME: usize = 2 * (size_of::<Name>() + size_of::<(Box<[u8]>, usize)>()) + 3 * ALLOCATION;
+
 /// Names so far.
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
@@ -505,11 +509,12 @@ impl Names {
             Some(&name) => name,
             None => {
                 let name = self.all.len();
-                *kept += 2 * units.len();
+                let text: Box<str> = value::decode(units).into();
+                *kept += NAME + 2 * units.len() + text.len();
                 self.by_units.insert(units.into(), name);
                 self.all.push(Name {
                     units: units.into(),
-                    text: value::decode(units).into(),
+                    text,
                     id: NAMES.fetch_add(1, Ordering::Relaxed),
                 });
                 name
@@ -581,5 +586,21 @@ mod tests {
         };
         let (first, alike) = (kept(1, "n"), kept(1, "m"));
         assert_eq!(first, alike + IDENTITY);
+    }
+
+    #[test]
+    fn short_names_are_forgotten_before_they_take_more_than_is_kept() {
+        let mut decoder = Decoder::default();
+        let of_one = size_of::<Name>() + size_of::<(Box<[u8]>, usize)>();
+        let mut most = 0;
+        for name in 0..u32::try_from(MOST_KEPT / of_one).unwrap() {
+            decoder.start_chunk();
+            decoder.names.add(&name.to_le_bytes(), &mut decoder.kept);
+            most = most.max(decoder.names.all.len());
+        }
+        assert!(most > 1000);
+        // What the table and the list have room for, and the texts.
+        let held = 2 * of_one + 3 * ALLOCATION;
+        assert!(most * held <= MOST_KEPT + held, "{most}");
     }
 }
