@@ -4,11 +4,11 @@
 //! nothing where no plan covers it, which says nothing of the record: the `evtx` crate decides.
 
 use super::CHUNK_SIZE;
-use super::bytes::{self, Extent, u32_at};
+use super::bytes::{self, ALLOCATION, Extent, u32_at};
 use super::frame::Frame;
 use super::plan::{Content, EventPlan, Inside, Known, PARTS, Plan, Source};
 use super::record::{Fields, Planned, Record, Rest, Shape};
-use super::template::{Identity, Place};
+use super::template::{self, Identity, Place};
 use super::value::{self, Array, Raw, Substitution, Values, kind};
 use crate::time::Time;
 use ahash::RandomState;
@@ -33,6 +33,9 @@ const MOST_IN_CHUNK: usize = 4 * CHUNK_SIZE as usize;
 
 /// Definitions of one GUID and size that are told apart.
 const MOST_ALIKE: usize = 16;
+
+/// Bytes that what tells definitions apart takes at most: a place in a table that is half full, and a list.
+const IDENTITY: usize = 2 * size_of::<(Identity, Vec<usize>)>() + ALLOCATION;
 
 /// Arrays of instances that are kept to compare the next with.
 const ARRAYS: usize = 64;
@@ -332,11 +335,12 @@ impl Decoder {
     /// The plan for the definition at an offset: a known one if it is the same, else a new one.
     fn plan_of(&mut self, chunk: &[u8], offset: usize) -> Option<usize> {
         let place = Place::at(chunk, offset)?;
-        self.looked_at += place.size();
+        self.looked_at += template::HEADER_SIZE + place.size();
         if self.looked_at > MOST_IN_CHUNK {
             return None;
         }
-        let alike = self.by_identity.entry(place.identity).or_default();
+        let alike = self.by_identity.get(&place.identity);
+        let alike = alike.map_or(&[][..], Vec::as_slice);
         let is_same =
             |&&plan: &&usize| self.plans.get(plan).is_some_and(|plan| plan.is_for(&place));
         let plan = match alike.iter().find(is_same) {
@@ -353,8 +357,15 @@ impl Decoder {
                         computer: known(&event.computer),
                     };
                 }
-                self.kept += new.bytes();
-                alike.push(self.plans.len());
+                // The list of plans may be half empty.
+                self.kept += new.bytes() + size_of::<Plan>();
+                let alike = self.by_identity.entry(place.identity);
+                alike
+                    .or_insert_with(|| {
+                        self.kept += IDENTITY;
+                        Vec::new()
+                    })
+                    .push(self.plans.len());
                 self.plans.push(new);
                 self.plans.len() - 1
             }
@@ -454,6 +465,9 @@ struct Name {
     id: u32,
 }
 
+/// Bytes that a name takes at most besides its text: places in a table and a list that are half full, and three texts.
+const NAME: usize = 2 * (size_of::<Name>() + size_of::<(Box<[u8]>, usize)>()) + 3 * ALLOCATION;
+
 /// Names so far.
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
@@ -495,11 +509,12 @@ impl Names {
             Some(&name) => name,
             None => {
                 let name = self.all.len();
-                *kept += 2 * units.len();
+                let text: Box<str> = value::decode(units).into();
+                *kept += NAME + 2 * units.len() + text.len();
                 self.by_units.insert(units.into(), name);
                 self.all.push(Name {
                     units: units.into(),
-                    text: value::decode(units).into(),
+                    text,
                     id: NAMES.fetch_add(1, Ordering::Relaxed),
                 });
                 name
@@ -544,5 +559,48 @@ mod tests {
         let one = decoder.kept / decoder.plans.len();
         assert!(one > 36 * 400, "{one}");
         assert!(decoder.kept <= MOST_KEPT + one, "{}", decoder.kept);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_definitions_without_a_plan() {
+        let mut decoder = Decoder::default();
+        for number in 0..100 {
+            let mut chunk = chunk_of(guid(number), 1, "n");
+            // No elements.
+            chunk[AT + 20..AT + 24].fill(0);
+            assert_eq!(decoder.plan_of(&chunk, AT), None);
+        }
+        assert!(decoder.by_identity.is_empty());
+        assert_eq!(decoder.kept, 0);
+        // To look at each takes its time all the same.
+        assert_eq!(decoder.looked_at, 100 * template::HEADER_SIZE);
+    }
+
+    #[test]
+    fn what_tells_a_definition_apart_counts() {
+        let mut decoder = Decoder::default();
+        let mut kept = |number, name: &str| {
+            let before = decoder.kept;
+            decoder.plan_of(&chunk_of(guid(number), 1, name), AT);
+            decoder.kept - before
+        };
+        let (first, alike) = (kept(1, "n"), kept(1, "m"));
+        assert_eq!(first, alike + IDENTITY);
+    }
+
+    #[test]
+    fn short_names_are_forgotten_before_they_take_more_than_is_kept() {
+        let mut decoder = Decoder::default();
+        let of_one = size_of::<Name>() + size_of::<(Box<[u8]>, usize)>();
+        let mut most = 0;
+        for name in 0..u32::try_from(MOST_KEPT / of_one).unwrap() {
+            decoder.start_chunk();
+            decoder.names.add(&name.to_le_bytes(), &mut decoder.kept);
+            most = most.max(decoder.names.all.len());
+        }
+        assert!(most > 1000);
+        // What the table and the list have room for, and the texts.
+        let held = 2 * of_one + 3 * ALLOCATION;
+        assert!(most * held <= MOST_KEPT + held, "{most}");
     }
 }

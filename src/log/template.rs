@@ -129,10 +129,11 @@ struct Elsewhere {
 /// How many of a definition's first names are looked through for one that comes again: `Data` and `Name` do.
 const NAMES_BEFORE: usize = 64;
 
-/// The longest name, in UTF-16 units. Real ones have some 40.
+/// The longest name that a plan is made with, in UTF-16 units.
 const LONGEST_NAME: usize = 256;
 
-/// Bytes of the names that a definition refers to elsewhere, each as often as it is referred to. Real ones take some 2 KiB.
+/// Bytes of the names that a definition refers to elsewhere, each as often as it is referred to: enough for more
+/// fields than a plan is made for.
 const MOST_ELSEWHERE: usize = 16 << 10;
 
 /// Bytes of the link before a name: the next name's offset and a hash.

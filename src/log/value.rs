@@ -247,6 +247,9 @@ static SIZES: [Sizes; 256] = {
     sizes
 };
 
+/// The most values of an instance that are read here: arrays are kept to compare the next with.
+const MOST_VALUES: usize = 1024;
+
 /// The array of sizes and types that an instance begins with, as it was read last. Of the next one only what differs is
 /// read: most values have one size.
 #[derive(Debug, Default)]
@@ -270,6 +273,9 @@ impl Array {
     pub(super) fn read(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Extent> {
         let (count, rest) = chunk.get(at..end)?.split_first_chunk()?;
         let count = u32::from_le_bytes(*count) as usize;
+        if count > MOST_VALUES {
+            return None;
+        }
         let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
         let words = words.as_chunks().0;
         let known = common(words, &self.words);
@@ -762,6 +768,18 @@ mod tests {
         let mut many = sound.clone();
         many[..4].fill(0xff);
         assert_eq!(Array::default().read(&many, 0, many.len()), None);
+    }
+
+    #[test]
+    fn an_array_of_too_many_values_is_none_and_takes_no_room() {
+        for kind in [kind::NULL, kind::BINXML, kind::STRING_LIST] {
+            let mut array = Array::default();
+            let many = array_of(&vec![(kind, &[][..]); MOST_VALUES + 1]);
+            assert_eq!(array.read(&many, 0, many.len()), None);
+            assert_eq!(array.words.capacity() + array.all.capacity(), 0);
+            let most = array_of(&vec![(kind, &[][..]); MOST_VALUES]);
+            assert!(array.read(&most, 0, most.len()).is_some());
+        }
     }
 
     #[test]
