@@ -9,7 +9,7 @@ mod returns;
 
 pub(super) use halves::{TWIN_TIME, mark_probable_twins};
 
-use self::ahead::{Known, Unlogged, is_paired};
+use self::ahead::{Known, Unlogged};
 use self::returns::Visit;
 use super::address::is_local;
 use super::boot::Boot;
@@ -143,9 +143,6 @@ impl<'a> Builder<'a> {
     }
 
     fn take(&mut self, index: usize, event: &Event) {
-        if !is_paired(event.action) {
-            return;
-        }
         let subject = event
             .subject_logon_id
             .and_then(|id| self.used_by(id, index));
@@ -163,7 +160,9 @@ impl<'a> Builder<'a> {
             Action::Unlock => self.change(index, event, State::Locked, false),
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
-            Action::Used => event.logon_id.and_then(|id| self.used_by(id, index)),
+            Action::Used | Action::GroupMembership => {
+                event.logon_id.and_then(|id| self.used_by(id, index))
+            }
             _ => None,
         };
         if let Some(draft) = own.or(subject) {

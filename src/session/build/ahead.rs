@@ -63,9 +63,6 @@ impl Builder<'_> {
             let Some(event) = self.events.get(index) else {
                 continue;
             };
-            if !is_paired(event.action) {
-                continue;
-            }
             let place = Some(Place::of(index));
             if let Some(id) = event.logon_id {
                 let known = self.ids.entry(id).or_default();
@@ -143,26 +140,6 @@ fn is_set(event: &Event) -> bool {
     let times = event.new_time.zip(event.previous_time);
     let step = times.map(|(new, previous)| new.since(previous));
     step.is_none_or(|step| step.saturating_abs() >= CLOCK_STEP)
-}
-
-/// Whether events of this kind are looked at here.
-pub(super) fn is_paired(action: Action) -> bool {
-    use Action::*;
-    is_of_a_desktop(action)
-        || matches!(
-            action,
-            Logon
-                | Logoff
-                | LogonFailed
-                | ExplicitCredentials
-                | SpecialPrivileges
-                | SpecialGroups
-                | AuditLost
-                | LogCleared
-                | ClockChange
-                | StartingUp
-                | Used
-        )
 }
 
 fn is_of_a_desktop(action: Action) -> bool {

@@ -340,3 +340,38 @@ fn whoever_left_the_probable_half_of_a_logon_from_before_the_log_left_both() {
         "it went on, so it is another"
     );
 }
+
+/// EVTX-to-MITRE's "SMBexec service registration": a 4697 is all that a Logon ID is named by.
+#[test]
+fn whoever_acts_only_in_a_record_of_logon_related_events_has_a_session_of_unknown_start() {
+    for (event_id, action) in [
+        (4697, Action::ServiceInstalled),
+        (4698, Action::TaskCreated),
+        (4723, Action::PasswordChange),
+    ] {
+        let mut story = Story::booted();
+        let acting = story.at(20).write(event_id, action);
+        acting.subject_logon_id = LogonId::new(0x50000);
+        acting.subject = account("alice", "WS01", ALICE);
+        let told = story.own();
+        let [session] = &told[..] else {
+            panic!("{event_id}: {told:?}");
+        };
+        assert_eq!(session.logon_id, LogonId::new(0x50000));
+        assert_eq!(session.account.name.as_deref(), Some("alice"));
+        assert_eq!(session.start.max, Some(clock(20.0)), "{event_id}");
+        assert_eq!(session.start.time, None, "{event_id}");
+    }
+}
+
+#[test]
+fn the_groups_of_a_logon_show_its_session() {
+    let mut story = Story::booted();
+    let groups = story.at(20).write(4627, Action::GroupMembership);
+    groups.logon_id = LogonId::new(0x50000);
+    groups.account = account("alice", "WS01", ALICE);
+    let told = story.own();
+    let ids: Vec<_> = told.iter().map(|session| session.logon_id).collect();
+    assert_eq!(ids, [LogonId::new(0x50000)]);
+    assert_eq!(told[0].account.name.as_deref(), Some("alice"));
+}
