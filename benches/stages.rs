@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use winsessions::analysis::{Options, analyse, pair};
 use winsessions::event::{Collector, LogIndex};
+use winsessions::evidence::Content;
 use winsessions::export::{Format, View, Writer};
 use winsessions::log::{Account, Decoding, Reader, Record, blocks};
 use winsessions::session::{self, Session, Source};
@@ -174,8 +175,9 @@ fn log_of(story: &str, folder: &Path) -> PathBuf {
 fn read(log: &Path, each: &mut dyn FnMut(&Record<'_>)) -> Account {
     let mut reader = Reader::new(Decoding::Plans);
     let mut account = Account::default();
-    for block in blocks(std::fs::metadata(log).expect("a log").len()) {
-        account.add(reader.read(log, block, each));
+    let content = Content::File(log.to_owned());
+    for block in blocks(content.size()) {
+        account.add(reader.read(&content, block, each));
     }
     account
 }

@@ -2,14 +2,13 @@
 
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Skipped};
+use crate::evidence::{self, Content, Item, Log, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -117,16 +116,16 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
             message: error.to_string(),
         })?;
     let found = evidence::find(paths);
-    if found.logs.is_empty() {
+    let Logs {
+        accounts, sources, ..
+    } = pool.install(|| read(&found.items, options.decoding));
+    if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
             skipped: found.skipped,
         });
     }
-    let (logs, machines) = pool.install(|| {
-        let (logs, sources) = read(&found.logs, options.decoding);
-        (logs, session::machines(sources))
-    });
+    let machines = pool.install(|| session::machines(sources));
     let conflicts = machines.iter().map(|m| m.conflicts.len() as u64).sum();
     let mut timelines: Vec<Timeline> =
         pool.install(|| machines.into_par_iter().map(session::timeline).collect());
@@ -145,7 +144,7 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
             sessions: Vec::new(),
             events: Vec::new(),
             coverage,
-            logs,
+            logs: accounts,
             skipped: found.skipped,
             other_files: found.other_files,
             conflicts,
@@ -248,9 +247,12 @@ pub fn in_order<T: Send + Sync>(
 }
 
 /// What was read of the logs so far: of each all blocks up to one.
+#[derive(Default)]
 struct Logs {
     accounts: Vec<LogAccount>,
     sources: Vec<Source>,
+    /// The numbers of what the logs lie in.
+    folders: HashMap<PathBuf, usize>,
     /// How many blocks that is in all.
     blocks: usize,
     /// Blocks behind one that is still being read.
@@ -258,27 +260,20 @@ struct Logs {
 }
 
 impl Logs {
-    fn new(paths: &[PathBuf]) -> Self {
-        let mut folders: HashMap<&Path, usize> = HashMap::new();
-        let sources = paths.iter().map(|path| {
-            let next = folders.len();
-            let parent = path.parent().unwrap_or(path);
-            Source {
-                folder: *folders.entry(parent).or_insert(next),
-                ..Source::default()
-            }
+    /// Adds a log of which nothing has been read.
+    fn begin(&mut self, log: &Log) -> LogIndex {
+        let index = LogIndex(self.accounts.len() as u32);
+        let next = self.folders.len();
+        self.sources.push(Source {
+            folder: *self.folders.entry(log.folder.clone()).or_insert(next),
+            ..Source::default()
         });
-        let account = |path: &PathBuf| LogAccount {
-            path: path.clone(),
+        self.accounts.push(LogAccount {
+            path: log.path.clone(),
             account: Account::default(),
             span: None,
-        };
-        Logs {
-            sources: sources.collect(),
-            accounts: paths.iter().map(account).collect(),
-            blocks: 0,
-            ahead: BTreeMap::new(),
-        }
+        });
+        index
     }
 
     /// Takes what was read of a block, one of all blocks.
@@ -304,33 +299,43 @@ impl Logs {
     }
 }
 
-/// Reads all blocks of all logs, one after the other, each on whichever thread is free.
-fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>) {
-    let blocks_of = |(log, path)| {
-        let size = fs::metadata(path).map_or(0, |meta| meta.len());
-        log::blocks(size).map(move |block| (LogIndex(log), path, block))
-    };
-    let blocks: Vec<(LogIndex, &PathBuf, Block)> = (0..).zip(paths).flat_map(blocks_of).collect();
+/// Reads all logs of all items.
+fn read(items: &[Item], decoding: Decoding) -> Logs {
+    let mut read = Logs::default();
+    let logs: Vec<Log> = items.iter().flat_map(Item::logs).collect();
+    read_blocks(&mut read, &logs, decoding);
+    read
+}
+
+/// Reads all blocks of logs, one after the other, each on whichever thread is free.
+fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
+    let first = read.blocks;
+    let mut blocks: Vec<(LogIndex, &Content, Block)> = Vec::new();
+    for log in logs {
+        let index = read.begin(log);
+        let own = log::blocks(log.content.size());
+        blocks.extend(own.map(|block| (index, &log.content, block)));
+    }
     let next = AtomicUsize::new(0);
-    let logs = Mutex::new(Logs::new(paths));
+    let read = Mutex::new(read);
     let work = || {
         let mut reader = Reader::new(decoding);
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(log, path, block)) = blocks.get(number) else {
+            let Some(&(log, content, block)) = blocks.get(number) else {
                 return;
             };
             collector.begin(log);
-            let account = reader.read(path, block, &mut |record| collector.add(record));
+            let account = reader.read(content, block, &mut |record| collector.add(record));
             let part = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
-            logs.add(number, log, account, part);
+            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+            read.add(first + number, log, account, part);
         }
     };
     rayon::scope(|scope| {
@@ -338,8 +343,6 @@ fn read(paths: &[PathBuf], decoding: Decoding) -> (Vec<LogAccount>, Vec<Source>)
             scope.spawn(|_| work());
         }
     });
-    let logs = logs.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (logs.accounts, logs.sources)
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.

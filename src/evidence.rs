@@ -1,8 +1,12 @@
 //! Finds the logs in what the user named, without parsing them.
 //!
-//! In: paths of files and folders. Out: every log below them once, sorted by path. A log is known by
-//! its first eight bytes, never by its name. Below a named path, links are not followed and only
-//! regular files are opened, for reading.
+//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s. A log is known
+//! by its first eight bytes, never by its name. Below a named path, links are not followed and only regular files are opened,
+//! for reading.
+
+mod content;
+
+pub use content::{Content, Opened};
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -20,11 +24,41 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// Something that holds logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// A log, wherever it is.
+#[derive(Debug)]
+pub struct Log {
+    /// The file.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub content: Content,
+    /// What it lies in: logs that lie in one folder may be of one machine.
+    pub folder: PathBuf,
+}
+
+impl Item {
+    /// The logs that it holds, sorted by path.
+    pub fn logs(&self) -> Vec<Log> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        vec![Log {
+            content: Content::File(self.path.clone()),
+            folder: folder.to_owned(),
+            path: self.path.clone(),
+        }]
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
-    /// The logs, sorted by path, each once.
-    pub logs: Vec<PathBuf>,
+    /// What holds logs, sorted by path, each once.
+    pub items: Vec<Item>,
     /// What should have been a log and is not readable as one.
     pub skipped: Vec<Skipped>,
     /// How many files were looked at and are no logs (nobody expected them to be).
@@ -65,13 +99,12 @@ pub fn find(paths: &[PathBuf]) -> Evidence {
             }
         }
     }
-    evidence.logs.sort();
-    // The same file named twice, or below two named folders, is one log.
-    evidence.logs.dedup();
+    evidence.items.sort_by(|a, b| a.path.cmp(&b.path));
+    // The same file named twice, or below two named folders, is one item.
     let mut seen = std::collections::HashSet::new();
-    evidence
-        .logs
-        .retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    evidence.items.retain(|Item { path }| {
+        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+    });
     evidence
         .skipped
         .sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
@@ -87,13 +120,18 @@ impl Evidence {
         });
     }
 
+    fn add(&mut self, path: &Path) {
+        let path = path.to_owned();
+        self.items.push(Item { path });
+    }
+
     fn look_at(&mut self, path: &Path, named: bool) {
         let expected = named
             || path
                 .extension()
                 .is_some_and(|ext| ext.eq_ignore_ascii_case("evtx"));
         match first_bytes(path) {
-            Ok(start) if start.as_slice() == LOG_MAGIC => self.logs.push(path.to_owned()),
+            Ok(start) if start.as_slice() == LOG_MAGIC => self.add(path),
             Ok(start) if expected && start.is_empty() => self.skip(path, "the file is empty"),
             Ok(start) if expected => {
                 let start = start.escape_ascii();
@@ -143,9 +181,10 @@ mod tests {
         ]);
         let found = find(&[dir.path().to_owned()]);
         let names: Vec<_> = found
-            .logs
+            .items
             .iter()
-            .map(|path| path.strip_prefix(dir.path()).unwrap().to_str().unwrap())
+            .map(|item| item.path.strip_prefix(dir.path()).unwrap())
+            .map(|path| path.to_str().unwrap())
             .collect();
         assert_eq!(names, ["a/0123.data", "b/Security.evtx"]);
         assert_eq!(found.other_files, 1);
@@ -170,15 +209,15 @@ mod tests {
             dir.path().join("y/../x"),
         ]);
         let backward = find(&[x.join("1.evtx"), y, x]);
-        assert_eq!(forward.logs, backward.logs);
-        assert_eq!(forward.logs.len(), 2);
+        assert_eq!(forward.items, backward.items);
+        assert_eq!(forward.items.len(), 2);
     }
 
     #[test]
     fn what_does_not_exist_is_said_and_the_rest_is_found() {
         let dir = tree(&[("1.evtx", b"ElfFile\0")]);
         let found = find(&[dir.path().join("nowhere"), dir.path().join("1.evtx")]);
-        assert_eq!((found.logs.len(), found.skipped.len()), (1, 1));
+        assert_eq!((found.items.len(), found.skipped.len()), (1, 1));
     }
 
     #[cfg(unix)]
@@ -191,6 +230,6 @@ mod tests {
             .unwrap();
         std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
         let found = find(&[dir.path().to_owned()]);
-        assert_eq!((found.logs.len(), found.other_files), (0, 3));
+        assert_eq!((found.items.len(), found.other_files), (0, 3));
     }
 }

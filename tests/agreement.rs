@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use winsessions::analysis::{Options, analyse};
 use winsessions::damage::Damage;
+use winsessions::evidence::Content;
 use winsessions::log::{Account, Decoding, Reader, Record, Value, blocks};
 
 const HEADER: usize = 4096;
@@ -186,10 +187,10 @@ impl Counts {
 }
 
 fn read(path: &Path, reader: &mut Reader) -> (Account, Vec<Told>) {
-    let size = fs::metadata(path).unwrap().len();
+    let content = Content::File(path.to_owned());
     let (mut account, mut records) = (Account::default(), Vec::new());
-    for block in blocks(size) {
-        account.add(reader.read(path, block, &mut |record| records.push(told(record))));
+    for block in blocks(content.size()) {
+        account.add(reader.read(&content, block, &mut |record| records.push(told(record))));
     }
     (account, records)
 }
@@ -226,7 +227,8 @@ fn compare(path: &Path, reader: &mut Reader, what: &str) -> Counts {
 }
 
 fn logs(below: &[PathBuf]) -> Vec<PathBuf> {
-    winsessions::evidence::find(below).logs
+    let items = winsessions::evidence::find(below).items;
+    items.into_iter().map(|item| item.path).collect()
 }
 
 fn fixtures() -> Vec<PathBuf> {
@@ -404,7 +406,7 @@ fn both_decoders_read_the_same_whatever_the_types_of_values() {
                 ansi += types.filter(|kind| **kind == 0x02).count();
             };
             for block in blocks(sound.len() as u64) {
-                reader.read(&path, block, &mut count);
+                reader.read(&Content::File(path.clone()), block, &mut count);
             }
         }
     }
@@ -417,9 +419,9 @@ fn equal_bytes_say_the_same_in_every_record() {
     let mut equals = Equals::default();
     let mut reader = Reader::default();
     for log in fixtures() {
-        let size = fs::metadata(&log).unwrap().len();
-        for block in blocks(size) {
-            reader.read(&log, block, &mut |record| equals.add(record));
+        let content = Content::File(log);
+        for block in blocks(content.size()) {
+            reader.read(&content, block, &mut |record| equals.add(record));
         }
     }
     let texts = equals.raw.values().flatten().count();

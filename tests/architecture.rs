@@ -104,9 +104,10 @@ fn one_place_knows_the_format_one_the_threads_and_synth_shares_nothing() {
         );
         assert!(
             module != "log"
-                || imports(&text)
-                    .iter()
-                    .all(|import| ["log", "time", "guid", "damage", "named"].contains(import)),
+                || imports(&text).iter().all(|import| [
+                    "log", "evidence", "time", "guid", "damage", "named"
+                ]
+                .contains(import)),
             "{at}"
         );
     }

@@ -84,10 +84,11 @@ fn counted_by_evtx(path: &Path) -> Counts {
 #[test]
 fn every_log_holds_as_many_records_of_each_event_as_evtx_finds() {
     let Some(corpus) = corpus() else { return };
-    let logs = winsessions::evidence::find(&[corpus]).logs;
+    let logs = winsessions::evidence::find(&[corpus]).items;
     assert!(logs.len() >= 100, "{} logs", logs.len());
     let mut channels = BTreeMap::new();
     for log in logs {
+        let log = log.path;
         let analysis = analysed(&log);
         let mut counts = Counts::new();
         for row in &analysis.events {

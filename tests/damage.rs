@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use winsessions::damage::DamageKind;
+use winsessions::evidence::Content;
 use winsessions::log::{self, Account, Decoding, Reader};
 
 const HEADER: usize = 4096;
@@ -49,12 +50,11 @@ fn read(bytes: &[u8]) -> (Account, Vec<u64>) {
 }
 
 fn read_by(decoding: Decoding, bytes: &[u8]) -> (Account, Vec<u64>) {
-    let folder = Folder::new();
-    let path = folder.write("Security.evtx", bytes);
+    let content = Content::Memory(bytes.to_vec());
     let (mut account, mut records) = (Account::default(), Vec::new());
     let mut reader = Reader::new(decoding);
     for block in log::blocks(bytes.len() as u64) {
-        account.add(reader.read(&path, block, &mut |record| records.push(record.number)));
+        account.add(reader.read(&content, block, &mut |record| records.push(record.number)));
     }
     assert_eq!(
         account.claimed + account.unclaimed,
@@ -247,15 +247,14 @@ fn whatever_bytes_change_nothing_panics_and_the_account_adds_up() {
 
 #[test]
 fn a_log_that_cannot_be_read_is_damage_and_no_panic() {
-    let gone = Path::new("/nowhere/Security.evtx");
-    let account = Reader::default().read(gone, log::blocks(70_000).next().unwrap(), &mut |_| {
+    let gone = Content::File("/nowhere/Security.evtx".into());
+    let account = Reader::default().read(&gone, log::blocks(70_000).next().unwrap(), &mut |_| {
         panic!("no record")
     });
     assert_eq!(kinds(&account), [DamageKind::Unreadable]);
-    let folder = Folder::new();
-    let path = folder.write("short.evtx", &fixture()[..HEADER + 1000]);
+    let short = Content::Memory(fixture()[..HEADER + 1000].to_vec());
     let account = Reader::default().read(
-        &path,
+        &short,
         log::blocks((HEADER + 2 * CHUNK) as u64).next().unwrap(),
         &mut |_| (),
     );

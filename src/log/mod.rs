@@ -1,6 +1,6 @@
 //! Turns a log into records and damage: the only place that knows the EVTX format and the `evtx` crate.
 //!
-//! In: the path of a log. Out: its [`Record`]s, chunk by chunk in file order, and an [`Account`] of
+//! In: the content of a log. Out: its [`Record`]s, chunk by chunk in file order, and an [`Account`] of
 //! everything in it. A log is read in blocks, so that its size does not matter; each block can be
 //! read by another thread, with a [`Reader`] of its own. Nothing in a log makes this module fail or
 //! panic: what cannot be read is damage in the account.
@@ -36,10 +36,9 @@ pub use record::{Field, Record, Shape};
 pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};
+use crate::evidence::{Content, Opened};
 use evtx::{EvtxFileHeader, HeaderFlags};
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 /// Bytes before the first chunk.
 const FILE_HEADER_SIZE: u64 = 4096;
@@ -130,10 +129,10 @@ impl Reader {
         }
     }
 
-    /// Reads one block of the log at `path`, hands each record to `each` and accounts for it.
+    /// Reads one block of a log, hands each record to `each` and accounts for it.
     pub fn read(
         &mut self,
-        path: &Path,
+        content: &Content,
         block: Block,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Account {
@@ -141,7 +140,7 @@ impl Reader {
             bytes: if block.is_first() { block.file_size } else { 0 },
             ..Account::default()
         };
-        let file = match File::open(path) {
+        let file = match content.open() {
             Ok(file) => file,
             Err(error) => {
                 account.report(
@@ -191,7 +190,7 @@ impl Reader {
     }
 }
 
-fn read_file_header(file: &File, file_size: u64, account: &mut Account) {
+fn read_file_header(file: &Opened<'_>, file_size: u64, account: &mut Account) {
     let mut bytes = vec![0; FILE_HEADER_SIZE.min(file_size) as usize];
     let got = read_up_to(file, 0, &mut bytes);
     let at = Location {
@@ -226,10 +225,10 @@ struct Got {
     error: Option<io::Error>,
 }
 
-fn read_up_to(file: &File, mut offset: u64, bytes: &mut [u8]) -> Got {
+fn read_up_to(file: &Opened<'_>, mut offset: u64, bytes: &mut [u8]) -> Got {
     let mut length = 0;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match read_at(file, rest, offset) {
+        match file.read_at(rest, offset) {
             Ok(0) => {
                 let error = io::Error::new(
                     io::ErrorKind::UnexpectedEof,
@@ -257,16 +256,6 @@ fn read_up_to(file: &File, mut offset: u64, bytes: &mut [u8]) -> Got {
         length,
         error: None,
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, bytes, offset)
 }
 
 impl Account {

@@ -2,8 +2,8 @@
 
 use crate::history::{self, History, PROFILES, Random, SECURITY, SESSIONS, SYSTEM, Truth};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use winsessions::event::{Collector, LogIndex};
+use winsessions::evidence::Content;
 use winsessions::log::{self, Reader};
 use winsessions::session::{
     self, EndReason, EndSource, Kind, Role, Session, Source, StartSource, State,
@@ -52,16 +52,14 @@ pub struct Fault {
 
 /// Analyses the logs of a history as far as `keep` lets it, by channel, record number and event ID.
 fn analysed(logs: &[(String, Vec<u8>)], keep: &dyn Fn(&str, u64, u16) -> bool) -> Vec<Session> {
-    let folder = tempfile::tempdir().unwrap();
     let mut sources = Vec::new();
-    for (at, (name, bytes)) in logs.iter().enumerate() {
-        let path = folder.path().join(name);
-        fs::write(&path, bytes).unwrap();
+    for (at, (_, bytes)) in logs.iter().enumerate() {
+        let content = Content::Memory(bytes.clone());
         let mut source = Source::default();
         let mut reader = Reader::default();
         for block in log::blocks(bytes.len() as u64) {
             let mut collector = Collector::new(LogIndex(at as u32));
-            reader.read(&path, block, &mut |record| {
+            reader.read(&content, block, &mut |record| {
                 if keep(&record.channel, record.record_id, record.event_id) {
                     collector.add(record);
                 }
