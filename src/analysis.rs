@@ -2,11 +2,11 @@
 
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Item, Log, Skipped};
+use crate::evidence::{self, Content, Evidence, Log, Skipped, Unpacked, Unpacking};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,12 +73,14 @@ impl Analysis {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Worker threads; `None`, and 0, mean one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
+    /// How packages are opened.
+    pub unpacking: Unpacking,
 }
 
 /// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
@@ -115,10 +117,13 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
             threads,
             message: error.to_string(),
         })?;
-    let found = evidence::find(paths);
+    let mut found = evidence::find(paths);
     let Logs {
-        accounts, sources, ..
-    } = pool.install(|| read(&found.items, options.decoding));
+        mut accounts,
+        sources,
+        hosts,
+        ..
+    } = pool.install(|| read(&mut found, &options));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -132,7 +137,8 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
     let coverage = timelines
         .iter_mut()
         .flat_map(|t| std::mem::take(&mut t.coverage));
-    let coverage = coverage.collect();
+    let coverage: Vec<Coverage> = coverage.collect();
+    check_hosts(&hosts, &coverage, &mut accounts);
     // Machines are in the order of their hosts.
     let sorted: Vec<Vec<u32>> =
         pool.install(|| timelines.par_iter().map(Timeline::order).collect());
@@ -253,6 +259,8 @@ struct Logs {
     sources: Vec<Source>,
     /// The numbers of what the logs lie in.
     folders: HashMap<PathBuf, usize>,
+    /// The machines that collections say their logs are of.
+    hosts: Vec<(LogIndex, String)>,
     /// How many blocks that is in all.
     blocks: usize,
     /// Blocks behind one that is still being read.
@@ -263,6 +271,8 @@ impl Logs {
     /// Adds a log of which nothing has been read.
     fn begin(&mut self, log: &Log) -> LogIndex {
         let index = LogIndex(self.accounts.len() as u32);
+        let host = log.host.iter().map(|host| (index, host.clone()));
+        self.hosts.extend(host);
         let next = self.folders.len();
         self.sources.push(Source {
             folder: *self.folders.entry(log.folder.clone()).or_insert(next),
@@ -270,8 +280,12 @@ impl Logs {
         });
         self.accounts.push(LogAccount {
             path: log.path.clone(),
-            account: Account::default(),
+            account: Account {
+                damage: log.damage.clone(),
+                ..Account::default()
+            },
             span: None,
+            other_host: None,
         });
         index
     }
@@ -299,11 +313,30 @@ impl Logs {
     }
 }
 
-/// Reads all logs of all items.
-fn read(items: &[Item], decoding: Decoding) -> Logs {
+/// Reads all logs of all items; adds to what was found what packages hold besides.
+fn read(found: &mut Evidence, options: &Options) -> Logs {
     let mut read = Logs::default();
-    let logs: Vec<Log> = items.iter().flat_map(Item::logs).collect();
-    read_blocks(&mut read, &logs, decoding);
+    let mut items = found.items.as_slice();
+    while !items.is_empty() {
+        // Packages take memory and space while they are open.
+        let mut packages = 0;
+        let opened_at_once = items.iter().take_while(|item| {
+            packages += usize::from(item.is_package());
+            packages <= rayon::current_num_threads()
+        });
+        let (now, later) = items.split_at(opened_at_once.count());
+        items = later;
+        let opened = now.par_iter().with_max_len(1);
+        let opened: Vec<Unpacked> = opened.map(|item| item.open(&options.unpacking)).collect();
+        let mut logs = Vec::new();
+        for unpacked in opened {
+            logs.extend(unpacked.logs);
+            found.skipped.extend(unpacked.skipped);
+            found.other_files += unpacked.other_files;
+        }
+        read_blocks(&mut read, &logs, options.decoding);
+    }
+    found.sort_skipped();
     read
 }
 
@@ -343,6 +376,28 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
             scope.spawn(|_| work());
         }
     });
+}
+
+/// Notes of each log the machine that it should be of, where none of its machines has or had that name: the first label of
+/// names counts, and no case.
+fn check_hosts(hosts: &[(LogIndex, String)], coverage: &[Coverage], accounts: &mut [LogAccount]) {
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let mut known: HashMap<LogIndex, HashSet<String>> = HashMap::new();
+    for of_channel in coverage {
+        let names = || std::iter::once(&of_channel.host).chain(&*of_channel.host_aliases);
+        for log in &of_channel.logs {
+            let own = known.entry(log.log).or_default();
+            own.extend(names().map(|name| label(name)));
+        }
+    }
+    for (log, host) in hosts {
+        let is_other = known
+            .get(log)
+            .is_some_and(|names| !names.contains(&label(host)));
+        if let Some(account) = accounts.get_mut(log.0 as usize).filter(|_| is_other) {
+            account.other_host = Some(host.clone());
+        }
+    }
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.

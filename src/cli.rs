@@ -123,7 +123,7 @@ those without templates do (keeping both, they are taken as duplicates); 4: no l
 /// What is read, and where results go.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Logs, or folders that hold them; a log is known by its content, not by its name
+    /// Logs, triage packages (zip, 7z, tar, gz, zst), or folders that hold them; known by their content, not by their names
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
@@ -135,6 +135,12 @@ pub struct Run {
     /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// The first line of FILE is the password of packages that are encrypted
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// What a package may unpack to, in GiB, instead of 64 GiB, or 16 GiB a member, or 1000 times its size
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub unpack_limit: Option<u32>,
     /// What decodes records: this program's own decoder, or the evtx crate alone, to check the other by. The result is the
     /// same, but that the evtx crate ends a text at its first NUL; it takes longer
     #[arg(long, value_name = "DECODER", default_value = "own", hide_default_value = true,

@@ -9,12 +9,14 @@ use cli::{Cli, Command, Run};
 use output::{OpenError, Output};
 use std::borrow::Borrow;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use winsessions::analysis::{Analysis, Options, Paired, pair};
 use winsessions::error::Error;
+use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::session::Session;
 use winsessions::summary::summarize;
@@ -120,6 +122,7 @@ fn export(
     let options = Options {
         threads: run.threads.map(usize::from),
         decoding: run.decoder,
+        unpacking: unpacking(run)?,
     };
     let mut found = pair(&run.paths, options)?;
     write(&mut found, &mut to)?;
@@ -137,6 +140,27 @@ fn export(
     // The process ends here: taking millions of parts asunder would be for nothing.
     std::mem::forget(found);
     Ok(completeness)
+}
+
+/// How packages are opened.
+fn unpacking(run: &Run) -> Result<Unpacking, Failure> {
+    let password = run
+        .password_file
+        .as_deref()
+        .map(|file| -> Result<_, Failure> {
+            let told = |error| usage(format!("--password-file {}: {error}", file.display()));
+            let mut password = fs::read(file).map_err(told)?;
+            let end = password
+                .iter()
+                .position(|byte| matches!(byte, b'\r' | b'\n'));
+            password.truncate(end.unwrap_or(password.len()));
+            Ok(password)
+        });
+    let gibibytes = run.unpack_limit.map(|gibibytes| u64::from(gibibytes) << 30);
+    Ok(Unpacking {
+        limits: gibibytes.map_or_else(Limits::default, Limits::unpacking),
+        password: password.transpose()?,
+    })
 }
 
 /// Writes a big log of copies of the one at `source`; tells what could not be copied as it should.

@@ -644,6 +644,7 @@ pub static LOGS: &[Column<LogAccount>] = &[
     column("dirty", "Whether the file header says that the log was not closed; no damage.", |_, l| l.account.dirty.into()),
     column("first", "The earliest time of its records.", |_, l| l.span.map(|(first, _)| first).into()),
     column("last", "The latest time of its records.", |_, l| l.span.map(|(_, last)| last).into()),
+    column("other_host", "The machine that the collection it was found in is named after, where no machine in the log has or had that name.", |_, l| l.other_host.as_deref().into()),
     column("more_damage", "How many more places were damaged than `damage` lists.", |_, l| l.account.more_damage.into()),
 ];
 

@@ -6,6 +6,7 @@ use crate::analysis::Analysis;
 use crate::damage::{Damage, Location};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -21,6 +22,7 @@ pub fn write(analysis: &Analysis, out: &mut impl Write) -> io::Result<()> {
     for log in &analysis.logs {
         damage(log, out)?;
     }
+    other_hosts(&analysis.logs, out)?;
     writeln!(out, "winsessions: {}", Summary(analysis))
 }
 
@@ -32,6 +34,30 @@ pub fn skipped(skipped: &[Skipped], out: &mut impl Write) -> io::Result<()> {
     for Skipped { path, reason } in skipped {
         let path = path_text(path);
         writeln!(out, "winsessions: {}: {}", visible(&path), visible(reason))?;
+    }
+    Ok(())
+}
+
+/// Tells of collections that say they are of a machine that their logs do not name, once of each machine.
+fn other_hosts(logs: &[LogAccount], out: &mut impl Write) -> io::Result<()> {
+    let mut of_host: BTreeMap<&str, (&LogAccount, u64)> = BTreeMap::new();
+    for log in logs {
+        if let Some(host) = &log.other_host {
+            of_host.entry(host).or_insert((log, 0)).1 += 1;
+        }
+    }
+    for (host, (first, count)) in of_host {
+        let path = path_text(&first.path);
+        let more = match count {
+            1 => String::new(),
+            more => format!(" (and {} more)", counted(more - 1, "log")),
+        };
+        writeln!(
+            out,
+            "winsessions: {}{more}: said to be of {}, which no record in it names; the records count",
+            visible(&path),
+            visible(host),
+        )?;
     }
     Ok(())
 }

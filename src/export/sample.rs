@@ -340,11 +340,13 @@ pub fn analysis() -> Analysis {
                 ..Default::default()
             },
             span: Some((time("2020-09-18T23:59"), time("2022-02-05T21:18:52"))),
+            other_host: Some("WS\u{202e}02".into()),
         },
         LogAccount {
             path: "case/empty\u{1b}.evtx".into(),
             account: crate::log::Account::default(),
             span: None,
+            other_host: None,
         },
     ];
     let place = |chunk, record, offset| Location {

@@ -79,4 +79,6 @@ pub struct LogAccount {
     pub account: Account,
     /// First and last time of its records.
     pub span: Option<(Time, Time)>,
+    /// The machine that the collection it was found in says it is of, where no machine in it has or had that name.
+    pub other_host: Option<String>,
 }
