@@ -37,6 +37,7 @@ pub use sparse::Ranges;
 
 use crate::damage::Damage;
 use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
+use limits::Spent;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -101,7 +102,10 @@ impl Item {
         log.host = client_host(&log.folder).or(log.host);
         let log = match index_of(&self.path) {
             None => Ok(log),
-            Some(index) => index.and_then(|ranges| log.rebuilt(ranges, &how.limits)),
+            Some(index) => {
+                let spent = Spent::new(how.limits, log.content.size());
+                index.and_then(|ranges| log.rebuilt(ranges, &spent))
+            }
         };
         let mut found = Unpacked::default();
         match log {
@@ -152,7 +156,7 @@ impl Log {
     }
 
     /// The same with its holes, as an index says.
-    fn rebuilt(self, ranges: Ranges, limits: &Limits) -> Result<Log, String> {
+    fn rebuilt(self, ranges: Ranges, spent: &Spent) -> Result<Log, String> {
         let stored = self.content.size();
         if ranges.stored_size() > stored {
             return Err(format!(
@@ -160,7 +164,8 @@ impl Log {
                 ranges.stored_size()
             ));
         }
-        if ranges.size() > limits.member_bytes {
+        // Holes take time to read.
+        if !spent.add_bytes(ranges.size()) {
             return Err(format!("with them it would have {} bytes", ranges.size()));
         }
         Ok(Log {

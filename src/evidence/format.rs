@@ -1,10 +1,11 @@
 //! What a file or member is, by what it begins with; never by its name.
 
+use super::tar;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// How much of the beginning tells what something is: the magic of a tar stands at its 257th byte.
+/// How much of the beginning tells what something is: a tar begins with a header of as many.
 pub(super) const START: usize = 512;
 
 /// What logs and packages begin with.
@@ -32,7 +33,7 @@ impl Format {
             (b"\x28\xb5\x2f\xfd", Format::Zstandard),
         ];
         let known = magics.iter().find(|(magic, _)| start.starts_with(magic));
-        let tar = || start.get(257..262) == Some(b"ustar");
+        let tar = || start.get(257..262) == Some(b"ustar") || tar::is_header(start);
         known
             .map(|(_, format)| *format)
             .or_else(|| tar().then_some(Format::Tar))

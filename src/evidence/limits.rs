@@ -19,7 +19,7 @@ pub(super) const DIRECTORY: u64 = 64 * MIB;
 /// How much a package may hold, and take while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Members, those of packages in it included: 100,000.
+    /// Members, those of packages in it included: 250,000. Collections of whole profiles have tens of thousands.
     pub members: u64,
     /// Bytes that one member unpacks to: 16 GiB.
     pub member_bytes: u64,
@@ -39,7 +39,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            members: 100_000,
+            members: 250_000,
             member_bytes: 16 * GIB,
             total_bytes: 64 * GIB,
             ratio: 1000,
@@ -180,6 +180,22 @@ impl Spent {
             self.reached.set(None);
         }
         reached
+    }
+
+    /// How many bytes have come out so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// Counts bytes that nobody needed to unpack, as of holes; whether there may be so many.
+    pub(super) fn add_bytes(&self, bytes: u64) -> bool {
+        let all = self.bytes.get().saturating_add(bytes);
+        let (most, _) = self.most;
+        let fits = all <= most;
+        if fits {
+            self.bytes.set(all);
+        }
+        fits
     }
 
     /// What counts the bytes of a member.

@@ -683,7 +683,7 @@ impl Opening<'_> {
                 continue;
             };
             let path = log.path.clone();
-            match ranges.and_then(|ranges| log.rebuilt(ranges, &self.how.limits)) {
+            match ranges.and_then(|ranges| log.rebuilt(ranges, self.spent)) {
                 Ok(log) => self.found.logs.push(log),
                 Err(reason) => self.skip(&path, sparse::refusal(&reason)),
             }

@@ -18,6 +18,7 @@ use header::{Coder, Header, Streams};
 use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::delta::DeltaReader;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
+use std::cell::Cell;
 use std::io::{BufReader, Read};
 
 /// Bytes before everything else: magic, version, where the header is.
@@ -27,6 +28,9 @@ const START_SIZE: u64 = 32;
 pub(super) struct Archive<'a> {
     source: &'a Opened<'a>,
     keys: Keys<'a>,
+    spent: &'a Spent,
+    /// Bytes of all windows so far.
+    windows: Cell<u64>,
     pub blocks: Vec<Block>,
     /// Members without bytes.
     pub empty: Vec<Member>,
@@ -38,11 +42,13 @@ impl<'a> Archive<'a> {
         source: &'a Opened<'a>,
         size: u64,
         password: Option<&'a [u8]>,
-        spent: &Spent,
+        spent: &'a Spent,
     ) -> Result<Self, Unreadable> {
         let mut archive = Archive {
             source,
             keys: Keys::new(password),
+            spent,
+            windows: Cell::new(0),
             blocks: Vec::new(),
             empty: Vec::new(),
         };
@@ -66,7 +72,7 @@ impl<'a> Archive<'a> {
                     archive.empty = empty;
                     return Ok(archive);
                 }
-                Header::Packed(streams) => header = archive.unpacked(streams, spent)?,
+                Header::Packed(streams) => header = archive.unpacked(&streams)?,
             }
         }
         Err(Unreadable::Broken(
@@ -75,7 +81,7 @@ impl<'a> Archive<'a> {
     }
 
     /// A header that was packed.
-    fn unpacked(&self, streams: Streams, spent: &Spent) -> Result<Vec<u8>, Unreadable> {
+    fn unpacked(&self, streams: &Streams) -> Result<Vec<u8>, Unreadable> {
         let broken = |reason: String| Unreadable::Broken(format!("its directory: {reason}"));
         let Some(block) = streams.blocks.first() else {
             return Err(broken("it has no block".to_owned()));
@@ -95,7 +101,7 @@ impl<'a> Archive<'a> {
         let mut unpacked =
             super::checked::Checked::new(unpacked.take(block.size), block.size, block.crc);
         let mut header = Vec::new();
-        match spent.many(&mut unpacked).read_to_end(&mut header) {
+        match self.spent.many(&mut unpacked).read_to_end(&mut header) {
             Ok(_) => Ok(header),
             Err(_) if block.is_encrypted() => Err(Unreadable::WrongPassword),
             Err(error) => Err(broken(error.to_string())),
@@ -108,7 +114,13 @@ impl<'a> Archive<'a> {
         let packed = self.source.range(start, start.saturating_add(block.packed));
         let mut bytes: Box<dyn Read + 'a> = Box::new(packed);
         for (coder, size) in &block.coders {
-            bytes = self.decoder(coder, *size, bytes)?;
+            bytes = match self.decoder(coder, *size, bytes) {
+                // What a wrong password gives is no beginning of anything.
+                Err(Closed::Damaged(_)) if block.is_encrypted() => {
+                    return Err(Closed::WrongPassword);
+                }
+                decoder => decoder?,
+            };
         }
         Ok(bytes)
     }
@@ -122,12 +134,21 @@ impl<'a> Archive<'a> {
         let properties = coder.properties.as_slice();
         let damaged =
             || Closed::Damaged("its directory has wrong properties of a method".to_owned());
-        // A window larger than all that there is would be for nothing.
-        let window = |claimed: u64| match claimed.min(size) {
-            needed if needed > WINDOW => Err(Closed::Unknown(format!(
-                "it needs a dictionary of {needed} bytes, more than is allowed ({WINDOW})"
-            ))),
-            needed => Ok(needed.max(4096) as u32),
+        let window = |claimed: u64| {
+            // A window larger than all that there is would be for nothing.
+            let needed = claimed.min(size);
+            if needed > WINDOW {
+                return Err(Closed::Unknown(format!(
+                    "it needs a dictionary of {needed} bytes, more than is allowed ({WINDOW})"
+                )));
+            }
+            // So all of them are no larger than all that comes out, but for what the directory only claims.
+            let windows = self.windows.get() + needed;
+            if windows > self.spent.bytes() + 4 * WINDOW {
+                return Err(damaged());
+            }
+            self.windows.set(windows);
+            Ok(needed.max(4096) as u32)
         };
         Ok(match coder.id.as_slice() {
             [0x00] => input,
@@ -153,7 +174,6 @@ impl<'a> Archive<'a> {
                 let window = window(u32::from_le_bytes(claimed).into())?;
                 let input = BufReader::new(input);
                 let reader = LzmaReader::new_with_props(input, size, first, window, None);
-                // It reads a little at once, and what a wrong password gives is no beginning.
                 Box::new(reader.map_err(|error| Closed::Damaged(error.to_string()))?)
             }
             [0x03] => {

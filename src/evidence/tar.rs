@@ -40,8 +40,8 @@ pub(super) fn members(
     loop {
         let mut header = [0; BLOCK as usize];
         match fill(stream, &mut header).map_err(|error| error.to_string())? {
-            // Some writers leave out the two blocks of zeros at the end.
-            0 if zeros || ahead.name.is_none() => return Ok(()),
+            0 if zeros => return Ok(()),
+            0 => return Err("it has no mark at its end, as if it were cut off".to_owned()),
             length if length < header.len() => return Err("it ends within a header".to_owned()),
             _ => {}
         }
@@ -53,11 +53,8 @@ pub(super) fn members(
             continue;
         }
         zeros = false;
-        if !is_sound(&header) {
+        if !is_header(&header) {
             return Err("the checksum of a header is wrong".to_owned());
-        }
-        if !spent.add_members(1) {
-            return Ok(());
         }
         let field =
             |from: usize, length: usize| header.get(from..from + length).unwrap_or_default();
@@ -78,6 +75,9 @@ pub(super) fn members(
                 }
             }
             flag => {
+                if !spent.add_members(1) {
+                    return Ok(());
+                }
                 let Ahead {
                     name,
                     size: long,
@@ -173,8 +173,12 @@ fn number(field: &[u8]) -> Option<u64> {
     }
 }
 
-/// Whether the checksum of a header is right: the sum of its bytes, with blanks where the checksum stands.
-fn is_sound(header: &[u8]) -> bool {
+/// Whether bytes are a header, by its checksum: the sum of its bytes, with blanks where the checksum stands. The oldest tars have
+/// no other mark.
+pub(super) fn is_header(header: &[u8]) -> bool {
+    if header.len() as u64 != BLOCK {
+        return false;
+    }
     let sum: u64 = (0..)
         .zip(header)
         .map(|(at, &byte)| match at {
