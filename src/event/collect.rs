@@ -5,7 +5,7 @@ use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
 use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
-use crate::log::{Record, Run, Shape, Value};
+use crate::log::{Record, Run, Shape};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -16,8 +16,7 @@ use std::sync::Arc;
 pub struct Collector {
     log: LogIndex,
     texts: Texts,
-    /// What records of each shape mean.
-    meanings: HashMap<Shape, Meaning, RandomState>,
+    meanings: Meanings,
     contents: Contents,
     /// The run that the last record belongs to, by the numbers of its channel and computer.
     latest: Option<((u32, u32), usize)>,
@@ -26,6 +25,35 @@ pub struct Collector {
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
     uses: Uses,
+}
+
+/// What records of each shape mean.
+#[derive(Debug, Default)]
+struct Meanings {
+    all: Vec<Meaning>,
+    by_shape: HashMap<Shape, usize, RandomState>,
+    /// The shapes that were asked for last, by their event IDs.
+    latest: [Option<(Shape, usize)>; 32],
+}
+
+impl Meanings {
+    /// What a record of a shape means.
+    fn of(&mut self, record: &Record<'_>, shape: Shape) -> Option<&Meaning> {
+        let latest = &mut self.latest[usize::from(record.event_id) % 32];
+        let at = match latest {
+            Some((known, at)) if *known == shape => *at,
+            _ => {
+                let all = &mut self.all;
+                let at = *self.by_shape.entry(shape).or_insert_with(|| {
+                    all.push(Meaning::of(record, all.len() as u32));
+                    all.len() - 1
+                });
+                *latest = Some((shape, at));
+                at
+            }
+        };
+        self.all.get(at)
+    }
 }
 
 /// What is looked at in records of one kind.
@@ -66,7 +94,7 @@ impl Collector {
         Collector {
             log,
             texts: Texts::default(),
-            meanings: HashMap::default(),
+            meanings: Meanings::default(),
             contents: Contents::default(),
             latest: None,
             events: Vec::new(),
@@ -83,8 +111,8 @@ impl Collector {
         self.latest = None;
         self.texts.limit();
         self.contents.limit();
-        if self.meanings.len() > MOST_MEANINGS {
-            self.meanings.clear();
+        if self.meanings.all.len() > MOST_MEANINGS {
+            self.meanings = Meanings::default();
             // They are known by the numbers of their meanings.
             self.contents = Contents::default();
         }
@@ -111,11 +139,10 @@ impl Collector {
         let Some(span) = spans.get(span) else { return };
         let unknown;
         let meaning = match record.shape() {
-            Some(shape) => {
-                let number = meanings.len() as u32;
-                let meaning = meanings.entry(shape);
-                meaning.or_insert_with(|| Meaning::of(record, number))
-            }
+            Some(shape) => match meanings.of(record, shape) {
+                Some(meaning) => meaning,
+                None => return,
+            },
             None => {
                 unknown = Meaning::of(record, 0);
                 &unknown
@@ -336,11 +363,10 @@ impl Noted<'_> {
             return;
         }
         let id_of = |place: Option<usize>, name: &str| {
-            let value: Option<Value<'_>> = match record.shape() {
-                Some(_) => record.value_at(place?),
-                None => record.field(name),
+            let id = match record.shape() {
+                Some(_) => record.number_at(place?),
+                None => record.field(name)?.number(),
             };
-            let id = value.and_then(|value| value.number());
             id.and_then(LogonId::new)
         };
         let subject = match event {

@@ -85,8 +85,41 @@ pub(super) struct Uses {
     computers: Computers,
 }
 
-/// The run that a Logon ID's next use belongs to.
-type Open = HashMap<LogonId, usize, RandomState>;
+/// The runs that the next uses of Logon IDs belong to.
+#[derive(Debug, Default)]
+struct Open {
+    all: HashMap<LogonId, usize, RandomState>,
+    /// The Logon IDs that were asked for last, by their lowest bits.
+    latest: [Option<(LogonId, usize)>; 16],
+}
+
+impl Open {
+    fn get(&mut self, id: LogonId) -> Option<usize> {
+        match self.latest.get(Self::place(id)) {
+            Some(&Some((known, run))) if known == id => Some(run),
+            _ => {
+                let run = *self.all.get(&id)?;
+                self.remember(id, run);
+                Some(run)
+            }
+        }
+    }
+
+    fn insert(&mut self, id: LogonId, run: usize) {
+        self.all.insert(id, run);
+        self.remember(id, run);
+    }
+
+    fn remember(&mut self, id: LogonId, run: usize) {
+        if let Some(latest) = self.latest.get_mut(Self::place(id)) {
+            *latest = Some((id, run));
+        }
+    }
+
+    fn place(id: LogonId) -> usize {
+        (id.get() % 16) as usize
+    }
+}
 
 /// The open runs of each computer.
 #[derive(Debug, Default)]
@@ -119,7 +152,7 @@ impl Computers {
 impl Uses {
     /// Ends all runs of a computer.
     pub(super) fn cut(&mut self, computer: &Text) {
-        self.computers.of(computer).clear();
+        *self.computers.of(computer) = Open::default();
     }
 
     /// Adds a use to its run. The position of a new run, whose account is not known yet, if it starts one.
@@ -136,7 +169,7 @@ impl Uses {
             time: record.time,
         };
         let open = self.computers.of(computer);
-        let run = open.get(&logon_id).and_then(|&at| self.all.get_mut(at));
+        let run = open.get(logon_id).and_then(|at| self.all.get_mut(at));
         if let Some(run) = run.filter(|run| run.last.record_id <= seen.record_id) {
             run.last = seen;
             return None;
