@@ -33,13 +33,16 @@ struct Meanings {
     all: Vec<Meaning>,
     by_shape: HashMap<Shape, usize, RandomState>,
     /// The shapes that were asked for last, by their event IDs.
-    latest: [Option<(Shape, usize)>; 32],
+    latest: [Option<(Shape, usize)>; LATEST],
 }
+
+/// How many shapes are known at first sight.
+const LATEST: usize = 32;
 
 impl Meanings {
     /// What a record of a shape means.
     fn of(&mut self, record: &Record<'_>, shape: Shape) -> Option<&Meaning> {
-        let latest = &mut self.latest[usize::from(record.event_id) % 32];
+        let latest = &mut self.latest[usize::from(record.event_id) % LATEST];
         let at = match latest {
             Some((known, at)) if *known == shape => *at,
             _ => {
@@ -138,17 +141,15 @@ impl Collector {
         } = self;
         let Some(span) = spans.get(span) else { return };
         let unknown;
-        let meaning = match record.shape() {
-            Some(shape) => match meanings.of(record, shape) {
-                Some(meaning) => meaning,
-                None => return,
-            },
+        let known = record.shape().and_then(|shape| meanings.of(record, shape));
+        let meaning = match known {
+            Some(meaning) => meaning,
             None => {
                 unknown = Meaning::of(record, 0);
                 &unknown
             }
         };
-        let mut event = None;
+        let before = events.len();
         if let Some(entry) = meaning.entry {
             let content = || {
                 Event::new(Arc::new(Content {
@@ -181,7 +182,9 @@ impl Collector {
             new.set_times(record.time, previous);
             new.set_number(record.number);
             fill(&meaning.own, texts, &mut new, record);
-            event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));
+            if !(entry.subject_unnamed && new.subject.name.is_some()) {
+                events.push(new);
+            }
         }
         if meaning.is_audit {
             let mut noted = Noted {
@@ -190,9 +193,8 @@ impl Collector {
                 uses,
                 computer: &span.computer,
             };
-            noted.note(record, meaning, event.as_ref(), previous.is_none());
+            noted.note(record, meaning, events.get(before), previous.is_none());
         }
-        events.extend(event);
     }
 
     /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the run and the time of

@@ -90,8 +90,11 @@ pub(super) struct Uses {
 struct Open {
     all: HashMap<LogonId, usize, RandomState>,
     /// The Logon IDs that were asked for last, by their lowest bits.
-    latest: [Option<(LogonId, usize)>; 16],
+    latest: [Option<(LogonId, usize)>; LATEST],
 }
+
+/// How many Logon IDs are known at first sight.
+const LATEST: usize = 16;
 
 impl Open {
     fn get(&mut self, id: LogonId) -> Option<usize> {
@@ -117,7 +120,7 @@ impl Open {
     }
 
     fn place(id: LogonId) -> usize {
-        (id.get() % 16) as usize
+        id.get() as usize % LATEST
     }
 }
 
@@ -191,5 +194,23 @@ impl Uses {
         if let Some(run) = self.all.get_mut(run) {
             run.account = account;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logon_ids_of_the_same_lowest_bits_have_runs_of_their_own() {
+        let id = |number| LogonId::new(number).unwrap();
+        let (one, other, third) = (id(0x3e7), id(0x3f7), id(0x407));
+        let mut open = Open::default();
+        open.insert(one, 0);
+        open.insert(other, 1);
+        let runs = [one, other, one, third].map(|id| open.get(id));
+        assert_eq!(runs, [Some(0), Some(1), Some(0), None]);
+        open.insert(one, 2);
+        assert_eq!([one, other].map(|id| open.get(id)), [Some(2), Some(1)]);
     }
 }
