@@ -134,6 +134,8 @@ struct Instance {
 
 impl Instance {
     /// Reads the array. Where the values are; `None` unless the fragment that the instance is ends with them.
+    // To call it, and what it is made of, would cost a tenth of what a record does.
+    #[inline(always)]
     fn read(&self, array: &mut Array, chunk: &[u8]) -> Option<Extent> {
         let values = array.read(chunk, self.at, self.end)?;
         match chunk.get(values.end as usize..self.end)? {
@@ -337,6 +339,7 @@ impl Plans {
 
     /// Reads the beginning of a fragment that is one instance of a template: its header, which may be missing, which template,
     /// the definition if it stands here.
+    #[inline(always)]
     fn fragment(&mut self, chunk: &[u8], at: Extent, names: &mut Names) -> Option<Instance> {
         let end = at.end as usize;
         let ([FRAGMENT, _, _, _, INSTANCE, _, rest @ ..] | [INSTANCE, _, rest @ ..]) =
@@ -466,7 +469,7 @@ impl InChunk {
 }
 
 /// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
-#[inline]
+#[inline(always)]
 fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
     match raw {
         Some(raw) if raw.kind == kind::FILETIME => Some(raw.time()),
@@ -524,12 +527,17 @@ impl Names {
     }
 
     /// The name that a text is; `likely` the one that it was before.
-    #[inline]
+    #[inline(always)]
     fn of(&mut self, units: &[u8], likely: usize) -> usize {
         match self.get(likely) {
             Some(name) if *name.units == *units => likely,
-            _ => self.add(value::without_padding(units)),
+            _ => self.other(units),
         }
+    }
+
+    #[inline(never)]
+    fn other(&mut self, units: &[u8]) -> usize {
+        self.add(value::without_padding(units))
     }
 
     fn add(&mut self, units: &[u8]) -> usize {

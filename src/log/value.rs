@@ -321,6 +321,7 @@ pub(super) struct Stayed {
 
 impl Array {
     /// Reads the array at `at`. `None` unless all values lie before `end` and have the sizes of their types.
+    #[inline(always)]
     pub(super) fn read(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Extent> {
         let (count, rest) = chunk.get(at..end)?.split_first_chunk()?;
         let count = u32::from_le_bytes(*count) as usize;
@@ -533,7 +534,7 @@ impl<'r> Raw<'r> {
     }
 
     /// What it says, if that is a time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(self) -> Option<Time> {
         match self.kind {
             kind::FILETIME => Value::FileTime(u64_at(self.bytes, 0)?).time(),
