@@ -5,7 +5,7 @@ use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
 use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
-use crate::log::{Record, Run, Shape, Value};
+use crate::log::{Record, Run, Shape};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -16,8 +16,7 @@ use std::sync::Arc;
 pub struct Collector {
     log: LogIndex,
     texts: Texts,
-    /// What records of each shape mean.
-    meanings: HashMap<Shape, Meaning, RandomState>,
+    meanings: Meanings,
     contents: Contents,
     /// The run that the last record belongs to, by the numbers of its channel and computer.
     latest: Option<((u32, u32), usize)>,
@@ -26,6 +25,38 @@ pub struct Collector {
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
     uses: Uses,
+}
+
+/// What records of each shape mean.
+#[derive(Debug, Default)]
+struct Meanings {
+    all: Vec<Meaning>,
+    by_shape: HashMap<Shape, usize, RandomState>,
+    /// The shapes that were asked for last, by their event IDs.
+    latest: [Option<(Shape, usize)>; LATEST],
+}
+
+/// How many shapes are known at first sight.
+const LATEST: usize = 32;
+
+impl Meanings {
+    /// What a record of a shape means.
+    fn of(&mut self, record: &Record<'_>, shape: Shape) -> Option<&Meaning> {
+        let latest = &mut self.latest[usize::from(record.event_id) % LATEST];
+        let at = match latest {
+            Some((known, at)) if *known == shape => *at,
+            _ => {
+                let all = &mut self.all;
+                let at = *self.by_shape.entry(shape).or_insert_with(|| {
+                    all.push(Meaning::of(record, all.len() as u32));
+                    all.len() - 1
+                });
+                *latest = Some((shape, at));
+                at
+            }
+        };
+        self.all.get(at)
+    }
 }
 
 /// What is looked at in records of one kind.
@@ -66,7 +97,7 @@ impl Collector {
         Collector {
             log,
             texts: Texts::default(),
-            meanings: HashMap::default(),
+            meanings: Meanings::default(),
             contents: Contents::default(),
             latest: None,
             events: Vec::new(),
@@ -83,8 +114,8 @@ impl Collector {
         self.latest = None;
         self.texts.limit();
         self.contents.limit();
-        if self.meanings.len() > MOST_MEANINGS {
-            self.meanings.clear();
+        if self.meanings.all.len() > MOST_MEANINGS {
+            self.meanings = Meanings::default();
             // They are known by the numbers of their meanings.
             self.contents = Contents::default();
         }
@@ -110,18 +141,15 @@ impl Collector {
         } = self;
         let Some(span) = spans.get(span) else { return };
         let unknown;
-        let meaning = match record.shape() {
-            Some(shape) => {
-                let number = meanings.len() as u32;
-                let meaning = meanings.entry(shape);
-                meaning.or_insert_with(|| Meaning::of(record, number))
-            }
+        let known = record.shape().and_then(|shape| meanings.of(record, shape));
+        let meaning = match known {
+            Some(meaning) => meaning,
             None => {
                 unknown = Meaning::of(record, 0);
                 &unknown
             }
         };
-        let mut event = None;
+        let before = events.len();
         if let Some(entry) = meaning.entry {
             let content = || {
                 Event::new(Arc::new(Content {
@@ -154,7 +182,9 @@ impl Collector {
             new.set_times(record.time, previous);
             new.set_number(record.number);
             fill(&meaning.own, texts, &mut new, record);
-            event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));
+            if !(entry.subject_unnamed && new.subject.name.is_some()) {
+                events.push(new);
+            }
         }
         if meaning.is_audit {
             let mut noted = Noted {
@@ -163,9 +193,8 @@ impl Collector {
                 uses,
                 computer: &span.computer,
             };
-            noted.note(record, meaning, event.as_ref(), previous.is_none());
+            noted.note(record, meaning, events.get(before), previous.is_none());
         }
-        events.extend(event);
     }
 
     /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the run and the time of
@@ -336,11 +365,10 @@ impl Noted<'_> {
             return;
         }
         let id_of = |place: Option<usize>, name: &str| {
-            let value: Option<Value<'_>> = match record.shape() {
-                Some(_) => record.value_at(place?),
-                None => record.field(name),
+            let id = match record.shape() {
+                Some(_) => record.number_at(place?),
+                None => record.field(name)?.number(),
             };
-            let id = value.and_then(|value| value.number());
             id.and_then(LogonId::new)
         };
         let subject = match event {
