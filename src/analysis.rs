@@ -188,7 +188,7 @@ impl Paired {
                 let place = |e: &TimelineEvent| (e.machine, e.event.time);
                 place(a).cmp(&place(b)).then_with(|| {
                     let (a, b) = (&a.event, &b.event);
-                    (&a.channel, a.record_id, a.log).cmp(&(&b.channel, b.record_id, b.log))
+                    (&a.channel, a.record_id(), a.log).cmp(&(&b.channel, b.record_id(), b.log))
                 })
             });
         });

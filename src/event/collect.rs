@@ -4,11 +4,12 @@ use super::contents::Contents;
 use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
-use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
+use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, Upper, security};
 use crate::log::{Record, Run, Shape, Value};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 /// Collects the events of a log, in file order, and where its records lie.
@@ -25,6 +26,8 @@ pub struct Collector {
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
+    /// Whether there is an event of each run so far.
+    told: Vec<bool>,
     uses: Uses,
 }
 
@@ -39,6 +42,8 @@ struct Meaning {
     slots: Vec<(usize, Slot)>,
     /// The same of those that go to the event itself.
     own: Vec<(usize, Slot)>,
+    /// The place of the field that names its Logon ID.
+    logon_id: Option<usize>,
     /// The values that `slots` take, if the content rests on nothing else.
     runs: Option<Vec<Run>>,
     user_sid: Option<Slot>,
@@ -71,6 +76,7 @@ impl Collector {
             latest: None,
             events: Vec::new(),
             spans: Vec::new(),
+            told: Vec::new(),
             uses: Uses::default(),
         }
     }
@@ -79,6 +85,7 @@ impl Collector {
     pub fn begin(&mut self, log: LogIndex) {
         self.log = log;
         (self.events, self.spans) = (Vec::new(), Vec::new());
+        self.told.clear();
         self.uses = Uses::default();
         self.latest = None;
         self.texts.limit();
@@ -105,10 +112,12 @@ impl Collector {
             contents,
             events,
             spans,
+            told,
             uses,
             ..
         } = self;
-        let Some(span) = spans.get(span) else { return };
+        let at = span;
+        let Some(span) = spans.get(at) else { return };
         let unknown;
         let meaning = match record.shape() {
             Some(shape) => {
@@ -123,8 +132,11 @@ impl Collector {
         };
         let mut event = None;
         if let Some(entry) = meaning.entry {
+            let id_at = |place| record.value_at(place)?.number().and_then(LogonId::new);
+            let upper = Upper::of(record.record_id, meaning.logon_id.and_then(id_at));
             let content = || {
                 Event::new(Arc::new(Content {
+                    upper,
                     log: *log,
                     computer: span.computer.clone(),
                     channel: span.channel.clone(),
@@ -142,7 +154,7 @@ impl Collector {
                         fill(&meaning.slots, texts, &mut new, record);
                         new
                     };
-                    contents.event(record, *log, meaning.number, runs, read)
+                    contents.event(record, *log, meaning.number, upper, runs, read)
                 }
                 None => {
                     let mut new = content();
@@ -150,9 +162,8 @@ impl Collector {
                     new
                 }
             };
-            new.record_id = record.record_id;
-            new.set_times(record.time, previous);
-            new.set_number(record.number);
+            new.time = record.time;
+            new.set_record_id(record.record_id);
             fill(&meaning.own, texts, &mut new, record);
             event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));
         }
@@ -165,7 +176,15 @@ impl Collector {
             };
             noted.note(record, meaning, event.as_ref(), previous.is_none());
         }
-        events.extend(event);
+        if let Some(mut event) = event {
+            let is_first = told
+                .get_mut(at)
+                .is_some_and(|told| !mem::replace(told, true));
+            if is_first || event.is_of_start() {
+                event.set_previous(previous);
+            }
+            events.push(event);
+        }
     }
 
     /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the run and the time of
@@ -194,6 +213,7 @@ impl Collector {
             }
             _ => {
                 let at = self.spans.len();
+                self.told.push(false);
                 self.spans.push(Span {
                     log: self.log,
                     channel: self.texts.text(&record.channel),
@@ -237,6 +257,9 @@ impl Meaning {
         let mut slots = Slots::of(entry);
         for (place, (name, is_plain)) in record.names().enumerate() {
             if let Some(slot) = slots.next(name) {
+                if slot == Slot::LogonId {
+                    meaning.logon_id = Some(place);
+                }
                 let own = slot.is_own();
                 let slots = if own {
                     &mut meaning.own

@@ -163,7 +163,7 @@ impl<'a> Builder<'a> {
             Action::Unlock => self.change(index, event, State::Locked, false),
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
-            Action::Used => event.logon_id.and_then(|id| self.used_by(id, index)),
+            Action::Used => event.logon_id().and_then(|id| self.used_by(id, index)),
             _ => None,
         };
         if let Some(draft) = own.or(subject) {
@@ -270,7 +270,7 @@ impl<'a> Builder<'a> {
     }
 
     fn logon(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let id = event.logon_id;
+        let id = event.logon_id();
         if let Some(id) = id.filter(|&id| id.is_standing()) {
             return self.standing_logon(id, index, event);
         }
@@ -328,11 +328,11 @@ impl<'a> Builder<'a> {
 
     /// Notes what a new Logon ID of a session brings: the half still to come, and the records that named it before.
     fn settle(&mut self, number: usize, index: usize, event: &Event) {
-        if let (Some(linked), Some(id)) = (event.linked_logon_id, event.logon_id) {
+        if let (Some(linked), Some(id)) = (event.linked_logon_id, event.logon_id()) {
             self.awaited.insert(linked, (number, id));
         }
         let held = event
-            .logon_id
+            .logon_id()
             .and_then(|id| self.held.remove(&id))
             .unwrap_or_default();
         for earlier in held {
@@ -373,11 +373,11 @@ impl<'a> Builder<'a> {
     ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
         draft.logons += 1;
-        if let Some(id) = event.logon_id {
+        if let Some(id) = event.logon_id() {
             draft.add_part(DraftPart::new(id, Some(index), reason));
         }
         draft.prove(index, Role::Part);
-        if let Some(id) = event.logon_id {
+        if let Some(id) = event.logon_id() {
             self.name(id, number);
         }
         if reason == PartReason::RdpReconnect {
@@ -433,14 +433,14 @@ impl<'a> Builder<'a> {
 
     /// A session of which a logon is known, but not whether that began it or returned to it.
     fn unclear_session(&mut self, index: usize, event: &Event) -> usize {
-        let mut draft = Draft::new(index, event.logon_id);
+        let mut draft = Draft::new(index, event.logon_id());
         draft.account = event.account.clone();
         draft.logon_type = event.logon_type;
         draft.is_desktop = true;
         draft.is_part = true;
         draft.logons = 1;
         draft.prove(index, Role::Use);
-        let number = self.add(draft, event.logon_id);
+        let number = self.add(draft, event.logon_id());
         self.settle(number, index, event);
         number
     }
@@ -513,7 +513,7 @@ impl<'a> Builder<'a> {
             .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         let near = earlier.take_while(|(_, credentials)| {
-            event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
+            event.record_id().saturating_sub(credentials.record_id()) <= CREDENTIALS_RECORDS
                 && event.time.within(credentials.time, CREDENTIALS_TIME)
         });
         let fits = |credentials: &Event| {
@@ -527,13 +527,13 @@ impl<'a> Builder<'a> {
     }
 
     fn privileges(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         self.drafts.get_mut(number)?.privileged(index, event);
         Some(number)
     }
 
     fn logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let id = event.logon_id?;
+        let id = event.logon_id()?;
         let number = self.used_by(id, index)?;
         let draft = self.drafts.get_mut(number)?;
         if draft.standing {
@@ -550,20 +550,20 @@ impl<'a> Builder<'a> {
         if let Some(sid) = event.account.sid.clone() {
             self.left_by.insert(sid, index);
         }
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         let draft = self.drafts.get_mut(number)?;
         draft.account.fill_from(&event.account);
         if draft.user_logoff.is_none() && !draft.standing {
             draft.user_logoff = Some(index);
             draft.prove(index, Role::End);
             let is_half = event
-                .logon_id
+                .logon_id()
                 .and_then(|id| draft.part(id))
                 .is_some_and(|part| part.reason == PartReason::UacTwin);
             if draft.elevated_id.is_none() && is_half {
                 // It names the filtered half, whose 4624 is missing.
                 draft.elevated_id = draft.id;
-                draft.id = event.logon_id;
+                draft.id = event.logon_id();
             }
             self.end_elevations(number, index);
         }
@@ -600,7 +600,7 @@ impl<'a> Builder<'a> {
 
     /// A session changes its state; the Logon ID names it.
     fn change(&mut self, index: usize, event: &Event, state: State, begins: bool) -> Option<usize> {
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);

@@ -440,7 +440,7 @@ fn source(machine: &Machine, draft: &Draft, connection: &Connection) -> Option<u
             .and_then(|event| event.source_address.as_deref());
         address.is_some_and(|address| own.is_none_or(|own| same_address(own, address)))
     };
-    let is_needed = own.is_none() || logon.source_port.is_none();
+    let is_needed = own.is_none() || logon.source_port().is_none();
     let knock = knock.filter(fits).filter(|_| is_needed);
     let accepted = connection.find(machine, Action::RdpAuth);
     knock

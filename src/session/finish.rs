@@ -184,7 +184,7 @@ impl Finisher {
             disconnected: desktop(away(&[State::Disconnected])),
             locked: desktop(away(&[State::Locked])),
             source_address: from.and_then(|from| from.source_address.clone()),
-            source_port: from.and_then(|from| from.source_port),
+            source_port: from.and_then(|from| from.source_port()),
             workstation: source.and_then(|logon| logon.workstation.clone()),
             logon_process: source.and_then(|logon| logon.logon_process.clone()),
             authentication_package: source.and_then(|logon| logon.authentication_package.clone()),
@@ -345,7 +345,7 @@ impl Finisher {
         if let Some(event) = self.event(draft.logon().unwrap_or(draft.first())) {
             // A standing session may be named first by the same record as another.
             let id = if draft.logon().is_some() {
-                event.logon_id
+                event.logon_id()
             } else {
                 draft.id
             };
@@ -360,7 +360,7 @@ impl Finisher {
                 text,
                 "\0{}\0{}\0{}\0{}",
                 event.channel,
-                event.record_id,
+                event.record_id(),
                 event.time.filetime(),
                 id.map_or(0, |id| id.get())
             );
@@ -376,7 +376,7 @@ fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
     RecordRef {
         log: event.log,
         channel: event.channel.clone(),
-        record_id: event.record_id,
+        record_id: event.record_id(),
         event_id: event.event_id,
         time: event.time,
         role,

@@ -112,7 +112,7 @@ fn connections(actions: &Actions) -> Vec<Vec<(usize, Line)>> {
     let mut connections: Vec<Vec<(usize, Line)>> = Vec::new();
     let mut open: HashMap<(&Text, u16), usize, RandomState> = HashMap::default();
     for (index, event) in actions.all(Action::SshMessage) {
-        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port) else {
+        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port()) else {
             continue;
         };
         let line = Line::of(event);

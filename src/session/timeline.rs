@@ -150,7 +150,7 @@ impl Timeline {
             });
         }
         let draft = self.finisher.drafts.get(place?)?;
-        let part = event.logon_id.and_then(|id| draft.part(id));
+        let part = event.logon_id().and_then(|id| draft.part(id));
         part.and_then(|part| build::attached_kind(part.reason))
             .or(Some(draft.kind))
     }

@@ -171,7 +171,7 @@ fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
     let named = draft
         .proofs()
         .filter_map(|(record, _)| machine.events.get(record))
-        .filter(|event| event.logon_id.is_some());
+        .filter(|event| event.logon_id().is_some());
     let mut names: Vec<String> = named
         .filter_map(|event| event.account.name.as_deref())
         .map(str::to_lowercase)
