@@ -29,7 +29,8 @@ pub(super) struct Draft {
     /// Its Logon ID, as long as it has no other.
     part: Option<DraftPart>,
     /// The first of its proofs.
-    proofs: [Option<(Place, Role)>; MOST_OWN_PROOFS],
+    proofs: [Option<Place>; MOST_OWN_PROOFS],
+    roles: [Role; MOST_OWN_PROOFS],
     pub flags: Flags,
     pub kind: Kind,
     /// Whether it holds an elevated token.
@@ -212,6 +213,7 @@ impl Draft {
             account: Account::default(),
             part: id.map(|id| DraftPart::new(id, None, PartReason::Logon)),
             proofs: [None; MOST_OWN_PROOFS],
+            roles: [Role::Start; MOST_OWN_PROOFS],
             flags: Flags::default(),
             kind: Kind::Unknown,
             elevated: None,
@@ -416,12 +418,13 @@ impl Draft {
     }
 
     pub(super) fn prove(&mut self, record: usize, role: Role) {
-        let proof = (Place::of(record), role);
-        match self.proofs.iter_mut().find(|own| own.is_none()) {
-            Some(own) => *own = Some(proof),
+        let record = Place::of(record);
+        let mut own = self.proofs.iter_mut().zip(&mut self.roles);
+        match own.find(|(own, _)| own.is_none()) {
+            Some(own) => (*own.0, *own.1) = (Some(record), role),
             None => {
                 let more: &mut More = self;
-                more.proofs.push(proof);
+                more.proofs.push((record, role));
             }
         }
     }
@@ -429,8 +432,10 @@ impl Draft {
     /// The records that it rests on so far, and what each proves.
     pub(super) fn proofs(&self) -> impl Iterator<Item = (usize, Role)> + Clone {
         let more: &More = self;
-        let all = self.proofs.iter().flatten().chain(&more.proofs);
-        all.map(|(record, role)| (record.index(), *role))
+        let own = self.proofs.iter().zip(&self.roles);
+        let own = own.filter_map(|(record, role)| Some(((*record)?, *role)));
+        let all = own.chain(more.proofs.iter().copied());
+        all.map(|(record, role)| (record.index(), role))
     }
 
     /// Adds a record that `link` joins to the session.

@@ -255,6 +255,15 @@ impl Finisher {
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
+        let logon = draft.logon().and_then(|logon| self.event(logon));
+        let begins = logon.map(|logon| logon.time);
+        if begins.is_some() && !draft.standing {
+            return Start {
+                time: begins,
+                max: None,
+                source: StartSource::Recorded,
+            };
+        }
         let boot_start = boot.and_then(|boot| boot.start);
         // Up to what shows it.
         let covers_start = boot.is_some_and(|boot| {
@@ -265,12 +274,9 @@ impl Finisher {
                     shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
                 })
         });
-        let logon = draft.logon().and_then(|logon| self.event(logon));
-        let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 0));
         let (time, source) = match (draft.standing, begins) {
-            (false, Some(time)) => (Some(time), StartSource::Recorded),
             (true, Some(time)) if is_boot_logon => (Some(time), StartSource::Recorded),
             // The first service shows it, unless the log begins in mid boot.
             (true, Some(time)) if covers_start => (Some(time), StartSource::Inferred),
@@ -308,6 +314,7 @@ impl Finisher {
         });
         Start { time, max, source }
     }
+
     fn interactivity(&self, draft: &Draft) -> Interactivity {
         let mut draft = draft;
         // A parent comes before its children; the bound is for records that say otherwise.
