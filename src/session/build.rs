@@ -18,7 +18,7 @@ use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
 use super::marks::Marks;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::pre_authentication::{BEFORE_LOGON, is_asked_for_by_nobody};
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
@@ -136,7 +136,7 @@ impl<'a> Builder<'a> {
     fn stop_desktops(&mut self, stop: usize, before: usize) {
         for number in std::mem::take(&mut self.desktops) {
             if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
-                draft.fast_stop = Some((stop, before));
+                draft.fast_stop = Some((Place::of(stop), Place::of(before)));
                 draft.prove(stop, Role::End);
             }
         }
@@ -553,8 +553,8 @@ impl<'a> Builder<'a> {
         let number = self.used_by(event.logon_id()?, index)?;
         let draft = self.drafts.get_mut(number)?;
         draft.account.fill_from(&event.account);
-        if draft.user_logoff.is_none() && !draft.standing {
-            draft.user_logoff = Some(index);
+        if draft.user_logoff().is_none() && !draft.standing {
+            draft.user_logoff = Some(Place::of(index));
             draft.prove(index, Role::End);
             let is_half = event
                 .logon_id()
@@ -581,7 +581,7 @@ impl<'a> Builder<'a> {
         let only = self.only_open_desktop(self.events.get(before?)?);
         let number = only.filter(|_| !may_be_of_another)?;
         let draft = self.drafts.get_mut(number)?;
-        draft.lost_logoff = Some(index);
+        draft.lost_logoff = Some(Place::of(index));
         draft.prove(index, Role::End);
         self.left_by
             .extend(draft.account.sid.clone().map(|sid| (sid, index)));
@@ -593,7 +593,7 @@ impl<'a> Builder<'a> {
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for number in self.elevations.remove(&parent).unwrap_or_default() {
             if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
-                draft.parents_end = Some(index);
+                draft.parents_end = Some(Place::of(index));
             }
         }
     }
@@ -605,11 +605,11 @@ impl<'a> Builder<'a> {
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
         // It goes on: somebody else left.
-        if draft.lost_logoff.is_some() {
+        if draft.lost_logoff().is_some() {
             draft.lost_logoff = None;
         }
         // What comes after somebody left is the session being torn down.
-        if draft.user_logoff.is_none() {
+        if draft.user_logoff().is_none() {
             if begins {
                 draft.leave(state, index);
             } else {

@@ -141,7 +141,7 @@ impl Finisher {
         let unused = away(&[State::Disconnected, State::Locked]);
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
-        let from = draft.source.and_then(|from| self.event(from)).or(source);
+        let from = draft.source().and_then(|from| self.event(from)).or(source);
         let start = self.start(draft, boot);
         let parent = draft.parent().and_then(|parent| self.drafts.get(parent));
         let privileges = draft.privileges().and_then(|named| self.event(named));
@@ -228,7 +228,7 @@ impl Finisher {
                 .collect(),
             start_record: draft.logon().and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
-            source_record: draft.source.and_then(|from| at(Some(from))),
+            source_record: draft.source().and_then(|from| at(Some(from))),
             records,
         })
     }

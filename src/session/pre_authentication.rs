@@ -120,10 +120,10 @@ impl<'a> Story<'a> {
             _ => None,
         };
         let ends = [
-            draft.user_logoff,
+            draft.user_logoff(),
             draft.closed(),
-            draft.ts_logoff,
-            draft.fast_stop.map(|(stop, _)| stop),
+            draft.ts_logoff(),
+            draft.fast_stop().map(|(stop, _)| stop),
             stop,
         ];
         let first = ends

@@ -1,6 +1,7 @@
 //! The two halves of a logon that User Account Control split: linked by their records, or recognised by what they have in
 //! common.
 
+use super::super::place::Place;
 use super::{Builder, NEAR_EVENTS};
 use crate::event::{Action, Event, LogonId};
 use crate::session::draft::{Draft, DraftPart};
@@ -181,7 +182,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         let Some(other) = nearest.map(|other| other.2) else {
             continue;
         };
-        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff);
+        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff());
         for number in [desktop.2, other] {
             if let Some(draft) = drafts.get_mut(number) {
                 draft.flags.insert(Flag::Twin);
@@ -189,7 +190,8 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         }
         // 4647 names one half; whoever left it left both.
         if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
-            twin.parents_end = left.filter(|&left| twin.last_use() <= left);
+            let left = left.filter(|&left| twin.last_use() <= left);
+            twin.parents_end = left.map(Place::of);
         }
     }
 }

@@ -66,7 +66,7 @@ impl Audited {
             };
             let at = |position: Option<usize>| position.and_then(time);
             note(LinkRule::Logon, at(draft.logon()));
-            note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
+            note(LinkRule::Logoff, at(draft.user_logoff().or(draft.closed())));
             for interval in draft.intervals() {
                 note(LinkRule::Leave, at(interval.from));
                 note(LinkRule::Return, at(interval.to));
