@@ -4,12 +4,11 @@ use super::contents::Contents;
 use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
-use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, Upper, security};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Span, Text, Upper, security};
 use crate::log::{Record, Run, Shape, Value};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
-use std::mem;
 use std::sync::Arc;
 
 /// Collects the events of a log, in file order, and where its records lie.
@@ -26,8 +25,8 @@ pub struct Collector {
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
-    /// Whether there is an event of each run so far.
-    told: Vec<bool>,
+    /// What the last event of each run so far says.
+    told: Vec<Option<Action>>,
     uses: Uses,
 }
 
@@ -177,10 +176,14 @@ impl Collector {
             noted.note(record, meaning, event.as_ref(), previous.is_none());
         }
         if let Some(mut event) = event {
-            let is_first = told
-                .get_mut(at)
-                .is_some_and(|told| !mem::replace(told, true));
-            if is_first || event.is_of_start() {
+            let last = told.get_mut(at).and_then(|last| last.replace(event.action));
+            // A boot begins with the first of the records of its start.
+            let begins = match last {
+                None => true,
+                Some(Action::StartingUp | Action::AuditDropped) => false,
+                Some(_) => event.is_of_start(),
+            };
+            if begins {
                 event.set_previous(previous);
             }
             events.push(event);
@@ -213,7 +216,7 @@ impl Collector {
             }
             _ => {
                 let at = self.spans.len();
-                self.told.push(false);
+                self.told.push(None);
                 self.spans.push(Span {
                     log: self.log,
                     channel: self.texts.text(&record.channel),

@@ -536,7 +536,7 @@ impl Event {
     }
 
     /// The time of the record before it in the file, of the same machine and channel. Known only where a boot may begin: of the
-    /// records of a start, and of the first event after records that are missing; `None` also if that record is not next to it.
+    /// first records of a start, and of the first event after records that are missing; `None` also if that record is not next to it.
     pub fn previous(&self) -> Option<Time> {
         match self.own.as_deref()? {
             Own::Caller(_) => None,

@@ -120,7 +120,7 @@ fn the_time_before_is_known_where_a_boot_may_begin() {
             (2, second(1)),
             none(3),
             (4, second(3)),
-            (5, second(4)),
+            none(5),
             none(6),
             (2, second(1)),
             none(3)
