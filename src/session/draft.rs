@@ -5,8 +5,7 @@ use super::place::Place;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use crate::time::Time;
-use ahash::RandomState;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
@@ -64,7 +63,7 @@ pub(super) struct More {
     /// Its Logon IDs, if they are several.
     parts: Vec<DraftPart>,
     /// The last part of each Logon ID, if they are more than [`FEW_PARTS`].
-    part_of: Option<Box<HashMap<LogonId, usize, RandomState>>>,
+    part_of: BTreeMap<LogonId, usize>,
     /// The Logon IDs that it lives at least as long as, and how many of them are closed.
     carriers: (Vec<LogonId>, u32),
     /// The last event that closed a part that carries it.
@@ -335,13 +334,15 @@ impl Draft {
             more.carriers.1 += u32::from(part.closed.is_some());
             more.last_closed = more.last_closed.max(part.closed);
         }
-        if let Some(known) = &mut more.part_of {
-            known.insert(part.id, more.parts.len());
-        }
         more.parts.push(part);
-        if more.part_of.is_none() && more.parts.len() > FEW_PARTS {
-            let all = more.parts.iter().enumerate();
-            more.part_of = Some(Box::new(all.map(|(at, part)| (part.id, at)).collect()));
+        let count = more.parts.len();
+        if count > FEW_PARTS {
+            let known = match more.part_of.is_empty() {
+                true => 0,
+                false => count - 1,
+            };
+            let new = more.parts.iter().enumerate().skip(known);
+            more.part_of.extend(new.map(|(at, part)| (part.id, at)));
         }
     }
 
@@ -553,9 +554,9 @@ impl Draft {
 
     /// The place of the last part of a Logon ID among several.
     fn place_of(&self, id: LogonId) -> Option<usize> {
-        match &self.part_of {
-            Some(known) => known.get(&id).copied(),
-            None => self.parts.iter().rposition(|part| part.id == id),
+        match self.part_of.is_empty() {
+            true => self.parts.iter().rposition(|part| part.id == id),
+            false => self.part_of.get(&id).copied(),
         }
     }
 
