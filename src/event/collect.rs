@@ -4,7 +4,7 @@ use super::contents::Contents;
 use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
-use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Span, Text, Upper, security};
 use crate::log::{Record, Run, Shape};
 use crate::time::Time;
 use ahash::RandomState;
@@ -24,6 +24,8 @@ pub struct Collector {
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
+    /// What the last event of each run so far says.
+    told: Vec<Option<Action>>,
     uses: Uses,
 }
 
@@ -70,6 +72,8 @@ struct Meaning {
     slots: Vec<(usize, Slot)>,
     /// The same of those that go to the event itself.
     own: Vec<(usize, Slot)>,
+    /// The place of the field that names its Logon ID.
+    logon_id: Option<usize>,
     /// The values that `slots` take, if the content rests on nothing else.
     runs: Option<Vec<Run>>,
     user_sid: Option<Slot>,
@@ -102,6 +106,7 @@ impl Collector {
             latest: None,
             events: Vec::new(),
             spans: Vec::new(),
+            told: Vec::new(),
             uses: Uses::default(),
         }
     }
@@ -110,6 +115,7 @@ impl Collector {
     pub fn begin(&mut self, log: LogIndex) {
         self.log = log;
         (self.events, self.spans) = (Vec::new(), Vec::new());
+        self.told.clear();
         self.uses = Uses::default();
         self.latest = None;
         self.texts.limit();
@@ -136,10 +142,12 @@ impl Collector {
             contents,
             events,
             spans,
+            told,
             uses,
             ..
         } = self;
-        let Some(span) = spans.get(span) else { return };
+        let at = span;
+        let Some(span) = spans.get(at) else { return };
         let unknown;
         let known = record.shape().and_then(|shape| meanings.of(record, shape));
         let meaning = match known {
@@ -151,8 +159,11 @@ impl Collector {
         };
         let before = events.len();
         if let Some(entry) = meaning.entry {
+            let id_at = |place| record.number_at(place).and_then(LogonId::new);
+            let upper = Upper::of(record.record_id, meaning.logon_id.and_then(id_at));
             let content = || {
                 Event::new(Arc::new(Content {
+                    upper,
                     log: *log,
                     computer: span.computer.clone(),
                     channel: span.channel.clone(),
@@ -170,7 +181,7 @@ impl Collector {
                         fill(&meaning.slots, texts, &mut new, record);
                         new
                     };
-                    contents.event(record, *log, meaning.number, runs, read)
+                    contents.event(record, *log, meaning.number, upper, runs, read)
                 }
                 None => {
                     let mut new = content();
@@ -178,9 +189,8 @@ impl Collector {
                     new
                 }
             };
-            new.record_id = record.record_id;
-            new.set_times(record.time, previous);
-            new.set_number(record.number);
+            new.time = record.time;
+            new.set_record_id(record.record_id);
             fill(&meaning.own, texts, &mut new, record);
             if !(entry.subject_unnamed && new.subject.name.is_some()) {
                 events.push(new);
@@ -194,6 +204,18 @@ impl Collector {
                 computer: &span.computer,
             };
             noted.note(record, meaning, events.get(before), previous.is_none());
+        }
+        if let Some(event) = events.get_mut(before) {
+            let last = told.get_mut(at).and_then(|last| last.replace(event.action));
+            // A boot begins with the first of the records of its start.
+            let begins = match last {
+                None => true,
+                Some(Action::StartingUp | Action::AuditDropped) => false,
+                Some(_) => event.is_of_start(),
+            };
+            if begins {
+                event.set_previous(previous);
+            }
         }
     }
 
@@ -223,6 +245,7 @@ impl Collector {
             }
             _ => {
                 let at = self.spans.len();
+                self.told.push(None);
                 self.spans.push(Span {
                     log: self.log,
                     channel: self.texts.text(&record.channel),
@@ -266,6 +289,9 @@ impl Meaning {
         let mut slots = Slots::of(entry);
         for (place, (name, is_plain)) in record.names().enumerate() {
             if let Some(slot) = slots.next(name) {
+                if slot == Slot::LogonId {
+                    meaning.logon_id = Some(place);
+                }
                 let own = slot.is_own();
                 let slots = if own {
                     &mut meaning.own

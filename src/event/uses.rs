@@ -4,7 +4,7 @@
 //! missing, where record numbers go back and where a new block of the log begins, so it spans no boot that the records
 //! show. A boot that left no record of its own may still lie in it.
 
-use super::{Account, Action, Content, Event, LogIndex, LogonId, Text};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Text, Upper};
 use crate::log::Record;
 use crate::time::Time;
 use ahash::RandomState;
@@ -44,7 +44,7 @@ pub struct Use {
 #[derive(Debug)]
 pub(crate) struct UsedContents {
     channel: Text,
-    known: HashMap<(LogIndex, Text, u16, Account), Arc<Content>, RandomState>,
+    known: HashMap<(LogIndex, Text, u16, Account, Upper), Arc<Content>, RandomState>,
 }
 
 impl UsedContents {
@@ -59,21 +59,24 @@ impl UsedContents {
     /// The event that one of the records of a run is.
     pub(crate) fn event(&mut self, used: &Use, seen: Seen) -> Event {
         let (computer, account) = (used.computer.clone(), used.account.clone());
-        let key = (used.log, computer, seen.event_id, account);
+        let upper = Upper::of(seen.record_id, Some(used.logon_id));
+        let key = (used.log, computer, seen.event_id, account, upper);
         let content = self.known.entry(key).or_insert_with_key(|key| {
-            let (log, computer, event_id, account) = key.clone();
+            let (log, computer, event_id, account, upper) = key.clone();
             Arc::new(Content {
                 log,
                 computer,
                 channel: self.channel.clone(),
                 event_id,
                 account,
+                upper,
                 ..Content::of(Action::Used)
             })
         });
         let mut event = Event::new(Arc::clone(content));
-        (event.record_id, event.time) = (seen.record_id, seen.time);
-        event.logon_id = Some(used.logon_id);
+        event.time = seen.time;
+        event.set_record_id(seen.record_id);
+        event.set_logon_id(Some(used.logon_id));
         event
     }
 }
