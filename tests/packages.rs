@@ -738,6 +738,42 @@ fn a_damaged_member_is_read_as_far_as_it_goes_and_the_damage_is_told() {
 }
 
 #[test]
+fn what_is_packed_in_one_go_is_read_up_to_where_it_breaks() {
+    let mut whole = fs::read(made("lzma2.7z")).unwrap();
+    whole[4000] ^= 0x55;
+    let analysis = Case::with("a.7z", &whole).analysed();
+    assert_eq!(analysis.skipped, []);
+    let account = &analysis.logs[0].account;
+    assert!(account.read > 10 && account.read < 161, "{account:?}");
+    let last = account
+        .damage
+        .iter()
+        .find(|d| d.kind == DamageKind::Package);
+    assert!(
+        last.unwrap()
+            .message
+            .starts_with("damaged in its package: ")
+    );
+    // Less is packed than the directory says: the second member breaks off, the third is not there.
+    let log = log();
+    let members: [(&str, &[u8]); 3] = [("1.evtx", &log), ("2.evtx", &log), ("3.evtx", &log)];
+    let short = seven_zip(&members, |header| {
+        let packed = (log.len() as u32 * 3 / 2).to_le_bytes();
+        header[7..11].copy_from_slice(&packed);
+    });
+    let case = Case::with("a.7z", &short);
+    let told = case.skipped(Unpacking::default());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("a.7z: 1 member behind 2.evtx cannot be read: "),
+        "{told:?}"
+    );
+    let logs = case.analysed().logs;
+    let damaged = logs.iter().map(|log| log.account.damage.is_empty());
+    assert_eq!(damaged.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
 fn a_package_cut_anywhere_is_told_and_does_no_harm() {
     let members = [("1.evtx".to_owned(), log()), ("2.evtx".to_owned(), log())];
     let stored: Vec<_> = members

@@ -17,7 +17,7 @@ use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, IntoInnerError, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What names a password.
@@ -28,6 +28,9 @@ const LIMIT_OPTION: &str = "--unpack-limit";
 
 /// Velociraptor's description of a collection that is encrypted inside.
 const ENCRYPTION_INFO: &str = "metadata.json";
+
+/// How much is unpacked at once: where a decoder fails, it keeps what it was about to hand out.
+const PIECE: usize = 4096;
 
 /// What a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -378,7 +381,7 @@ impl Opening<'_> {
             let own = member_path(path, &member.name);
             let mut bytes = (&mut *stream).take(member.size);
             let checked = Checked::new(&mut bytes, member.size, member.crc);
-            let mut counted = spent.counted_member(checked);
+            let mut counted = Ending::new(spent.counted_member(checked));
             let mut read = match member.kind {
                 Kind::File => self.member(&own, depth, &mut counted),
                 _ => {
@@ -702,8 +705,8 @@ impl Opening<'_> {
 /// All bytes of a stream, in memory or in a file without a name, and what stopped it.
 fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io::Error>)> {
     let mut memory: Vec<u8> = Vec::new();
-    let mut file: Option<File> = None;
-    let mut buffer = vec![0; 1 << 16];
+    let mut file: Option<BufWriter<File>> = None;
+    let mut buffer = [0; PIECE];
     let error = loop {
         let read = match stream.read(&mut buffer) {
             Ok(0) => break None,
@@ -718,7 +721,7 @@ fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io:
                 memory.extend_from_slice(read);
             }
             None => {
-                let mut unnamed = tempfile::tempfile()?;
+                let mut unnamed = BufWriter::with_capacity(1 << 16, tempfile::tempfile()?);
                 unnamed.write_all(&memory)?;
                 unnamed.write_all(read)?;
                 spent.give_memory_back(held);
@@ -728,7 +731,7 @@ fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io:
         }
     };
     let content = match file {
-        Some(file) => Content::Unnamed(file),
+        Some(file) => Content::Unnamed(file.into_inner().map_err(IntoInnerError::into_error)?),
         None => {
             memory.shrink_to_fit();
             Content::Memory(memory)
