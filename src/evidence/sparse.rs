@@ -64,15 +64,9 @@ struct Entry {
 }
 
 /// A 64-bit number; JSON made of protocol buffers has it as text.
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Clone, Copy, Default)]
 #[serde(try_from = "Written")]
 struct Number(u64);
-
-impl Default for Number {
-    fn default() -> Self {
-        Number(0)
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(untagged)]

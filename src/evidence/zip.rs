@@ -145,7 +145,7 @@ impl End {
         let most = END_SIZE as u64 + u64::from(u16::MAX);
         let start = size.saturating_sub(most);
         let tail = read(source, start, size - start)?;
-        let ends = (0..tail.len()).rev().filter_map(|at| {
+        let mut ends = (0..tail.len()).rev().filter_map(|at| {
             let mut fields = Fields(tail.get(at..)?);
             (fields.take(4)? == END_MAGIC).then_some(())?;
             let _disks = fields.take(6)?;
@@ -159,16 +159,13 @@ impl End {
                 members,
             })
         });
-        let mut ends = ends;
         let end = ends.next().ok_or_else(|| {
             broken("it has no directory at its end: it was cut off, or is no zip")
         })?;
-        if end.members == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff {
-            if let Some(end) = end.zip64(source) {
-                return Ok(end);
-            }
-        }
-        Ok(end)
+        let may_be_zip64 =
+            end.members == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff;
+        let zip64 = may_be_zip64.then(|| end.zip64(source)).flatten();
+        Ok(zip64.unwrap_or(end))
     }
 
     /// The same of a zip64, if this is one.

@@ -16,7 +16,14 @@ const MOST_KEYS: usize = 8;
 /// The password, and the keys that were made of it.
 pub(super) struct Keys<'a> {
     password: Option<&'a [u8]>,
-    made: RefCell<Vec<(u8, Vec<u8>, [u8; 32])>>,
+    made: RefCell<Vec<Key>>,
+}
+
+/// A key, and what it was made of besides the password.
+struct Key {
+    rounds: u8,
+    salt: Vec<u8>,
+    key: [u8; 32],
 }
 
 impl<'a> Keys<'a> {
@@ -30,9 +37,11 @@ impl<'a> Keys<'a> {
     fn key(&self, rounds: u8, salt: &[u8]) -> Result<[u8; 32], Closed> {
         let password = self.password.ok_or(Closed::Locked)?;
         let mut made = self.made.borrow_mut();
-        let known = made.iter().find(|key| key.0 == rounds && key.1 == salt);
-        if let Some((.., key)) = known {
-            return Ok(*key);
+        let known = made
+            .iter()
+            .find(|made| made.rounds == rounds && made.salt == salt);
+        if let Some(known) = known {
+            return Ok(known.key);
         }
         if made.len() == MOST_KEYS || rounds > MOST_ROUNDS {
             return Err(Closed::Unknown(
@@ -48,7 +57,8 @@ impl<'a> Keys<'a> {
             hash.update(round.to_le_bytes());
         }
         let key = hash.finalize().into();
-        made.push((rounds, salt.to_vec(), key));
+        let salt = salt.to_vec();
+        made.push(Key { rounds, salt, key });
         Ok(key)
     }
 }

@@ -66,8 +66,11 @@ pub(super) enum Header {
 pub(super) struct Streams {
     pub blocks: Vec<Block>,
     /// By block.
-    members: Vec<Vec<(u64, Option<u32>)>>,
+    members: Vec<Sizes>,
 }
+
+/// The sizes and checksums of the members of a block.
+type Sizes = Vec<(u64, Option<u32>)>;
 
 /// What is packed in one go.
 #[derive(Debug, Default)]
@@ -423,7 +426,7 @@ impl Parts<'_> {
     }
 
     /// The sizes and checksums of the members of each block.
-    fn members(&mut self, blocks: &[Block]) -> Read<Vec<Vec<(u64, Option<u32>)>>> {
+    fn members(&mut self, blocks: &[Block]) -> Read<Vec<Sizes>> {
         let mut counts = vec![1; blocks.len()];
         let mut part = self.byte()?;
         if part == id::MEMBERS_OF_BLOCK {

@@ -187,6 +187,7 @@ impl<R: Read> Traditional<R> {
 }
 
 /// The checksums of single bytes.
+#[expect(clippy::indexing_slicing, reason = "a table made by the compiler")]
 const SUMS: [u32; 256] = {
     let mut sums = [0; 256];
     let mut byte = 0;
