@@ -472,3 +472,24 @@ fn a_story_says_why_a_session_can_begin_after_the_record_that_names_it() {
         "{story}"
     );
 }
+
+#[test]
+fn a_password_comes_from_the_first_line_of_a_file_that_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages/aes.zip");
+    let run = |arguments: &[&str]| {
+        let all = [&["sessions", path(&package)], arguments].concat();
+        winsessions(&all)
+    };
+    for text in ["secret", "secret\r\nmore", "secret\n"] {
+        fs::write(&password, text).unwrap();
+        let output = run(&["--password-file", path(&password)]);
+        assert_eq!(output.status.code(), Some(0), "{text:?}");
+    }
+    assert_eq!(run(&[]).status.code(), Some(4));
+    let missing = run(&["--password-file", path(&folder.path().join("none"))]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).starts_with("error: --password-file "));
+    assert_eq!(run(&["--unpack-limit", "0"]).status.code(), Some(2));
+}

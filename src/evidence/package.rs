@@ -17,7 +17,7 @@ use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufWriter, IntoInnerError, Read, Write};
+use std::io::{self, BufWriter, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// What names a password.
@@ -702,10 +702,48 @@ impl Opening<'_> {
     }
 }
 
+/// A file without a name that is being written: zeros take neither time nor space.
+struct Unnamed {
+    file: BufWriter<File>,
+    size: u64,
+    /// Zeros that are not written yet.
+    zeros: u64,
+}
+
+impl Unnamed {
+    fn new() -> io::Result<Self> {
+        Ok(Unnamed {
+            file: BufWriter::with_capacity(1 << 16, tempfile::tempfile()?),
+            size: 0,
+            zeros: 0,
+        })
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = bytes.len() as u64;
+        self.size += length;
+        if bytes.iter().all(|&byte| byte == 0) {
+            self.zeros += length;
+            return Ok(());
+        }
+        if self.zeros > 0 {
+            self.file.seek(SeekFrom::Start(self.size - length))?;
+            self.zeros = 0;
+        }
+        self.file.write_all(bytes)
+    }
+
+    fn finish(self) -> io::Result<File> {
+        let file = self.file.into_inner().map_err(IntoInnerError::into_error)?;
+        file.set_len(self.size)?;
+        Ok(file)
+    }
+}
+
 /// All bytes of a stream, in memory or in a file without a name, and what stopped it.
 fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io::Error>)> {
     let mut memory: Vec<u8> = Vec::new();
-    let mut file: Option<BufWriter<File>> = None;
+    let mut file: Option<Unnamed> = None;
     let mut buffer = [0; PIECE];
     let error = loop {
         let read = match stream.read(&mut buffer) {
@@ -716,14 +754,14 @@ fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io:
         };
         let held = memory.len() as u64;
         match &mut file {
-            Some(file) => file.write_all(read)?,
+            Some(file) => file.add(read)?,
             None if spent.take_memory(held, read.len() as u64) => {
                 memory.extend_from_slice(read);
             }
             None => {
-                let mut unnamed = BufWriter::with_capacity(1 << 16, tempfile::tempfile()?);
-                unnamed.write_all(&memory)?;
-                unnamed.write_all(read)?;
+                let mut unnamed = Unnamed::new()?;
+                unnamed.add(&memory)?;
+                unnamed.add(read)?;
                 spent.give_memory_back(held);
                 memory = Vec::new();
                 file = Some(unnamed);
@@ -731,7 +769,7 @@ fn kept(spent: &Spent, stream: &mut dyn Read) -> io::Result<(Content, Option<io:
         }
     };
     let content = match file {
-        Some(file) => Content::Unnamed(file.into_inner().map_err(IntoInnerError::into_error)?),
+        Some(file) => Content::Unnamed(file.finish()?),
         None => {
             memory.shrink_to_fit();
             Content::Memory(memory)
