@@ -132,6 +132,11 @@ pub struct Run {
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')
+    /// in front: what begins with = + - @, also behind blanks or quotes or in their full-width forms, or with a tab or line
+    /// break, and each such part behind a ; or tab or line break
+    #[arg(long)]
+    pub csv_raw: bool,
     /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

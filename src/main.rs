@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Run};
 use output::{OpenError, Output};
 use std::borrow::Borrow;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use winsessions::synth::{self, TileError, Tiled};
 const DEFAULT_WIDTH: usize = 120;
 
 fn main() -> ExitCode {
-    let result = run(Cli::parse());
+    let result = Cli::try_parse().map_err(Failure::Usage).and_then(run);
     if let Err(failure) = &result {
         failure.tell();
     }
@@ -189,6 +190,12 @@ struct Destination {
 
 impl Destination {
     fn open(run: &Run) -> Result<Self, Failure> {
+        let format = run.format(io::stdout().is_terminal());
+        if run.csv_raw && format != Format::Csv {
+            return Err(usage(format!(
+                "--csv-raw is about CSV, and what is to be written is {format}: add --format csv"
+            )));
+        }
         let output = match run.file() {
             Some(file) => open(file, &run.paths)?,
             None => Output::stdout(),
@@ -197,9 +204,10 @@ impl Destination {
             output,
             path: run.file().cloned(),
             writer: Writer {
-                format: run.format(io::stdout().is_terminal()),
+                format,
                 width: terminal_width(),
                 threads: run.threads.map(usize::from),
+                csv_raw: run.csv_raw,
             },
         })
     }
@@ -269,7 +277,7 @@ impl Failure {
                 let text = error.to_string();
                 writeln!(stderr, "winsessions: {}", visible(&text))
             }
-            Failure::Usage(error) => error.print(),
+            Failure::Usage(error) => print(error),
             Failure::Synth(error) => {
                 writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
             }
@@ -278,6 +286,20 @@ impl Failure {
             }
         };
     }
+}
+
+/// Prints what the command line was answered with. It repeats arguments, and a shell can make arguments of file names.
+fn print(answer: &clap::Error) -> io::Result<()> {
+    let acts_or_hides = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        visible(&text) != text
+    };
+    if !answer.use_stderr() || !std::env::args_os().any(acts_or_hides) {
+        return answer.print();
+    }
+    let text = answer.render().to_string();
+    let lines = text.split('\n').map(visible);
+    io::stderr().write_all(lines.collect::<Vec<_>>().join("\n").as_bytes())
 }
 
 impl From<Error> for Failure {
@@ -337,6 +359,7 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
     match result {
         Ok(Completeness::Whole) => 0,
         Ok(Completeness::Partial) => 3,
+        Err(Failure::Usage(answer)) if !answer.use_stderr() => 0,
         Err(Failure::Usage(_)) => 2,
         Err(Failure::Error(Error::NoLog { .. }) | Failure::Tile(TileError::Nothing { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,

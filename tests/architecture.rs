@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from its left; leaves stand first.
-const ORDER: [&str; 17] = [
-    "named", "text", "time", "sid", "guid", "damage", "evidence", "error", "log", "event",
+const ORDER: [&str; 18] = [
+    "named", "text", "spoof", "time", "sid", "guid", "damage", "evidence", "error", "log", "event",
     "session", "analysis", "filter", "summary", "export", "synth", "main",
 ];
 

@@ -62,6 +62,31 @@ fn a_kind_that_does_not_exist_is_answered_with_those_that_do() {
 }
 
 #[test]
+fn no_argument_that_is_repeated_can_act_on_the_terminal() {
+    let hostile = "x\u{1b}]0;title\u{7}\u{9b}2J\u{202e}y.evtx";
+    for arguments in [
+        &["sessions", hostile][..],
+        &["sessions", hostile, "--from", hostile],
+        &["sessions", hostile, "--kind", hostile],
+        &["sessions", hostile, "--format", hostile],
+        &["explain", hostile, hostile],
+        &["explain", "0000000000000000", hostile],
+        &["synth", hostile, hostile],
+        &["sessions", hostile, "-o", hostile],
+        &[hostile],
+        &["sessions", "x", &format!("--{hostile}")],
+    ] {
+        let told = stderr(&winsessions(arguments));
+        let acts = |character: char| character.is_control() && character != '\n';
+        assert!(
+            !told.contains(acts) && !told.contains('\u{202e}'),
+            "{told:?}"
+        );
+        assert!(told.contains("\\u{9b}"), "{told:?}");
+    }
+}
+
+#[test]
 fn help_teaches_and_is_status_0() {
     let output = winsessions(&["sessions", "--help"]);
     assert_eq!(output.status.code(), Some(0));

@@ -28,6 +28,7 @@ fn writer(format: Format, width: usize) -> Writer {
         format,
         width,
         threads: Some(1),
+        csv_raw: false,
     }
 }
 
@@ -151,13 +152,22 @@ fn csv_ends_each_row_with_the_schema_and_every_row_has_every_column() {
 }
 
 #[test]
-fn hostile_names_come_back_exactly_from_csv_and_json() {
+fn hostile_names_come_back_exactly_from_raw_csv_and_json_and_cannot_run_in_a_spreadsheet() {
     let analysis = sample::analysis();
-    let name = analysis.sessions[0].account.name.as_deref().unwrap();
-    let out = sessions(&analysis, Format::Csv, 0);
-    let mut reader = ::csv::Reader::from_reader(&out[..]);
-    let row = reader.records().next().unwrap().unwrap();
-    assert_eq!(&row[3], name);
+    let (host, account) = (&analysis.sessions[0].host, &analysis.sessions[0].account);
+    let name = account.name.as_deref().unwrap();
+    for (csv_raw, host) in [(true, host.to_string()), (false, format!("'{host}"))] {
+        let mut out = Vec::new();
+        Writer {
+            csv_raw,
+            ..writer(Format::Csv, 0)
+        }
+        .write_all(&View::new(&analysis, None), &analysis.sessions, &mut out)
+        .unwrap();
+        let mut reader = ::csv::Reader::from_reader(&out[..]);
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!((&row[1], &row[3]), (&*host, name));
+    }
     for (format, start) in [(Format::Json, "/sessions/0"), (Format::Jsonl, "")] {
         let out = sessions(&analysis, format, 0);
         let mut values = serde_json::Deserializer::from_slice(&out).into_iter();
@@ -202,6 +212,7 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
                     format,
                     width: 0,
                     threads,
+                    csv_raw: true,
                 }
                 .write::<Session, _, _>(&view, 0..count, row, &mut out)
                 .unwrap();
