@@ -25,7 +25,7 @@ pub use columns::{Cells, Row, View};
 pub use explain::explain;
 pub use json::Lists;
 pub use table::{TableColumn, Tabular};
-pub use text::visible;
+pub use text::{cut, visible, width};
 
 use crate::analysis::in_order;
 use crate::named::named;
