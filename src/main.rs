@@ -142,12 +142,11 @@ fn export(
         Ok(found)
     });
     if let Some(status) = signals.and_then(|signals| signals.status()) {
-        let read = progress.bytes();
-        let to_file = run.file().is_some();
+        let while_reading = matches!(written, Err(Failure::Error(Error::Stopped)));
         return Err(Failure::Stopped {
             status,
-            read,
-            to_file,
+            read: progress.bytes(),
+            any: !while_reading && run.file().is_none(),
         });
     }
     let found = written?;
@@ -304,11 +303,11 @@ enum Completeness {
 enum Failure {
     Usage(clap::Error),
     Error(Error),
-    /// By a signal, with so many bytes read of so many.
+    /// By a signal, with so many bytes read of so many, and perhaps with some rows on standard output.
     Stopped {
         status: u8,
         read: (u64, u64),
-        to_file: bool,
+        any: bool,
     },
     Synth(synth::Error),
     Tile(TileError),
@@ -334,12 +333,12 @@ impl Failure {
             }
             Failure::Stopped {
                 read: (done, total),
-                to_file,
+                any,
                 ..
             } => {
-                let left = match to_file {
-                    true => "no result was written",
-                    false => "the result is not complete",
+                let left = match any {
+                    true => "the result is not complete",
+                    false => "no result was written",
                 };
                 let (read, of) = (bar::bytes(*done), bar::bytes(*total));
                 Message {

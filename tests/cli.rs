@@ -498,6 +498,52 @@ fn a_story_says_why_a_session_can_begin_after_the_record_that_names_it() {
     );
 }
 
+#[test]
+fn a_very_long_name_is_cut_in_a_table_told_in_a_story_and_whole_in_csv() {
+    let name = format!("=x{}", "y\u{202e}".repeat(14_000));
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("scenario.toml");
+    let story = format!(
+        r#"
+            title = "A very long name"
+            [account.long]
+            rid = 1001
+            name = "{name}"
+            [[machine]]
+            name = "SRV-OAK"
+            os = "server-2019"
+            sid = "S-1-5-21-11-12-13"
+            [[machine.step]]
+            at = "2024-05-06T07:55:00Z"
+            do = "boot"
+            [[machine.step]]
+            at = "08:00:00"
+            do = "logon"
+            kind = "network"
+            account = "long"
+        "#
+    );
+    fs::write(&scenario, story).unwrap();
+    let logs = folder.path().join("logs");
+    let made = winsessions(&["synth", path(&scenario), path(&logs)]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let rows = csv(&["sessions", path(&logs), "--csv-raw"]);
+    let row = rows.iter().find(|row| row["account_name"] == name).unwrap();
+    assert_eq!(row["flags"], "suspicious-name");
+    let rows = csv(&["sessions", path(&logs)]);
+    assert!(
+        rows.iter()
+            .any(|row| row["account_name"] == format!("'{name}"))
+    );
+    let table = winsessions(&["sessions", "-q", "--format", "table", path(&logs)]);
+    for line in String::from_utf8(table.stdout).unwrap().lines() {
+        assert!(line.chars().count() <= 120, "{}", line.len());
+    }
+    let story = winsessions(&["explain", "-q", &row["session_id"], path(&logs)]);
+    let story = String::from_utf8(story.stdout).unwrap();
+    assert!(story.contains("suspicious-name: ") && !story.contains('\u{202e}'));
+}
+
 /// The objects that a run tells on standard error.
 fn told(arguments: &[&str]) -> (Option<i32>, Vec<serde_json::Value>) {
     let output = winsessions(&[arguments, &["--log-format", "json"]].concat());
