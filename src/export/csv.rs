@@ -66,19 +66,20 @@ fn may_begin(byte: u8) -> bool {
 /// Whether a line has a comma behind each of so many fields and no other, no quotes, no line breaks or other controls, and no
 /// `;` before anything but a letter or digit.
 fn is_plain(line: &[u8], fields: usize) -> bool {
-    let (mut special, mut commas) = (0, 0);
+    let (mut special, mut semicolons, mut commas) = (0, 0, 0);
     // Fewer bytes than a byte can count, and no way out of the loop: compilers make this look at many bytes at once.
     for part in line.chunks(224) {
         let mut here = 0;
         for &byte in part {
             special |= u8::from(byte < b' ') | u8::from(byte == b'"');
+            semicolons |= u8::from(byte == b';');
             here += u8::from(byte == b',');
         }
         commas += usize::from(here);
     }
-    let after = line.get(1..).unwrap_or_default();
-    for (&byte, &next) in line.iter().zip(after) {
-        special |= u8::from(byte == b';') & u8::from(!next.is_ascii_alphanumeric());
+    let is_open = |pair: &[u8]| matches!(pair, [b';', next] if !next.is_ascii_alphanumeric());
+    if semicolons > 0 && line.windows(2).any(is_open) {
+        return false;
     }
     special == 0 && commas == fields
 }
