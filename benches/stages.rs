@@ -202,7 +202,7 @@ fn stages(criterion: &mut Criterion) {
             threads: Some(1),
             ..Options::default()
         };
-        let analysis = analyse(std::slice::from_ref(&log), options.clone()).expect("sessions");
+        let analysis = analyse(std::slice::from_ref(&log), options).expect("sessions");
         let account = &analysis.logs[0].account;
         let source = collect(&log);
         eprintln!(
@@ -227,7 +227,7 @@ fn stages(criterion: &mut Criterion) {
             b.iter_with_large_drop(|| collect(&log))
         });
         group.bench_function("all", |b| {
-            b.iter_with_large_drop(|| pair(std::slice::from_ref(&log), options.clone()))
+            b.iter_with_large_drop(|| pair(std::slice::from_ref(&log), options))
         });
         group.bench_function("machines, timeline", |b| {
             b.iter_batched(
@@ -240,12 +240,13 @@ fn stages(criterion: &mut Criterion) {
             );
         });
         group.bench_function("sessions, csv", |b| {
-            let paired = pair(std::slice::from_ref(&log), options.clone()).expect("sessions");
+            let paired = pair(std::slice::from_ref(&log), options).expect("sessions");
             let view = View::new(paired.analysis(), None);
             let writer = Writer {
                 format: Format::Csv,
                 width: 80,
                 threads: Some(1),
+                csv_raw: true,
             };
             let session = |place: &usize| paired.session(*place);
             let places = 0..paired.sessions();

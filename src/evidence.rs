@@ -23,6 +23,7 @@ mod content;
 mod format;
 mod layout;
 mod limits;
+mod open;
 mod package;
 mod seven_zip;
 mod sparse;
@@ -39,7 +40,7 @@ use crate::damage::Damage;
 use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
 use limits::Spent;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -138,7 +139,7 @@ fn bytes_of(path: &Path) -> Option<Vec<u8>> {
     let meta = fs::symlink_metadata(path).ok();
     meta.filter(fs::Metadata::is_file)?;
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
+    let file = open::open(path).ok()?;
     file.take(sparse::MOST_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
@@ -272,7 +273,7 @@ impl Evidence {
 }
 
 fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {
-    let (start, error) = start_of(&mut File::open(path)?);
+    let (start, error) = start_of(&mut open::open(path)?);
     error.map_or(Ok(start), Err)
 }
 

@@ -70,7 +70,7 @@ impl Case {
 
 fn read(paths: &[PathBuf], unpacking: Unpacking) -> Analysis {
     let options = Options {
-        unpacking,
+        unpacking: Some(&unpacking),
         ..Options::default()
     };
     analyse(paths, options).unwrap()
@@ -79,7 +79,7 @@ fn read(paths: &[PathBuf], unpacking: Unpacking) -> Analysis {
 /// What was skipped of evidence with or without logs: the end of each path, and the reason.
 fn told(paths: &[PathBuf], unpacking: Unpacking) -> Vec<String> {
     let options = Options {
-        unpacking,
+        unpacking: Some(&unpacking),
         ..Options::default()
     };
     let skipped = match analyse(paths, options) {

@@ -186,7 +186,9 @@ pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) ->
         Format::Zip | Format::SevenZip => {
             opening.listed(&Content::File(path.to_owned()), format, path, 0)
         }
-        _ => File::open(path).and_then(|mut file| opening.stream(&mut file, format, path, 0)),
+        _ => {
+            super::open::open(path).and_then(|mut file| opening.stream(&mut file, format, path, 0))
+        }
     };
     if let Err(error) = opened {
         match opening.is_expected(path) {
