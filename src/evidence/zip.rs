@@ -1,6 +1,9 @@
 //! Zip: a directory at the end says where each member is. Read at any place, never as a stream.
 //!
 //! Known are members that are stored, deflated (64 too) or packed by Zstandard, zip64, and both kinds of encryption.
+//!
+//! The directory is read here, since the `zip` crate keeps the last only of several members of one name, refuses all members for
+//! one damaged entry, and holds the whole directory before its members can be limited.
 
 mod decrypt;
 

@@ -1,4 +1,6 @@
 //! The header of a 7z: blocks, how each is packed, and the members in it.
+//!
+//! It is read here, since the `sevenz-rust2` crate takes as much memory as counts in the header claim.
 
 use crate::evidence::bytes::Fields;
 use crate::evidence::package::{Kind, Unreadable};
