@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Item, Log, Skipped};
+use crate::evidence::{self, Content, Evidence, Item, Log, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
@@ -107,15 +107,15 @@ pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
 /// # Errors
 /// Those of [`analyse`].
 pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
-    let threads = options.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::Threads {
-            threads,
-            message: error.to_string(),
-        })?;
-    let found = evidence::find(paths);
+    pair_found(evidence::find(paths), paths, options)
+}
+
+/// The same of evidence that was found below `paths`.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn pair_found(found: Evidence, paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
+    let pool = workers(options.threads)?;
     let Logs {
         accounts, sources, ..
     } = pool.install(|| read(&found.items, options.decoding));
@@ -192,6 +192,27 @@ impl Paired {
             });
         });
     }
+}
+
+/// What `make` makes of each of `items`, many at a time; in their order.
+///
+/// # Errors
+/// [`Error::Threads`] if the workers cannot be started.
+pub fn in_parallel<T: Sync, R: Send>(
+    threads: Option<usize>,
+    items: &[T],
+    make: impl Fn(&T) -> R + Send + Sync,
+) -> Result<Vec<R>, Error> {
+    Ok(workers(threads)?.install(|| items.par_iter().map(make).collect()))
+}
+
+fn workers(threads: Option<usize>) -> Result<rayon::ThreadPool, Error> {
+    let threads = threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().map_err(|error| Error::Threads {
+        threads,
+        message: error.to_string(),
+    })
 }
 
 /// How many items are made at once.

@@ -1,5 +1,6 @@
 //! The command-line program.
 
+mod batches;
 mod cli;
 mod output;
 
@@ -13,7 +14,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use winsessions::analysis::{Analysis, Options, Paired, pair};
+use winsessions::analysis::{Analysis, Paired, pair};
+use winsessions::batch;
 use winsessions::error::Error;
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::session::Session;
@@ -48,7 +50,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let view = View::new(found.analysis(), at);
                 to.write::<Session, _, _>(&view, 0..found.sessions(), kept)?;
                 let unknown = unknown.into_inner();
-                if unknown > 0 && !run.quiet {
+                if unknown > 0 && !run.reading.quiet {
                     let _ = writeln!(
                         io::stderr(),
                         "winsessions: {unknown} more may be interactive: the evidence does not tell"
@@ -84,6 +86,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let analysis = found.analysis();
             to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
+        Command::Batch(command) => batches::run(command),
         Command::Synth {
             source,
             target,
@@ -117,16 +120,12 @@ fn export(
     write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let mut to = Destination::open(run)?;
-    let options = Options {
-        threads: run.threads.map(usize::from),
-        decoding: run.decoder,
-    };
-    let mut found = pair(&run.paths, options)?;
+    let mut found = pair(&run.reading.paths, run.reading.options())?;
     write(&mut found, &mut to)?;
     to.output
         .finish()
         .map_err(|source| output_failure(run.file().cloned(), source))?;
-    if !run.quiet {
+    if !run.reading.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
         let _ = messages::write(found.analysis(), &mut io::stderr().lock());
     }
@@ -190,7 +189,7 @@ struct Destination {
 impl Destination {
     fn open(run: &Run) -> Result<Self, Failure> {
         let output = match run.file() {
-            Some(file) => open(file, &run.paths)?,
+            Some(file) => open(file, &run.reading.paths)?,
             None => Output::stdout(),
         };
         Ok(Destination {
@@ -199,7 +198,7 @@ impl Destination {
             writer: Writer {
                 format: run.format(io::stdout().is_terminal()),
                 width: terminal_width(),
-                threads: run.threads.map(usize::from),
+                threads: run.reading.threads.map(usize::from),
             },
         })
     }
@@ -253,6 +252,8 @@ enum Completeness {
 enum Failure {
     Usage(clap::Error),
     Error(Error),
+    Batch(batch::Failure),
+    Units(batches::Failed),
     Synth(synth::Error),
     Tile(TileError),
 }
@@ -270,6 +271,10 @@ impl Failure {
                 writeln!(stderr, "winsessions: {}", visible(&text))
             }
             Failure::Usage(error) => error.print(),
+            Failure::Batch(error) => {
+                writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
+            }
+            Failure::Units(failed) => writeln!(stderr, "winsessions: {failed}"),
             Failure::Synth(error) => {
                 writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
             }
@@ -283,6 +288,15 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Error(error)
+    }
+}
+
+impl From<batch::Failure> for Failure {
+    fn from(failure: batch::Failure) -> Self {
+        match failure {
+            batch::Failure::Analysis(error) => Failure::Error(error),
+            other => Failure::Batch(other),
+        }
     }
 }
 
@@ -345,7 +359,16 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        Err(Failure::Error(_) | Failure::Synth(_) | Failure::Tile(_)) => 1,
+        // What is in the way has to go before another time.
+        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        Err(Failure::Units(batches::Failed::Nothing)) => 4,
+        Err(
+            Failure::Error(_)
+            | Failure::Batch(_)
+            | Failure::Units(_)
+            | Failure::Synth(_)
+            | Failure::Tile(_),
+        ) => 1,
     }
 }
 
