@@ -87,8 +87,10 @@ pub struct Paired {
     /// All but its sessions and events.
     analysis: Analysis,
     timelines: Vec<Timeline>,
-    /// The sessions in their order: the timeline that each is on, and its number there.
-    order: Vec<(u32, u32)>,
+    /// The numbers of the sessions of each timeline, in their order.
+    order: Vec<Vec<u32>>,
+    /// How many sessions there are up to the end of each timeline.
+    upto: Vec<usize>,
     pool: rayon::ThreadPool,
 }
 
@@ -134,11 +136,11 @@ pub fn pair_found(found: Evidence, paths: &[PathBuf], options: Options) -> Resul
         .flat_map(|t| std::mem::take(&mut t.coverage));
     let coverage = coverage.collect();
     // Machines are in the order of their hosts.
-    let sorted: Vec<Vec<u32>> =
-        pool.install(|| timelines.par_iter().map(Timeline::order).collect());
-    let order = (0..).zip(sorted);
-    let order =
-        order.flat_map(|(timeline, numbers)| numbers.into_iter().map(move |n| (timeline, n)));
+    let order: Vec<Vec<u32>> = pool.install(|| timelines.par_iter().map(Timeline::order).collect());
+    let upto = order.iter().scan(0, |sessions, own| {
+        *sessions += own.len();
+        Some(*sessions)
+    });
     Ok(Paired {
         analysis: Analysis {
             sessions: Vec::new(),
@@ -149,7 +151,8 @@ pub fn pair_found(found: Evidence, paths: &[PathBuf], options: Options) -> Resul
             other_files: found.other_files,
             conflicts,
         },
-        order: order.collect(),
+        upto: upto.collect(),
+        order,
         timelines,
         pool,
     })
@@ -163,31 +166,36 @@ impl Paired {
 
     /// How many sessions there are to be made; none after [`Paired::finish`].
     pub fn sessions(&self) -> usize {
-        self.order.len()
+        self.upto.last().copied().unwrap_or(0)
     }
 
     /// Makes a session by its place among all.
     pub fn session(&self, place: usize) -> Option<Session> {
-        let (timeline, number) = *self.order.get(place)?;
-        self.timelines.get(timeline as usize)?.session(number)
+        let timeline = self.upto.partition_point(|upto| *upto <= place);
+        let before = timeline.checked_sub(1).and_then(|at| self.upto.get(at));
+        let own = self.order.get(timeline)?;
+        let number = *own.get(place - before.copied().unwrap_or(0))?;
+        self.timelines.get(timeline)?.session(number)
     }
 
     /// Makes all sessions and events that are still to be made.
     pub fn finish(&mut self) {
         let timelines = std::mem::take(&mut self.timelines);
         let order = std::mem::take(&mut self.order);
+        self.upto.clear();
         let analysis = &mut self.analysis;
         self.pool.install(|| {
-            let made = order
-                .into_par_iter()
-                .filter_map(|(timeline, number)| timelines.get(timeline as usize)?.session(number));
+            let made = timelines.par_iter().zip(order).flat_map(|(timeline, own)| {
+                let own = own.into_par_iter();
+                own.filter_map(|number| timeline.session(number))
+            });
             analysis.sessions = made.collect();
             analysis.events = timelines.into_iter().flat_map(on_timeline).collect();
             analysis.events.par_sort_by(|a, b| {
                 let place = |e: &TimelineEvent| (e.machine, e.event.time);
                 place(a).cmp(&place(b)).then_with(|| {
                     let (a, b) = (&a.event, &b.event);
-                    (&a.channel, a.record_id, a.log).cmp(&(&b.channel, b.record_id, b.log))
+                    (&a.channel, a.record_id(), a.log).cmp(&(&b.channel, b.record_id(), b.log))
                 })
             });
         });

@@ -155,7 +155,10 @@ impl Equals {
             }
         }
         for place in 0..record.names().count() {
-            let said = record.value_at(place).map(|value| said(&value));
+            let value = record.value_at(place);
+            let number = value.as_ref().and_then(|value| value.number());
+            assert_eq!(record.number_at(place), number);
+            let said = value.map(|value| said(&value));
             // An empty value of a list is told, of others it is not.
             let said = said.filter(|said| !said.text.is_empty());
             if let Some(raw) = raw_at(record, place) {

@@ -4,8 +4,8 @@ use super::contents::Contents;
 use super::fields::{ACTIVITY_ID, Entry, Slot, USER_ID, entry};
 use super::texts::Texts;
 use super::uses::{Use, Uses};
-use super::{Account, Content, Event, LogIndex, LogonId, Span, Text, security};
-use crate::log::{Record, Run, Shape, Value};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Span, Text, Upper, security};
+use crate::log::{Record, Run, Shape};
 use crate::time::Time;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -16,8 +16,7 @@ use std::sync::Arc;
 pub struct Collector {
     log: LogIndex,
     texts: Texts,
-    /// What records of each shape mean.
-    meanings: HashMap<Shape, Meaning, RandomState>,
+    meanings: Meanings,
     contents: Contents,
     /// The run that the last record belongs to, by the numbers of its channel and computer.
     latest: Option<((u32, u32), usize)>,
@@ -25,7 +24,41 @@ pub struct Collector {
     pub events: Vec<Event>,
     /// Runs of all records so far, wanted or not.
     pub spans: Vec<Span>,
+    /// What the last event of each run so far says.
+    told: Vec<Option<Action>>,
     uses: Uses,
+}
+
+/// What records of each shape mean.
+#[derive(Debug, Default)]
+struct Meanings {
+    all: Vec<Meaning>,
+    by_shape: HashMap<Shape, usize, RandomState>,
+    /// The shapes that were asked for last, by their event IDs.
+    latest: [Option<(Shape, usize)>; LATEST],
+}
+
+/// How many shapes are known at first sight.
+const LATEST: usize = 32;
+
+impl Meanings {
+    /// What a record of a shape means.
+    fn of(&mut self, record: &Record<'_>, shape: Shape) -> Option<&Meaning> {
+        let latest = &mut self.latest[usize::from(record.event_id) % LATEST];
+        let at = match latest {
+            Some((known, at)) if *known == shape => *at,
+            _ => {
+                let all = &mut self.all;
+                let at = *self.by_shape.entry(shape).or_insert_with(|| {
+                    all.push(Meaning::of(record, all.len() as u32));
+                    all.len() - 1
+                });
+                *latest = Some((shape, at));
+                at
+            }
+        };
+        self.all.get(at)
+    }
 }
 
 /// What is looked at in records of one kind.
@@ -39,6 +72,8 @@ struct Meaning {
     slots: Vec<(usize, Slot)>,
     /// The same of those that go to the event itself.
     own: Vec<(usize, Slot)>,
+    /// The place of the field that names its Logon ID.
+    logon_id: Option<usize>,
     /// The values that `slots` take, if the content rests on nothing else.
     runs: Option<Vec<Run>>,
     user_sid: Option<Slot>,
@@ -66,11 +101,12 @@ impl Collector {
         Collector {
             log,
             texts: Texts::default(),
-            meanings: HashMap::default(),
+            meanings: Meanings::default(),
             contents: Contents::default(),
             latest: None,
             events: Vec::new(),
             spans: Vec::new(),
+            told: Vec::new(),
             uses: Uses::default(),
         }
     }
@@ -79,12 +115,13 @@ impl Collector {
     pub fn begin(&mut self, log: LogIndex) {
         self.log = log;
         (self.events, self.spans) = (Vec::new(), Vec::new());
+        self.told.clear();
         self.uses = Uses::default();
         self.latest = None;
         self.texts.limit();
         self.contents.limit();
-        if self.meanings.len() > MOST_MEANINGS {
-            self.meanings.clear();
+        if self.meanings.all.len() > MOST_MEANINGS {
+            self.meanings = Meanings::default();
             // They are known by the numbers of their meanings.
             self.contents = Contents::default();
         }
@@ -105,26 +142,28 @@ impl Collector {
             contents,
             events,
             spans,
+            told,
             uses,
             ..
         } = self;
-        let Some(span) = spans.get(span) else { return };
+        let at = span;
+        let Some(span) = spans.get(at) else { return };
         let unknown;
-        let meaning = match record.shape() {
-            Some(shape) => {
-                let number = meanings.len() as u32;
-                let meaning = meanings.entry(shape);
-                meaning.or_insert_with(|| Meaning::of(record, number))
-            }
+        let known = record.shape().and_then(|shape| meanings.of(record, shape));
+        let meaning = match known {
+            Some(meaning) => meaning,
             None => {
                 unknown = Meaning::of(record, 0);
                 &unknown
             }
         };
-        let mut event = None;
+        let before = events.len();
         if let Some(entry) = meaning.entry {
+            let id_at = |place| record.number_at(place).and_then(LogonId::new);
+            let upper = Upper::of(record.record_id, meaning.logon_id.and_then(id_at));
             let content = || {
                 Event::new(Arc::new(Content {
+                    upper,
                     log: *log,
                     computer: span.computer.clone(),
                     channel: span.channel.clone(),
@@ -142,7 +181,7 @@ impl Collector {
                         fill(&meaning.slots, texts, &mut new, record);
                         new
                     };
-                    contents.event(record, *log, meaning.number, runs, read)
+                    contents.event(record, *log, meaning.number, upper, runs, read)
                 }
                 None => {
                     let mut new = content();
@@ -150,11 +189,12 @@ impl Collector {
                     new
                 }
             };
-            new.record_id = record.record_id;
-            new.set_times(record.time, previous);
-            new.set_number(record.number);
+            new.time = record.time;
+            new.set_record_id(record.record_id);
             fill(&meaning.own, texts, &mut new, record);
-            event = Some(new).filter(|new| !(entry.subject_unnamed && new.subject.name.is_some()));
+            if !(entry.subject_unnamed && new.subject.name.is_some()) {
+                events.push(new);
+            }
         }
         if meaning.is_audit {
             let mut noted = Noted {
@@ -163,9 +203,20 @@ impl Collector {
                 uses,
                 computer: &span.computer,
             };
-            noted.note(record, meaning, event.as_ref(), previous.is_none());
+            noted.note(record, meaning, events.get(before), previous.is_none());
         }
-        events.extend(event);
+        if let Some(event) = events.get_mut(before) {
+            let last = told.get_mut(at).and_then(|last| last.replace(event.action));
+            // A boot begins with the first of the records of its start.
+            let begins = match last {
+                None => true,
+                Some(Action::StartingUp | Action::AuditDropped) => false,
+                Some(_) => event.is_of_start(),
+            };
+            if begins {
+                event.set_previous(previous);
+            }
+        }
     }
 
     /// Adds the record to the last run of its machine and channel, or starts a new run. Returns the run and the time of
@@ -194,6 +245,7 @@ impl Collector {
             }
             _ => {
                 let at = self.spans.len();
+                self.told.push(None);
                 self.spans.push(Span {
                     log: self.log,
                     channel: self.texts.text(&record.channel),
@@ -237,6 +289,9 @@ impl Meaning {
         let mut slots = Slots::of(entry);
         for (place, (name, is_plain)) in record.names().enumerate() {
             if let Some(slot) = slots.next(name) {
+                if slot == Slot::LogonId {
+                    meaning.logon_id = Some(place);
+                }
                 let own = slot.is_own();
                 let slots = if own {
                     &mut meaning.own
@@ -336,11 +391,10 @@ impl Noted<'_> {
             return;
         }
         let id_of = |place: Option<usize>, name: &str| {
-            let value: Option<Value<'_>> = match record.shape() {
-                Some(_) => record.value_at(place?),
-                None => record.field(name),
+            let id = match record.shape() {
+                Some(_) => record.number_at(place?),
+                None => record.field(name)?.number(),
             };
-            let id = value.and_then(|value| value.number());
             id.and_then(LogonId::new)
         };
         let subject = match event {

@@ -1,6 +1,6 @@
 //! What records say, each content once: a record whose values are the same bytes says the same.
 
-use super::{Content, Event, LogIndex};
+use super::{Content, Event, LogIndex, Upper};
 use crate::log::{Record, Run};
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -32,10 +32,11 @@ impl Contents {
         record: &Record<'_>,
         log: LogIndex,
         meaning: u32,
+        upper: Upper,
         runs: &[Run],
         read: impl FnOnce() -> Event,
     ) -> Event {
-        if self.key_of(record, log, meaning, runs).is_none() {
+        if self.key_of(record, log, meaning, upper, runs).is_none() {
             return read();
         }
         let key = self.key.as_slice();
@@ -54,6 +55,7 @@ impl Contents {
         record: &Record<'_>,
         log: LogIndex,
         meaning: u32,
+        upper: Upper,
         runs: &[Run],
     ) -> Option<()> {
         let writer = record.writer.map_or(0, |id| u64::from(id) + 1);
@@ -63,6 +65,8 @@ impl Contents {
         key.extend_from_slice(&meaning.to_le_bytes());
         key.extend_from_slice(&record.computer_id()?.to_le_bytes());
         key.extend_from_slice(&writer.to_le_bytes());
+        key.extend_from_slice(&upper.record_id.to_le_bytes());
+        key.extend_from_slice(&upper.logon_id.to_le_bytes());
         key.push(record.version);
         for run in runs {
             // The sizes come first: they tell where each value ends.

@@ -191,12 +191,12 @@ impl Texts {
             Slot::SourceEndpoint => {
                 let (address, port) = self.present(value).map(|text| endpoint(&text)).unzip();
                 event.source_address = address.map(|address| self.text(&address));
-                event.source_port = port.flatten();
+                event.set_source_port(port.flatten());
             }
             Slot::AccountSid => event.account.sid = self.sid(value),
             Slot::AccountName => event.account.name = self.present(value),
             Slot::AccountDomain => event.account.domain = self.present(value),
-            Slot::LogonId => event.logon_id = logon_id(),
+            Slot::LogonId => event.set_logon_id(logon_id()),
             Slot::LinkedLogonId => event.linked_logon_id = logon_id(),
             Slot::SubjectSid => event.subject.sid = self.sid(value),
             Slot::SubjectName => event.subject.name = self.present(value),
@@ -214,7 +214,7 @@ impl Texts {
             Slot::ProcessId => event.process_id = number(),
             Slot::SourceAddress => event.source_address = self.present(value),
             Slot::SourcePort => {
-                event.source_port = number().and_then(|port| u16::try_from(port).ok())
+                event.set_source_port(number().and_then(|port| u16::try_from(port).ok()));
             }
             Slot::LogonGuid => event.set_logon_guid(guid(value)),
             Slot::OutboundName => event.outbound.name = self.present(value),
@@ -294,7 +294,7 @@ impl Texts {
                 if let Some((name, address, port)) = more.message.as_deref().and_then(ssh_client) {
                     event.account.name = Some(self.text(name));
                     event.source_address = Some(self.text(address));
-                    event.source_port = Some(port);
+                    event.set_source_port(Some(port));
                 }
             }
             _ => {}
@@ -486,6 +486,7 @@ impl Content {
             previous_time: None,
             new_time: None,
             more: None,
+            upper: super::Upper::default(),
         }
     }
 }
@@ -503,6 +504,12 @@ impl Slot {
 }
 
 impl Event {
+    /// Whether it is written while Windows starts, up to the first logon session, or tells that it did.
+    pub(super) fn is_of_start(&self) -> bool {
+        use Action::*;
+        self.is_of_boot_start() || matches!(self.action, Crash | LogServiceStart | WindowsVersion)
+    }
+
     /// Whether it is written while Windows starts, up to the first logon session.
     pub(super) fn is_of_boot_start(&self) -> bool {
         match self.action {
@@ -556,7 +563,7 @@ mod tests {
             (
                 event.subject.name.as_deref(),
                 event.subject_logon_id,
-                event.logon_id
+                event.logon_id()
             ),
             (None, None, LogonId::new(0x3e7))
         );
@@ -568,7 +575,7 @@ mod tests {
             (
                 event.logon_guid(),
                 event.source_address.as_deref(),
-                event.source_port,
+                event.source_port(),
                 event.linked_logon_id
             ),
             (None, None, None, None)
@@ -584,7 +591,7 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(
-            (event.logon_type, event.logon_id, event.source_port),
+            (event.logon_type, event.logon_id(), event.source_port()),
             (Some(LogonType(3)), LogonId::new(0x88f3_13a8), Some(62173))
         );
         assert_eq!(
@@ -599,7 +606,7 @@ mod tests {
         let data = r#"{"SubjectUserSid":"S-1-5-18","SubjectUserName":"SYSTEM","SubjectLogonId":"0x3e7","PrivilegeList":"SeA\n\t\t\tSeB"}"#;
         let event = record(&auditing("4672", data)).unwrap();
         assert_eq!(
-            (event.logon_id, event.subject_logon_id),
+            (event.logon_id(), event.subject_logon_id),
             (LogonId::new(0x3e7), None)
         );
         assert_eq!(event.privileges.as_deref(), Some("SeA SeB"));

@@ -31,7 +31,7 @@ pub use uses::{Seen, Use};
 use crate::guid::Guid;
 use crate::named::named;
 use crate::sid::Sid;
-use crate::time::{Ticks, Time};
+use crate::time::Time;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::{Deref, DerefMut};
@@ -320,32 +320,67 @@ pub struct Span {
 pub struct Event {
     /// System/TimeCreated.
     pub time: Time,
-    /// System/EventRecordID: the order of writing within one machine and channel.
-    pub record_id: u64,
-    /// The logon session it happened to.
-    pub logon_id: Option<LogonId>,
-    /// The port that the caller came from.
-    pub source_port: Option<u16>,
-    /// Ticks since the record before it; [`NOT_NEAR`] if that is not next to it, or in `own`.
-    after: u32,
+    /// The lower half of its EventRecordID; the upper is in the content.
+    record_id_lower: u32,
+    /// The lower half of its Logon ID; 0 in both halves stands for none.
+    logon_id_lower: u32,
     own: Option<Box<Own>>,
     content: Arc<Content>,
 }
 
-/// Stands for ticks that are not known, or too many for four bytes: seven minutes are not.
-const NOT_NEAR: u32 = u32::MAX;
-
-/// What few events have, and each its own.
+/// What some events have, and each its own; in 24 bytes, for there are as many as logons.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Own {
-    number: u64,
-    /// [`NO_TIME`] if the event tells it, or nothing does.
-    previous: Time,
+enum Own {
+    Caller(Caller),
+    Previous(Time),
+    Both(Box<(Caller, Time)>),
+}
+
+/// The caller's port, and what joins the logon to its Kerberos records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Caller {
+    source_port: Option<u16>,
     logon_guid: Option<Guid>,
 }
 
-/// Stands for a time that is not known, where that has to be small; no clock shows it.
-const NO_TIME: Time = Time::from_filetime(u64::MAX);
+impl Own {
+    fn of(caller: Caller, previous: Option<Time>) -> Option<Box<Self>> {
+        let own = match (caller, previous) {
+            (caller, None) if caller == Caller::default() => return None,
+            (caller, None) => Own::Caller(caller),
+            (caller, Some(previous)) if caller == Caller::default() => Own::Previous(previous),
+            (caller, Some(previous)) => Own::Both(Box::new((caller, previous))),
+        };
+        Some(Box::new(own))
+    }
+}
+
+/// The upper halves of an event's numbers: nearly all events of a log have them in common, and most logs 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Upper {
+    record_id: u32,
+    logon_id: u32,
+}
+
+impl Upper {
+    /// Those of these numbers.
+    pub(crate) fn of(record_id: u64, logon_id: Option<LogonId>) -> Self {
+        Upper {
+            record_id: halves(record_id).0,
+            logon_id: halves(logon_id.map_or(0, LogonId::get)).0,
+        }
+    }
+}
+
+/// The upper and the lower half of a number.
+const fn halves(number: u64) -> (u32, u32) {
+    ((number >> 32) as u32, number as u32)
+}
+
+/// The number that two halves are.
+const fn whole(upper: u32, lower: u32) -> u64 {
+    (upper as u64) << 32 | lower as u64
+}
 
 /// What a record says that others say as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -414,6 +449,8 @@ pub struct Content {
     pub new_time: Option<Time>,
     /// What only some events tell; [`Content::details`] reads it.
     pub more: Option<Box<Details>>,
+    /// Upper halves of the numbers of the events that have it.
+    pub(crate) upper: Upper,
 }
 
 impl Deref for Event {
@@ -435,63 +472,99 @@ impl Event {
     pub(crate) fn new(content: Arc<Content>) -> Self {
         Event {
             time: Time::from_filetime(0),
-            record_id: 0,
-            after: NOT_NEAR,
-            logon_id: None,
-            source_port: None,
+            record_id_lower: 0,
+            logon_id_lower: 0,
             own: None,
             content,
         }
     }
 
-    fn own(&mut self) -> &mut Own {
-        let number = self.record_id;
-        self.own.get_or_insert_with(|| {
-            Box::new(Own {
-                number,
-                previous: NO_TIME,
-                logon_guid: None,
-            })
-        })
+    /// System/EventRecordID: the order of writing within one machine and channel.
+    pub fn record_id(&self) -> u64 {
+        whole(self.content.upper.record_id, self.record_id_lower)
     }
 
-    /// The time of the record before it in the file, of the same machine and channel; `None` if that is not next to it.
-    pub fn previous(&self) -> Option<Time> {
-        match self.after {
-            NOT_NEAR => {
-                let own = self.own.as_ref().map(|own| own.previous);
-                own.filter(|&previous| previous != NO_TIME)
-            }
-            ticks => Some(self.time.plus(-Ticks::from(ticks))),
+    /// Sets the EventRecordID.
+    pub fn set_record_id(&mut self, record_id: u64) {
+        let (upper, lower) = halves(record_id);
+        self.record_id_lower = lower;
+        if upper != self.content.upper.record_id {
+            self.upper.record_id = upper;
         }
     }
 
-    /// Sets the times of the record and of the one before it.
-    pub(crate) fn set_times(&mut self, time: Time, previous: Option<Time>) {
-        self.time = time;
-        let ticks = previous.and_then(|previous| u32::try_from(time.since(previous)).ok());
-        self.after = ticks.unwrap_or(NOT_NEAR);
-        let far = previous.filter(|_| self.after == NOT_NEAR);
-        if far.is_some() || self.own.is_some() {
-            self.own().previous = far.unwrap_or(NO_TIME);
+    /// The logon session it happened to.
+    pub fn logon_id(&self) -> Option<LogonId> {
+        LogonId::new(whole(self.content.upper.logon_id, self.logon_id_lower))
+    }
+
+    /// Sets the logon session it happened to.
+    pub fn set_logon_id(&mut self, logon_id: Option<LogonId>) {
+        let (upper, lower) = halves(logon_id.map_or(0, LogonId::get));
+        self.logon_id_lower = lower;
+        if upper != self.content.upper.logon_id {
+            self.upper.logon_id = upper;
         }
     }
 
-    /// The record header's identifier; differs from `record_id` in exported logs.
-    pub fn number(&self) -> u64 {
-        self.own.as_ref().map_or(self.record_id, |own| own.number)
+    /// The port that the caller came from.
+    pub fn source_port(&self) -> Option<u16> {
+        self.caller().source_port
     }
 
-    /// Sets the record header's identifier.
-    pub(crate) fn set_number(&mut self, number: u64) {
-        if number != self.number() {
-            self.own().number = number;
-        }
+    /// Sets the port that the caller came from.
+    pub fn set_source_port(&mut self, source_port: Option<u16>) {
+        let caller = Caller {
+            source_port,
+            ..self.caller()
+        };
+        self.set_own(caller, self.previous());
     }
 
     /// The logon GUID; absent when all zero.
     pub fn logon_guid(&self) -> Option<Guid> {
-        self.own.as_ref()?.logon_guid
+        self.caller().logon_guid
+    }
+
+    /// Sets the logon GUID.
+    pub(crate) fn set_logon_guid(&mut self, logon_guid: Option<Guid>) {
+        let caller = Caller {
+            logon_guid,
+            ..self.caller()
+        };
+        self.set_own(caller, self.previous());
+    }
+
+    /// The time of the record before it in the file, of the same machine and channel. Known only where a boot may begin: of the
+    /// first records of a start, and of the first event after records that are missing; `None` also if that record is not next to it.
+    pub fn previous(&self) -> Option<Time> {
+        match self.own.as_deref()? {
+            Own::Caller(_) => None,
+            Own::Previous(previous) => Some(*previous),
+            Own::Both(both) => Some(both.1),
+        }
+    }
+
+    /// Sets the time of the record before it.
+    pub(crate) fn set_previous(&mut self, previous: Option<Time>) {
+        self.set_own(self.caller(), previous);
+    }
+
+    fn caller(&self) -> Caller {
+        match self.own.as_deref() {
+            Some(Own::Caller(caller)) => *caller,
+            Some(Own::Both(both)) => both.0,
+            Some(Own::Previous(_)) | None => Caller::default(),
+        }
+    }
+
+    fn set_own(&mut self, caller: Caller, previous: Option<Time>) {
+        match self.own.as_deref_mut() {
+            Some(Own::Caller(known)) if previous.is_none() && caller != Caller::default() => {
+                *known = caller;
+            }
+            _ => self.own = Own::of(caller, previous),
+        }
     }
 
     /// Whether both say the same, wherever and in whatever form they were found.
@@ -499,30 +572,19 @@ impl Event {
         let of_own = |event: &Event| {
             (
                 event.time,
-                event.record_id,
-                event.logon_id,
-                event.source_port,
+                event.record_id(),
+                event.logon_id(),
+                event.source_port(),
+                event.logon_guid(),
             )
         };
         let is_same_content = || {
-            Arc::ptr_eq(&self.content, &other.content)
-                || *self.content
-                    == Content {
-                        log: self.log,
-                        stored_as_text: self.stored_as_text,
-                        ..(*other.content).clone()
-                    }
+            let mut other = other.clone();
+            (other.log, other.stored_as_text) = (self.log, self.stored_as_text);
+            self.content == other.content
         };
         of_own(self) == of_own(other)
-            && self.logon_guid() == other.logon_guid()
-            && is_same_content()
-    }
-
-    /// Sets the logon GUID.
-    pub(crate) fn set_logon_guid(&mut self, guid: Option<Guid>) {
-        if guid != self.logon_guid() {
-            self.own().logon_guid = guid;
-        }
+            && (Arc::ptr_eq(&self.content, &other.content) || is_same_content())
     }
 }
 

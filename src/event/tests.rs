@@ -55,7 +55,77 @@ fn json(channel: &str, provider: &str, id: &str, rest: &str) -> String {
 /// Hundreds of thousands are held at once.
 #[test]
 fn an_event_takes_little_space() {
-    assert!(size_of::<Event>() <= 48);
+    assert!(size_of::<Event>() <= 32);
+}
+
+/// There is one for each logon.
+#[test]
+fn what_only_one_event_says_takes_little_space() {
+    assert!(size_of::<Own>() <= 24);
+}
+
+#[test]
+fn wide_numbers_and_what_is_an_events_own_are_kept() {
+    let mut event = Event::of(Action::Logon);
+    let plain = event.clone();
+    let (caller, time) = (Some(50_123), Some(Time::from_filetime(7)));
+    for number in [u64::MAX, 1 << 32, u64::from(u32::MAX), 5, 0] {
+        event.set_record_id(number);
+        event.set_logon_id(LogonId::new(number));
+        assert_eq!(event.record_id(), number);
+        assert_eq!(event.logon_id(), LogonId::new(number));
+    }
+    let guid = Guid::parse("{500826fc-0d33-fc69-5cb3-de2713bdc56a}");
+    event.set_source_port(caller);
+    event.set_previous(time);
+    event.set_logon_guid(guid);
+    let own = |event: &Event| (event.source_port(), event.previous(), event.logon_guid());
+    assert_eq!(own(&event), (caller, time, guid));
+    event.set_source_port(None);
+    event.set_logon_guid(None);
+    assert_eq!(own(&event), (None, time, None));
+    event.set_previous(None);
+    assert_eq!(event, plain, "nothing is left of what was taken back");
+}
+
+#[test]
+fn the_time_before_is_known_where_a_boot_may_begin() {
+    let mut collector = Collector::new(LogIndex(0));
+    for (id, number) in [
+        (5379, 1),
+        (4634, 2),
+        (4634, 3),
+        (4826, 4),
+        (4608, 5),
+        (4634, 6),
+        (5379, 1),
+        (4634, 2),
+        (4634, 3),
+    ] {
+        let json = format!(
+            r##"{{"Event":{{"System":{{"Provider":{{"#attributes":{{"Name":"{AUDIT}"}}}},"EventID":{id},"EventRecordID":{number},
+            "TimeCreated":{{"#attributes":{{"SystemTime":"2021-01-01T00:00:{number:02}Z"}}}},"Channel":"Security","Computer":"pc"}}}}}}"##
+        );
+        with_record(&json, |record| collector.add(record));
+    }
+    let second = |number: u64| format!("2021-01-01T00:00:{number:02}Z").parse().ok();
+    let known = collector
+        .events
+        .iter()
+        .map(|event| (event.record_id(), event.previous()));
+    let none = |number| (number, None);
+    assert_eq!(
+        known.collect::<Vec<(u64, Option<Time>)>>(),
+        [
+            (2, second(1)),
+            none(3),
+            (4, second(3)),
+            none(5),
+            none(6),
+            (2, second(1)),
+            none(3)
+        ]
+    );
 }
 
 fn event(json: &str) -> Option<Event> {
@@ -81,14 +151,14 @@ fn said(event: &Event) -> Vec<(&'static str, String)> {
             "subject_logon_id",
             event.subject_logon_id.map(|id| id.to_string()),
         ),
-        ("logon_id", event.logon_id.map(|id| id.to_string())),
+        ("logon_id", event.logon_id().map(|id| id.to_string())),
         ("logon_type", event.logon_type.map(|t| t.0.to_string())),
         ("package", text(&event.authentication_package)),
         ("workstation", text(&event.workstation)),
         ("process", text(&event.process_name)),
         ("process_id", event.process_id.map(|id| id.to_string())),
         ("address", text(&event.source_address)),
-        ("port", event.source_port.map(|port| port.to_string())),
+        ("port", event.source_port().map(|port| port.to_string())),
         (
             "logon_guid",
             event.logon_guid().map(|guid| guid.to_string()),

@@ -4,7 +4,7 @@
 //! missing, where record numbers go back and where a new block of the log begins, so it spans no boot that the records
 //! show. A boot that left no record of its own may still lie in it.
 
-use super::{Account, Action, Content, Event, LogIndex, LogonId, Text};
+use super::{Account, Action, Content, Event, LogIndex, LogonId, Text, Upper};
 use crate::log::Record;
 use crate::time::Time;
 use ahash::RandomState;
@@ -44,7 +44,7 @@ pub struct Use {
 #[derive(Debug)]
 pub(crate) struct UsedContents {
     channel: Text,
-    known: HashMap<(LogIndex, Text, u16, Account), Arc<Content>, RandomState>,
+    known: HashMap<(LogIndex, Text, u16, Account, Upper), Arc<Content>, RandomState>,
 }
 
 impl UsedContents {
@@ -59,21 +59,24 @@ impl UsedContents {
     /// The event that one of the records of a run is.
     pub(crate) fn event(&mut self, used: &Use, seen: Seen) -> Event {
         let (computer, account) = (used.computer.clone(), used.account.clone());
-        let key = (used.log, computer, seen.event_id, account);
+        let upper = Upper::of(seen.record_id, Some(used.logon_id));
+        let key = (used.log, computer, seen.event_id, account, upper);
         let content = self.known.entry(key).or_insert_with_key(|key| {
-            let (log, computer, event_id, account) = key.clone();
+            let (log, computer, event_id, account, upper) = key.clone();
             Arc::new(Content {
                 log,
                 computer,
                 channel: self.channel.clone(),
                 event_id,
                 account,
+                upper,
                 ..Content::of(Action::Used)
             })
         });
         let mut event = Event::new(Arc::clone(content));
-        (event.record_id, event.time) = (seen.record_id, seen.time);
-        event.logon_id = Some(used.logon_id);
+        event.time = seen.time;
+        event.set_record_id(seen.record_id);
+        event.set_logon_id(Some(used.logon_id));
         event
     }
 }
@@ -85,8 +88,44 @@ pub(super) struct Uses {
     computers: Computers,
 }
 
-/// The run that a Logon ID's next use belongs to.
-type Open = HashMap<LogonId, usize, RandomState>;
+/// The runs that the next uses of Logon IDs belong to.
+#[derive(Debug, Default)]
+struct Open {
+    all: HashMap<LogonId, usize, RandomState>,
+    /// The Logon IDs that were asked for last, by their lowest bits.
+    latest: [Option<(LogonId, usize)>; LATEST],
+}
+
+/// How many Logon IDs are known at first sight.
+const LATEST: usize = 16;
+
+impl Open {
+    fn get(&mut self, id: LogonId) -> Option<usize> {
+        match self.latest.get(Self::place(id)) {
+            Some(&Some((known, run))) if known == id => Some(run),
+            _ => {
+                let run = *self.all.get(&id)?;
+                self.remember(id, run);
+                Some(run)
+            }
+        }
+    }
+
+    fn insert(&mut self, id: LogonId, run: usize) {
+        self.all.insert(id, run);
+        self.remember(id, run);
+    }
+
+    fn remember(&mut self, id: LogonId, run: usize) {
+        if let Some(latest) = self.latest.get_mut(Self::place(id)) {
+            *latest = Some((id, run));
+        }
+    }
+
+    fn place(id: LogonId) -> usize {
+        id.get() as usize % LATEST
+    }
+}
 
 /// The open runs of each computer.
 #[derive(Debug, Default)]
@@ -119,7 +158,7 @@ impl Computers {
 impl Uses {
     /// Ends all runs of a computer.
     pub(super) fn cut(&mut self, computer: &Text) {
-        self.computers.of(computer).clear();
+        *self.computers.of(computer) = Open::default();
     }
 
     /// Adds a use to its run. The position of a new run, whose account is not known yet, if it starts one.
@@ -136,7 +175,7 @@ impl Uses {
             time: record.time,
         };
         let open = self.computers.of(computer);
-        let run = open.get(&logon_id).and_then(|&at| self.all.get_mut(at));
+        let run = open.get(logon_id).and_then(|at| self.all.get_mut(at));
         if let Some(run) = run.filter(|run| run.last.record_id <= seen.record_id) {
             run.last = seen;
             return None;
@@ -158,5 +197,23 @@ impl Uses {
         if let Some(run) = self.all.get_mut(run) {
             run.account = account;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logon_ids_of_the_same_lowest_bits_have_runs_of_their_own() {
+        let id = |number| LogonId::new(number).unwrap();
+        let (one, other, third) = (id(0x3e7), id(0x3f7), id(0x407));
+        let mut open = Open::default();
+        open.insert(one, 0);
+        open.insert(other, 1);
+        let runs = [one, other, one, third].map(|id| open.get(id));
+        assert_eq!(runs, [Some(0), Some(1), Some(0), None]);
+        open.insert(one, 2);
+        assert_eq!([one, other].map(|id| open.get(id)), [Some(2), Some(1)]);
     }
 }

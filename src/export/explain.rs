@@ -78,7 +78,7 @@ impl<'v, 'a> Story<'v, 'a> {
         let analysis = view.analysis();
         let wanted: HashSet<_> = session.records.iter().map(key).collect();
         let events = analysis.events.iter().filter_map(|row| {
-            let key = (row.event.log, &*row.event.channel, row.event.record_id);
+            let key = (row.event.log, &*row.event.channel, row.event.record_id());
             wanted.contains(&key).then_some((key, row))
         });
         let events: HashMap<_, _> = events.collect();
@@ -86,7 +86,7 @@ impl<'v, 'a> Story<'v, 'a> {
         for record in &session.records {
             let event = events.get(&key(record)).map(|row| &row.event);
             let logon = event.filter(|event| event.action == Action::Logon);
-            if let Some((id, logon)) = logon.and_then(|logon| Some((logon.logon_id?, logon))) {
+            if let Some((id, logon)) = logon.and_then(|logon| Some((logon.logon_id()?, logon))) {
                 logons.entry(id).or_insert(logon);
             }
         }

@@ -128,7 +128,7 @@ fn station(event: &Event) -> Option<String> {
 
 fn from(event: &Event) -> Option<String> {
     let address = event.source_address.as_deref()?;
-    Some(match event.source_port.filter(|&port| port > 0) {
+    Some(match event.source_port().filter(|&port| port > 0) {
         _ if address.eq_ignore_ascii_case("LOCAL") => "at the machine itself".to_owned(),
         Some(port) => format!("from {address}, port {port}"),
         None => format!("from {address}"),
@@ -221,7 +221,7 @@ mod tests {
         assert!(told(Action::TsLogon, local).ends_with("(at the machine itself)."));
         let remote = |event: &mut Event| {
             event.source_address = Some("10.0.0.5".into());
-            event.source_port = Some(50123);
+            event.set_source_port(Some(50123));
         };
         assert!(told(Action::TsReconnect, remote).ends_with("(from 10.0.0.5, port 50123)."));
         assert_eq!(

@@ -104,7 +104,8 @@ pub fn session(start: &str, end: &str) -> Session {
 /// A failed logon.
 pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
     let mut event = Event::of(action);
-    (event.time, event.record_id) = (time(at), 99);
+    event.time = time(at);
+    event.set_record_id(99);
     (event.computer, event.channel) = ("WS01".into(), "Security".into());
     event.provider = "Microsoft-Windows-Security-Auditing";
     event.event_id = event_id;
@@ -115,7 +116,7 @@ pub fn event(at: &str, action: Action, event_id: u16) -> TimelineEvent {
     event.authentication_package = Some("NTLM".into());
     event.workstation = Some("KALI".into());
     event.source_address = Some("10.0.0.66".into());
-    event.source_port = Some(50_123);
+    event.set_source_port(Some(50_123));
     (event.status, event.sub_status) = (Some(0xc000_006d), Some(0xc000_006a));
     TimelineEvent {
         event,
@@ -305,13 +306,12 @@ pub fn analysis() -> Analysis {
     logon.session = Some("0123456789abcdef".into());
     logon.kind = Some(Kind::Console);
     logon.event.account = plain.account.clone();
-    logon.event.logon_id = plain.logon_id;
+    logon.event.set_logon_id(plain.logon_id);
     logon.event.linked_logon_id = plain.linked_logon_id;
     logon.event.logon_type = Some(LogonType(2));
     logon.event.elevated = Some(false);
     (logon.event.status, logon.event.sub_status) = (None, None);
-    logon.event.record_id = 100;
-    logon.event.set_number(99);
+    logon.event.set_record_id(100);
     logon.sources = vec![LogIndex(0), LogIndex(1)].into();
     explicit.event.subject = plain.account.clone();
     explicit.event.target_server = Some("SRV\u{202e}02,\"x\"".into());

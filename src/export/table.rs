@@ -151,10 +151,10 @@ impl Tabular for TimelineEvent {
         }),
         column("DETAIL", 1, [16, 16, 60], |_, e| detail(e)),
         column("LOGON ID", 3, [10, 10, 18], |_, e| {
-            e.event.logon_id.map(|id| id.to_string()).unwrap_or_default()
+            e.event.logon_id().map(|id| id.to_string()).unwrap_or_default()
         }),
         column("RECORD", 2, [11, 11, 24], |_, e| {
-            format!("{}/{}", e.event.event_id, e.event.record_id)
+            format!("{}/{}", e.event.event_id, e.event.record_id())
         }),
         column("SESSION", 4, [16, 16, 16], |_, e| {
             e.session.as_deref().unwrap_or_default().to_owned()

@@ -4,9 +4,9 @@
 //! nothing where no plan covers it, which says nothing of the record: the `evtx` crate decides.
 
 use super::CHUNK_SIZE;
-use super::bytes::{self, ALLOCATION, Extent, u32_at};
+use super::bytes::{ALLOCATION, Extent};
 use super::frame::Frame;
-use super::plan::{Content, EventPlan, Inside, Known, PARTS, Plan, Source};
+use super::plan::{Content, EventPlan, Inside, PARTS, PartPlan, Plan, Source};
 use super::record::{Fields, Planned, Record, Rest, Shape};
 use super::template::{self, Identity, Place};
 use super::value::{self, Array, Raw, Substitution, Values, kind};
@@ -40,84 +40,163 @@ const IDENTITY: usize = 2 * size_of::<(Identity, Vec<usize>)>() + ALLOCATION;
 /// Arrays of instances that are kept to compare the next with.
 const ARRAYS: usize = 64;
 
-/// What an instance of a template is in its record.
-#[derive(Debug, Clone, Copy)]
-enum Role {
-    Event,
-    /// The fragment that holds the fields, or may do so.
-    Fields,
-    /// Another fragment.
-    Other,
-}
-
 /// Plans, and what they need to be applied.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    plans: Vec<Plan>,
+    plans: Plans,
+    /// Events that were read last, for some plans each.
+    events: Vec<Latest>,
+    /// Arrays of the fragments that hold the fields, or may do so, and of other fragments.
+    fields: Vec<Array>,
+    others: Vec<Array>,
+    names: Names,
+}
+
+/// Plans by the definitions that they were made for.
+#[derive(Debug, Default)]
+struct Plans {
+    all: Vec<Plan>,
     by_identity: HashMap<Identity, Vec<usize>, RandomState>,
     /// The plans of the definitions of this chunk.
     in_chunk: InChunk,
     /// Bytes of definitions that were looked at in this chunk.
     looked_at: usize,
-    /// Bytes that `plans` and `names` hold.
+    /// Bytes that they hold.
     kept: usize,
-    names: Names,
-    /// What was read last in each role, for some plans each.
-    arrays: [Vec<Array>; 3],
-    /// Where the parts of System were last in each array of an event.
-    system: Vec<System>,
 }
 
-/// Where [`EventPlan::sources`] are among the values of an instance.
-#[derive(Debug, Clone, Copy, Default)]
-struct System {
+/// The event that was read last, and what is the same in all whose values have the same places or types.
+#[derive(Debug, Default)]
+struct Latest {
+    array: Array,
     plan: usize,
-    places: [Option<Substitution>; PARTS],
+    /// Where [`EventPlan::sources`] are, for the same places.
+    places: [SystemPart; PARTS],
+    /// Which values are parts of the event, for the same types.
+    parts: Option<Vec<(u16, bool)>>,
+    /// [`EventPlan::names`], for the same places.
+    names: [LatestName; 3],
 }
 
-/// An instance of a template: the plan for it, which array was read, and where the values are.
+/// A name of System in the event that was read last.
+#[derive(Debug, Clone, Copy, Default)]
+struct LatestName {
+    name: usize,
+    /// Where it is, if it may be another in the next.
+    value: Option<Substitution>,
+}
+
+/// Where a value of System is.
+#[derive(Debug, Clone, Copy, Default)]
+struct SystemPart {
+    value: Option<Substitution>,
+    /// Which of the eight bytes there are its own, where it is a number and no more has to be looked at; else none.
+    mask: u64,
+}
+
+impl SystemPart {
+    fn of(value: Option<Substitution>) -> Self {
+        SystemPart {
+            value,
+            mask: value.map_or(0, Substitution::mask),
+        }
+    }
+
+    fn raw<'a>(&self, values: Values<'a>) -> Option<Raw<'a>> {
+        values.at(self.value?)
+    }
+
+    /// The number that stands there, or that the source says.
+    #[inline(always)]
+    fn number(&self, source: &Source, values: Values<'_>) -> Option<u64> {
+        match values.u64_at(self.value) {
+            Some(bytes) if self.mask > 0 => Some(bytes & self.mask),
+            _ => self.other_number(source, values),
+        }
+    }
+
+    #[inline(never)]
+    fn other_number(&self, source: &Source, values: Values<'_>) -> Option<u64> {
+        match self.raw(values) {
+            Some(raw) => raw.number(),
+            None => source.literal()?.number(),
+        }
+    }
+}
+
+/// An instance of a template: the plan for it, where its array begins, and where it ends at the latest.
 #[derive(Debug, Clone, Copy)]
 struct Instance {
     plan: usize,
-    role: Role,
-    extent: Extent,
+    at: usize,
+    end: usize,
 }
 
-/// The fragment that holds the fields.
-struct Fragment {
-    instance: Instance,
-    /// Whether it stands in an element of the event's own definition.
-    is_wrapped: bool,
+impl Instance {
+    /// Reads the array. Where the values are; `None` unless the fragment that the instance is ends with them.
+    // To call it, and what it is made of, would cost a tenth of what a record does.
+    #[inline(always)]
+    fn read(&self, array: &mut Array, chunk: &[u8]) -> Option<Extent> {
+        let values = array.read(chunk, self.at, self.end)?;
+        match chunk.get(values.end as usize..self.end)? {
+            [] | [END, ..] => Some(values),
+            _ => None,
+        }
+    }
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        let arrays = || {
-            std::iter::repeat_with(Array::default)
-                .take(ARRAYS)
-                .collect()
-        };
+        let arrays = || std::iter::repeat_with(Array::default).take(ARRAYS);
         Decoder {
-            plans: Vec::new(),
-            by_identity: HashMap::default(),
-            in_chunk: InChunk::default(),
-            looked_at: 0,
-            kept: 0,
+            plans: Plans::default(),
+            events: std::iter::repeat_with(Latest::default)
+                .take(ARRAYS)
+                .collect(),
+            fields: arrays().collect(),
+            others: arrays().collect(),
             names: Names::default(),
-            arrays: [arrays(), arrays(), arrays()],
-            system: vec![System::default(); ARRAYS],
         }
+    }
+}
+
+impl Latest {
+    /// Finds out anew what is no longer known. `None` where the event is not as its plan sees it.
+    fn learn(&mut self, number: usize, plan: &EventPlan, names: &mut Names) -> Option<()> {
+        let stayed = self.array.stayed();
+        let is_same = self.plan == number && self.parts.is_some();
+        if is_same && stayed.types && stayed.places >= plan.settled_by {
+            return Some(());
+        }
+        self.plan = number;
+        self.parts = None;
+        let array = &self.array;
+        let sources = plan.sources();
+        self.places = sources.map(|source| SystemPart::of(source.substitution(array)));
+        let sources = plan.names().into_iter().zip(plan.known_names);
+        for (latest, (source, known)) in self.names.iter_mut().zip(sources) {
+            let value = source.substitution(array).filter(|value| !value.is_null());
+            if value.is_some_and(|value| value.kind != kind::STRING) {
+                return None;
+            }
+            *latest = LatestName {
+                name: known.unwrap_or_else(|| names.add(&[])),
+                value,
+            };
+        }
+        self.parts = plan.parts(array);
+        self.parts.as_ref().map(|_| ())
     }
 }
 
 impl Decoder {
     /// Forgets the chunk that was decoded last; offsets mean others in the next.
     pub(super) fn start_chunk(&mut self) {
-        if self.kept > MOST_KEPT {
+        if self.plans.kept + self.names.kept > MOST_KEPT {
             *self = Decoder::default();
         }
-        self.in_chunk.start();
-        self.looked_at = 0;
+        self.plans.in_chunk.start();
+        self.plans.looked_at = 0;
     }
 
     /// Decodes the record in a frame and hands it to `each`; `None` where no plan covers it.
@@ -127,39 +206,54 @@ impl Decoder {
         frame: &Frame,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Option<()> {
-        let instance = self.fragment(chunk, frame.content(), Role::Event)?;
-        let fragment = self.fields(chunk, instance)?;
-        let Some(Content::Event(event)) = &self.plans.get(instance.plan)?.content else {
-            return None;
-        };
-        let [events, parts, _] = &mut self.arrays;
-        let slot = instance.plan % ARRAYS;
-        let array = events.get_mut(slot)?;
-        let known = self.system.get_mut(slot)?;
-        if !array.is_settled(event.settled_by) || known.plan != instance.plan {
-            known.plan = instance.plan;
-            known.places = event.sources().map(|source| source.substitution(array));
-        }
-        let values = Values::new(array, chunk, instance.extent)?;
-        let mut fields = match (fragment, &event.fields) {
-            (
-                Some(Fragment {
-                    instance,
-                    is_wrapped,
-                }),
-                _,
-            ) => {
-                let Some(Content::Part(part)) = &self.plans.get(instance.plan)?.content else {
-                    return None;
-                };
-                let array = parts.get(instance.plan % ARRAYS)?;
-                Some(Fields {
-                    layout: part.fields.as_ref()?,
-                    values: Values::new(array, chunk, instance.extent)?,
-                    is_wrapped,
-                    items: 0,
-                })
+        let Decoder {
+            plans,
+            events,
+            fields,
+            others,
+            names,
+        } = self;
+        let instance = plans.fragment(chunk, frame.content(), names)?;
+        let latest = events.get_mut(instance.plan % ARRAYS)?;
+        let extent = instance.read(&mut latest.array, chunk)?;
+        let event = plans.event(instance.plan)?;
+        latest.learn(instance.plan, event, names)?;
+        let has_fields = event.has_fields();
+        // The one fragment that holds the fields: its plan, its values, and whether an element of the event's own is around it.
+        let mut found = None;
+        for &(index, is_wrapped) in latest.parts.as_ref()? {
+            let content = latest.array.get(index)?.extent(extent);
+            let instance = plans.fragment(chunk, content, names)?;
+            let arrays = if found.is_none() {
+                &mut *fields
+            } else {
+                &mut *others
+            };
+            let array = arrays.get_mut(instance.plan % ARRAYS)?;
+            let extent = instance.read(array, chunk)?;
+            let part = plans.part(instance.plan)?;
+            if array.fragments() > 0 {
+                return None;
             }
+            if is_wrapped || part.holds_fields {
+                // Several elements of fields would be one that counts and others that do not.
+                if found.is_some() || (!is_wrapped && has_fields) {
+                    return None;
+                }
+                found = Some((instance.plan, extent, is_wrapped));
+            } else if !array.lists().is_empty() {
+                return None;
+            }
+        }
+        let values = Values::new(&latest.array, chunk, extent)?;
+        let event = plans.event(instance.plan)?;
+        let mut fields = match (found, &event.fields) {
+            (Some((plan, extent, is_wrapped)), _) => Some(Fields {
+                layout: plans.part(plan)?.fields.as_ref()?,
+                values: Values::new(fields.get(plan % ARRAYS)?, chunk, extent)?,
+                is_wrapped,
+                items: 0,
+            }),
             (None, Inside::Fields(layout)) => Some(Fields {
                 layout,
                 values,
@@ -178,46 +272,35 @@ impl Decoder {
         if !matches!(event.fields, Inside::Fields(_)) && !values.array().lists().is_empty() {
             return None;
         }
-        let [
-            provider,
-            event_id,
-            version,
-            time,
-            record_id,
-            writer,
-            channel,
-            computer,
-        ] = &known.places;
-        let raw = |place: &Option<Substitution>| values.at((*place)?);
-        let (names, kept) = (&mut self.names, &mut self.kept);
-        let mut name = |place, known: Option<usize>| match known {
-            Some(known) => Some(known),
-            None => names.of(raw(place), kept),
-        };
-        let provider = name(provider, event.known.provider)?;
-        let channel = name(channel, event.known.channel)?;
-        let computer = name(computer, event.known.computer)?;
-        let provider = self.names.get(provider)?;
-        let channel = self.names.get(channel)?;
-        let computer = self.names.get(computer)?;
-        let number = |source: &Source, place| match raw(place) {
-            Some(raw) => raw.number(),
-            None => source.literal()?.number(),
-        };
-        let event_id = u16::try_from(number(&event.event_id, event_id)?).ok()?;
+        for latest in &mut latest.names {
+            if let Some(value) = latest.value {
+                latest.name = names.of(values.at(value)?.bytes, latest.name);
+            }
+        }
+        let [provider, channel, computer] = latest.names;
+        let provider = names.get(provider.name)?;
+        let channel = names.get(channel.name)?;
+        let computer = names.get(computer.name)?;
+        let [event_id, version, time, record_id, writer] = &latest.places;
+        let event_id = u16::try_from(event_id.number(&event.event_id, values)?).ok()?;
         let (layout, is_wrapped, items) = fields.map_or((0, false, 0), |f| {
             (f.layout.id, f.is_wrapped, f.items as u16)
         });
         each(&Record {
             number: frame.number,
-            record_id: number(&event.record_id, record_id).unwrap_or(frame.number),
-            time: time_of(&event.time, raw(time))?.unwrap_or(frame.written),
+            record_id: record_id
+                .number(&event.record_id, values)
+                .unwrap_or(frame.number),
+            time: time_of(&event.time, time.raw(values))?.unwrap_or(frame.written),
             provider: Cow::Borrowed(&provider.text),
             event_id,
-            version: number(&event.version, version)
+            version: version
+                .number(&event.version, values)
                 .and_then(|version| u8::try_from(version).ok())
                 .unwrap_or(0),
-            writer: number(&event.writer, writer).and_then(|id| u32::try_from(id).ok()),
+            writer: writer
+                .number(&event.writer, values)
+                .and_then(|id| u32::try_from(id).ok()),
             channel: Cow::Borrowed(&channel.text),
             computer: Cow::Borrowed(&computer.text),
             rest: Rest::Planned(Planned {
@@ -237,103 +320,67 @@ impl Decoder {
         });
         Some(())
     }
+}
 
-    /// Reads the fragments of an event: which of them holds its fields. `None` where one is not as its plan sees it.
-    fn fields(&mut self, chunk: &[u8], event: Instance) -> Option<Option<Fragment>> {
-        let mut found = None;
-        let mut unseen = array(&self.arrays, &event)?.fragments();
-        let mut place = 0;
-        while let Some((index, is_wrapped)) = self.event(event.plan)?.fragment(place) {
-            place += 1;
-            let Some(value) = array(&self.arrays, &event)?.get(index) else {
-                continue;
-            };
-            let content = value.extent(event.extent);
-            match value.kind {
-                kind::NULL => continue,
-                kind::BINXML if content.start == content.end => continue,
-                kind::BINXML => unseen = unseen.checked_sub(1)?,
-                _ => return None,
-            }
-            let role = match found {
-                None => Role::Fields,
-                Some(_) => Role::Other,
-            };
-            let instance = self.fragment(chunk, content, role)?;
-            if array(&self.arrays, &instance)?.fragments() > 0 {
-                return None;
-            }
-            let Some(Content::Part(part)) = &self.plans.get(instance.plan)?.content else {
-                return None;
-            };
-            if is_wrapped || part.holds_fields {
-                // Several elements of fields would be one that counts and others that do not.
-                if found.is_some() || (!is_wrapped && self.event(event.plan)?.has_fields()) {
-                    return None;
-                }
-                part.fields.as_ref()?;
-                found = Some(Fragment {
-                    instance,
-                    is_wrapped,
-                });
-            } else if !array(&self.arrays, &instance)?.lists().is_empty() {
-                return None;
-            }
-        }
-        // Each value that is a fragment must stand where the plan sees it.
-        (unseen == 0).then_some(found)
-    }
-
+impl Plans {
     fn event(&self, plan: usize) -> Option<&EventPlan> {
-        match &self.plans.get(plan)?.content {
+        match &self.all.get(plan)?.content {
             Some(Content::Event(event)) => Some(event),
             _ => None,
         }
     }
 
-    /// Reads a fragment that is one instance of a template: its header, which may be missing, the instance, its end.
-    fn fragment(&mut self, chunk: &[u8], at: Extent, role: Role) -> Option<Instance> {
-        let (start, end) = (at.start as usize, at.end as usize);
-        let at = match at.of(chunk)? {
-            [FRAGMENT, _, _, _, INSTANCE, _, ..] => start + 5,
-            [INSTANCE, ..] => start + 1,
-            _ => return None,
-        };
-        let instance = self.instance(chunk, at, end, role)?;
-        match chunk.get(instance.extent.end as usize..end)? {
-            [] | [END, ..] => Some(instance),
+    fn part(&self, plan: usize) -> Option<&PartPlan> {
+        match &self.all.get(plan)?.content {
+            Some(Content::Part(part)) => Some(part),
             _ => None,
         }
     }
 
-    /// Reads an instance: which template, the definition if it stands here, the values.
-    fn instance(&mut self, chunk: &[u8], at: usize, end: usize, role: Role) -> Option<Instance> {
-        let short_id: [u8; 4] = bytes::array(chunk, at + 1)?;
-        let offset = u32_at(chunk, at + 5)?;
-        let mut next = at + 9;
+    /// Reads the beginning of a fragment that is one instance of a template: its header, which may be missing, which template,
+    /// the definition if it stands here.
+    #[inline(always)]
+    fn fragment(&mut self, chunk: &[u8], at: Extent, names: &mut Names) -> Option<Instance> {
+        let end = at.end as usize;
+        let ([FRAGMENT, _, _, _, INSTANCE, _, rest @ ..] | [INSTANCE, _, rest @ ..]) =
+            at.of(chunk)?
+        else {
+            return None;
+        };
+        let ([a, b, c, d, offset @ ..], array) = rest.split_first_chunk::<8>()?;
+        let offset = u32::from_le_bytes(*offset);
+        let mut next = end - array.len();
         if offset as usize == next {
             next = Place::at(chunk, next)?.end();
         }
-        let plan = match self.in_chunk.get(offset) {
+        let known = match self.in_chunk.get(offset) {
             Some(known) => known,
-            None => {
-                let found = self.plan_of(chunk, offset as usize);
-                self.in_chunk.set(offset, found);
-                found
-            }
-        }?;
+            None => self.meet(chunk, offset, names),
+        };
         // The instance and the definition must mean each other.
-        let ([a, b, c, d, ..], _) = self.plans.get(plan)?.identity();
-        if short_id != [a, b, c, d] {
-            return None;
-        }
-        let array = self.arrays.get_mut(role as usize)?.get_mut(plan % ARRAYS)?;
-        let extent = array.read(chunk, next, end)?;
-        Some(Instance { plan, role, extent })
+        let (plan, _) = known.filter(|(_, id)| *id == [*a, *b, *c, *d])?;
+        Some(Instance {
+            plan,
+            at: next,
+            end,
+        })
+    }
+
+    /// The plan for the definition at an offset that was not met in the chunk before, and the bytes that instances name it by.
+    #[inline(never)]
+    fn meet(&mut self, chunk: &[u8], offset: u32, names: &mut Names) -> Option<(usize, [u8; 4])> {
+        let found = self
+            .plan_of(chunk, offset as usize, names)
+            .and_then(|plan| {
+                let ([a, b, c, d, ..], _) = self.all.get(plan)?.identity();
+                Some((plan, [a, b, c, d]))
+            });
+        self.in_chunk.set(offset, found);
+        found
     }
 
     /// The plan for the definition at an offset: a known one if it is the same, else a new one.
-    fn plan_of(&mut self, chunk: &[u8], offset: usize) -> Option<usize> {
+    fn plan_of(&mut self, chunk: &[u8], offset: usize, names: &mut Names) -> Option<usize> {
         let place = Place::at(chunk, offset)?;
         self.looked_at += template::HEADER_SIZE + place.size();
         if self.looked_at > MOST_IN_CHUNK {
@@ -341,21 +388,15 @@ impl Decoder {
         }
         let alike = self.by_identity.get(&place.identity);
         let alike = alike.map_or(&[][..], Vec::as_slice);
-        let is_same =
-            |&&plan: &&usize| self.plans.get(plan).is_some_and(|plan| plan.is_for(&place));
+        let is_same = |&&plan: &&usize| self.all.get(plan).is_some_and(|plan| plan.is_for(&place));
         let plan = match alike.iter().find(is_same) {
             Some(&plan) => plan,
             // The next chunk begins anew.
-            None if alike.len() >= MOST_ALIKE || self.kept > MOST_KEPT => return None,
+            None if alike.len() >= MOST_ALIKE || self.kept + names.kept > MOST_KEPT => return None,
             None => {
                 let mut new = Plan::new(&place)?;
                 if let Some(Content::Event(event)) = &mut new.content {
-                    let mut known = |source: &Source| self.names.known(source, &mut self.kept);
-                    event.known = Known {
-                        provider: known(&event.provider),
-                        channel: known(&event.channel),
-                        computer: known(&event.computer),
-                    };
+                    event.known_names = event.names().map(|source| names.known(source));
                 }
                 // The list of plans may be half empty.
                 self.kept += new.bytes() + size_of::<Plan>();
@@ -365,20 +406,13 @@ impl Decoder {
                         self.kept += IDENTITY;
                         Vec::new()
                     })
-                    .push(self.plans.len());
-                self.plans.push(new);
-                self.plans.len() - 1
+                    .push(self.all.len());
+                self.all.push(new);
+                self.all.len() - 1
             }
         };
-        self.plans.get(plan)?.content.as_ref().map(|_| plan)
+        self.all.get(plan)?.content.as_ref().map(|_| plan)
     }
-}
-
-/// The array that was read of an instance.
-fn array<'d>(arrays: &'d [Vec<Array>; 3], instance: &Instance) -> Option<&'d Array> {
-    arrays
-        .get(instance.role as usize)?
-        .get(instance.plan % ARRAYS)
 }
 
 /// Bytes that no definition with a plan fits in.
@@ -393,12 +427,13 @@ struct InChunk {
     met: Vec<Met>,
 }
 
-/// A definition that was met: in which chunk, at which offset, and the plan for it, if there is one.
+/// A definition that was met: in which chunk, at which offset, and the plan for it with the bytes that instances name it by, if
+/// there is one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Met {
     chunk: u64,
     offset: u32,
-    plan: Option<usize>,
+    plan: Option<(usize, [u8; 4])>,
 }
 
 impl Default for InChunk {
@@ -417,12 +452,12 @@ impl InChunk {
     }
 
     /// The plan of the definition at an offset; `None` if it was not met.
-    fn get(&self, offset: u32) -> Option<Option<usize>> {
+    fn get(&self, offset: u32) -> Option<Option<(usize, [u8; 4])>> {
         let met = self.met.get(offset as usize / SMALLEST)?;
         (met.chunk == self.chunk && met.offset == offset).then_some(met.plan)
     }
 
-    fn set(&mut self, offset: u32, plan: Option<usize>) {
+    fn set(&mut self, offset: u32, plan: Option<(usize, [u8; 4])>) {
         if let Some(met) = self.met.get_mut(offset as usize / SMALLEST) {
             *met = Met {
                 chunk: self.chunk,
@@ -434,15 +469,21 @@ impl InChunk {
 }
 
 /// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
+#[inline(always)]
 fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
-    let value = match raw {
-        Some(raw) if ![kind::NULL, kind::STRING, kind::FILETIME].contains(&raw.kind) => {
-            return None;
-        }
-        Some(raw) => raw.value(),
-        None => source.literal(),
-    };
-    Some(value.and_then(|value| value.time()))
+    match raw {
+        Some(raw) if raw.kind == kind::FILETIME => Some(raw.time()),
+        _ => time_in_text(source, raw),
+    }
+}
+
+#[inline(never)]
+fn time_in_text(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
+    match raw {
+        Some(raw) if ![kind::NULL, kind::STRING].contains(&raw.kind) => None,
+        Some(raw) => Some(raw.time()),
+        None => Some(source.literal().and_then(|value| value.time())),
+    }
 }
 
 /// Texts of System, each once.
@@ -450,12 +491,9 @@ fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
 struct Names {
     all: Vec<Name>,
     by_units: HashMap<Box<[u8]>, usize, RandomState>,
-    /// The names that were asked for last, by their lengths: a log has one channel and one computer as a rule.
-    recent: [usize; RECENT],
+    /// Bytes that they hold.
+    kept: usize,
 }
-
-/// Lengths of names that are told apart at first sight.
-const RECENT: usize = 32;
 
 #[derive(Debug)]
 struct Name {
@@ -476,41 +514,39 @@ impl Names {
         self.all.get(name)
     }
 
-    /// The name that a source gives in all records, if it does. `kept` counts the bytes of all names.
-    fn known(&mut self, source: &Source, kept: &mut usize) -> Option<usize> {
+    /// The name that a source gives in all records, if it does.
+    fn known(&mut self, source: &Source) -> Option<usize> {
         match source {
-            Source::Nothing => Some(self.add(&[], kept)),
+            Source::Nothing => Some(self.add(&[])),
             Source::Literal(text) => {
                 let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-                Some(self.add(&units, kept))
+                Some(self.add(&units))
             }
             Source::Value { .. } => None,
         }
     }
 
-    /// The name that a value gives; `None` if that is no text.
-    fn of(&mut self, value: Option<Raw<'_>>, kept: &mut usize) -> Option<usize> {
-        match value {
-            None => Some(self.add(&[], kept)),
-            Some(value) if value.kind == kind::STRING => {
-                Some(self.add(value::without_padding(value.bytes), kept))
-            }
-            Some(value) => (value.kind == kind::NULL).then(|| self.add(&[], kept)),
+    /// The name that a text is; `likely` the one that it was before.
+    #[inline(always)]
+    fn of(&mut self, units: &[u8], likely: usize) -> usize {
+        match self.get(likely) {
+            Some(name) if *name.units == *units => likely,
+            _ => self.other(units),
         }
     }
 
-    fn add(&mut self, units: &[u8], kept: &mut usize) -> usize {
-        let length = units.len() / 2 % RECENT;
-        let recent = self.recent.get(length).copied().unwrap_or_default();
-        if self.get(recent).is_some_and(|name| *name.units == *units) {
-            return recent;
-        }
-        let name = match self.by_units.get(units) {
+    #[inline(never)]
+    fn other(&mut self, units: &[u8]) -> usize {
+        self.add(value::without_padding(units))
+    }
+
+    fn add(&mut self, units: &[u8]) -> usize {
+        match self.by_units.get(units) {
             Some(&name) => name,
             None => {
                 let name = self.all.len();
                 let text: Box<str> = value::decode(units).into();
-                *kept += NAME + 2 * units.len() + text.len();
+                self.kept += NAME + 2 * units.len() + text.len();
                 self.by_units.insert(units.into(), name);
                 self.all.push(Name {
                     units: units.into(),
@@ -519,11 +555,7 @@ impl Names {
                 });
                 name
             }
-        };
-        if let Some(recent) = self.recent.get_mut(length) {
-            *recent = name;
         }
-        name
     }
 }
 
@@ -542,10 +574,12 @@ mod tests {
     fn a_name_counts_as_often_as_a_definition_refers_to_it() {
         let name = "n".repeat(200);
         let mut decoder = Decoder::default();
-        decoder.plan_of(&chunk_of(guid(1), 30, &name), AT);
-        assert_eq!(decoder.plans.len(), 1);
+        decoder
+            .plans
+            .plan_of(&chunk_of(guid(1), 30, &name), AT, &mut decoder.names);
+        assert_eq!(decoder.plans.all.len(), 1);
         // The element is of that name too.
-        assert!(decoder.kept >= 31 * 400, "{}", decoder.kept);
+        assert!(decoder.plans.kept >= 31 * 400, "{}", decoder.plans.kept);
     }
 
     #[test]
@@ -553,12 +587,18 @@ mod tests {
         let name = "n".repeat(200);
         let mut decoder = Decoder::default();
         for number in 0..2000 {
-            decoder.plan_of(&chunk_of(guid(number), 35, &name), AT);
-            decoder.looked_at = 0;
+            decoder
+                .plans
+                .plan_of(&chunk_of(guid(number), 35, &name), AT, &mut decoder.names);
+            decoder.plans.looked_at = 0;
         }
-        let one = decoder.kept / decoder.plans.len();
+        let one = decoder.plans.kept / decoder.plans.all.len();
         assert!(one > 36 * 400, "{one}");
-        assert!(decoder.kept <= MOST_KEPT + one, "{}", decoder.kept);
+        assert!(
+            decoder.plans.kept <= MOST_KEPT + one,
+            "{}",
+            decoder.plans.kept
+        );
     }
 
     #[test]
@@ -568,21 +608,23 @@ mod tests {
             let mut chunk = chunk_of(guid(number), 1, "n");
             // No elements.
             chunk[AT + 20..AT + 24].fill(0);
-            assert_eq!(decoder.plan_of(&chunk, AT), None);
+            assert_eq!(decoder.plans.plan_of(&chunk, AT, &mut decoder.names), None);
         }
-        assert!(decoder.by_identity.is_empty());
-        assert_eq!(decoder.kept, 0);
+        assert!(decoder.plans.by_identity.is_empty());
+        assert_eq!(decoder.plans.kept, 0);
         // To look at each takes its time all the same.
-        assert_eq!(decoder.looked_at, 100 * template::HEADER_SIZE);
+        assert_eq!(decoder.plans.looked_at, 100 * template::HEADER_SIZE);
     }
 
     #[test]
     fn what_tells_a_definition_apart_counts() {
         let mut decoder = Decoder::default();
         let mut kept = |number, name: &str| {
-            let before = decoder.kept;
-            decoder.plan_of(&chunk_of(guid(number), 1, name), AT);
-            decoder.kept - before
+            let before = decoder.plans.kept;
+            decoder
+                .plans
+                .plan_of(&chunk_of(guid(number), 1, name), AT, &mut decoder.names);
+            decoder.plans.kept - before
         };
         let (first, alike) = (kept(1, "n"), kept(1, "m"));
         assert_eq!(first, alike + IDENTITY);
@@ -595,12 +637,23 @@ mod tests {
         let mut most = 0;
         for name in 0..u32::try_from(MOST_KEPT / of_one).unwrap() {
             decoder.start_chunk();
-            decoder.names.add(&name.to_le_bytes(), &mut decoder.kept);
+            decoder.names.add(&name.to_le_bytes());
             most = most.max(decoder.names.all.len());
         }
         assert!(most > 1000);
         // What the table and the list have room for, and the texts.
         let held = 2 * of_one + 3 * ALLOCATION;
         assert!(most * held <= MOST_KEPT + held, "{most}");
+    }
+
+    #[test]
+    fn a_name_is_what_its_text_says_whichever_was_last() {
+        let mut names = Names::default();
+        let (one, other) = (names.add(b"a\0"), names.add(b"b\0"));
+        for likely in [one, other, 9] {
+            assert_eq!(names.of(b"a\0", likely), one);
+            assert_eq!(names.of(b"b\0\0\0", likely), other);
+        }
+        assert_eq!(names.all.len(), 2);
     }
 }

@@ -199,8 +199,8 @@ impl Source {
     }
 }
 
-/// How many parts of System each record is asked for.
-pub(super) const PARTS: usize = 8;
+/// How many parts of System each record is asked for, besides its names.
+pub(super) const PARTS: usize = 5;
 
 /// What System says.
 #[derive(Debug)]
@@ -219,9 +219,9 @@ pub(super) struct EventPlan {
     pub fields: Inside,
     /// The substitutions whose values are parts of the event of their own.
     pub fragments: Vec<u16>,
-    /// Texts that the definition itself holds.
-    pub known: Known,
-    /// How many values tell where [`EventPlan::sources`] are.
+    /// Which of [`EventPlan::names`] are the same in all records, as the decoder numbers them.
+    pub known_names: [Option<usize>; 3],
+    /// How many values tell where [`EventPlan::sources`] and [`EventPlan::names`] are.
     pub settled_by: usize,
 }
 
@@ -250,39 +250,40 @@ impl Inside {
     }
 }
 
-/// Texts of System that are the same in all records of a definition, as the decoder numbers them.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    pub provider: Option<usize>,
-    pub channel: Option<usize>,
-    pub computer: Option<usize>,
-}
-
 impl EventPlan {
-    /// The substitutions whose values are parts of the event, one after the other, and whether an element of the event's
-    /// own definition is around each.
-    pub(super) fn fragment(&self, place: usize) -> Option<(u16, bool)> {
-        match self.fragments.get(place) {
-            Some(&index) => Some((index, false)),
-            None => match self.fields {
-                Inside::Part(index) if place == self.fragments.len() => Some((index, true)),
-                _ => None,
-            },
+    /// The values of an event that are parts of it, one after the other, and whether an element of the event's own definition
+    /// is around each. `None` where one is something else, or a part stands where the plan sees none.
+    pub(super) fn parts(&self, array: &Array) -> Option<Vec<(u16, bool)>> {
+        let wrapped = match self.fields {
+            Inside::Part(index) => Some(index),
+            Inside::Nothing | Inside::Fields(_) => None,
+        };
+        let bare = self.fragments.iter().map(|&index| (index, false));
+        let mut parts = Vec::new();
+        for (index, is_wrapped) in bare.chain(wrapped.map(|index| (index, true))) {
+            match array.get(index) {
+                Some(value) if value.is_fragment() => parts.push((index, is_wrapped)),
+                Some(value) if !value.is_nothing() => return None,
+                _ => {}
+            }
         }
+        (parts.len() == array.fragments()).then_some(parts)
     }
 
-    /// What each record is asked for.
+    /// What each record is asked for, besides its names: event ID, version, time, record ID, writer.
     pub(super) fn sources(&self) -> [&Source; PARTS] {
         [
-            &self.provider,
             &self.event_id,
             &self.version,
             &self.time,
             &self.record_id,
             &self.writer,
-            &self.channel,
-            &self.computer,
         ]
+    }
+
+    /// The names that each record is asked for: provider, channel, computer.
+    pub(super) fn names(&self) -> [&Source; 3] {
+        [&self.provider, &self.channel, &self.computer]
     }
 
     fn bytes(&self) -> usize {
@@ -290,6 +291,7 @@ impl EventPlan {
         let texts: usize = self
             .sources()
             .into_iter()
+            .chain(self.names())
             .chain(others)
             .map(Source::bytes)
             .sum();
@@ -370,10 +372,11 @@ impl EventPlan {
             user_sid: attribute("Security", "UserID", &[])?,
             fields,
             fragments,
-            known: Known::default(),
+            known_names: [None; 3],
             settled_by: 0,
         };
-        let indexes = event.sources().into_iter().flat_map(Source::indexes);
+        let sources = event.sources().into_iter().chain(event.names());
+        let indexes = sources.flat_map(Source::indexes);
         event.settled_by = indexes
             .map(|index| usize::from(index) + 1)
             .max()

@@ -112,6 +112,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The number that the field at a place is; the same as by [`Record::value_at`], and cheaper.
+    pub fn number_at(&self, place: usize) -> Option<u64> {
+        match &self.rest {
+            Rest::Planned(planned) => planned.number_at(place),
+            Rest::Json(_) => None,
+        }
+    }
+
     /// Where in records of its [`Shape`] the values stand that the fields at `places` are; `None` where that is not known, or
     /// depends on the record.
     pub fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
@@ -191,6 +199,15 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Planned<'a> {
+    fn number_at(&self, place: usize) -> Option<u64> {
+        let fields = self.fields.as_ref()?;
+        let field = fields.layout.fields.get(place)?;
+        match field.source.raw(fields.values) {
+            Some(raw) if fields.items == 0 => raw.number(),
+            _ => self.value_at(place)?.number(),
+        }
+    }
+
     #[inline(always)]
     fn value_at(&self, place: usize) -> Option<Value<'a>> {
         let fields = self.fields.as_ref()?;

@@ -94,8 +94,13 @@ impl<'a> Value<'a> {
         match self {
             Value::FileTime(ticks) if *ticks < YEAR_10000 => Some(Time::from_filetime(*ticks)),
             Value::Number(_) => None,
-            other => other.text().parse().ok(),
+            other => other.time_in_text(),
         }
+    }
+
+    #[inline(never)]
+    fn time_in_text(&self) -> Option<Time> {
+        self.text().parse().ok()
     }
 
     /// Whether it is stored as a number.
@@ -175,8 +180,46 @@ impl Substitution {
         self.at + u32::from(self.size)
     }
 
+    /// Gives it the size that a word says. `false` where the word says more than that: another type, a size that the type
+    /// does not have, something for nothing.
+    fn resize(&mut self, [low, high, kind, _]: [u8; 4]) -> bool {
+        let size = u16::from_le_bytes([low, high]);
+        let Sizes { mask, bits, .. } = *SIZES.get(usize::from(kind)).unwrap_or(&Sizes::NONE);
+        let fits = match kind {
+            kind::SIZE => size == 4 || size == 8,
+            kind::BINXML => (size > 0) == (self.size > 0),
+            _ => size & mask == bits,
+        };
+        let is_resized = fits && kind == self.kind;
+        if is_resized {
+            self.size = size;
+        }
+        is_resized
+    }
+
     pub(super) fn is_null(self) -> bool {
         self.kind == kind::NULL
+    }
+
+    /// Which of eight bytes that begin where it does are its own, if it is a number without a sign; else none.
+    pub(super) fn mask(self) -> u64 {
+        match self.kind {
+            kind::UINT8 => 0xff,
+            kind::UINT16 => 0xffff,
+            kind::UINT32 => 0xffff_ffff,
+            kind::UINT64 => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Whether it is a part of a record.
+    pub(super) fn is_fragment(self) -> bool {
+        self.kind == kind::BINXML && self.size > 0
+    }
+
+    /// Whether nothing stands where a part of a record could.
+    pub(super) fn is_nothing(self) -> bool {
+        self.is_null() || self.kind == kind::BINXML && self.size == 0
     }
 
     /// Where in the chunk it lies, if `values` do so.
@@ -264,12 +307,21 @@ pub(super) struct Array {
     lists: Vec<usize>,
     /// Which of them are SIDs, whose sizes are told by their bytes too.
     sids: Vec<usize>,
-    /// How many of the values have been where they are since it was asked last.
-    settled: usize,
+    stayed: Stayed,
+}
+
+/// What of an array has stayed as it was since that was asked last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stayed {
+    /// How many values have their places, sizes and types.
+    pub places: usize,
+    /// Whether all have their types, and no fragment was empty that is none now, or the other way round.
+    pub types: bool,
 }
 
 impl Array {
     /// Reads the array at `at`. `None` unless all values lie before `end` and have the sizes of their types.
+    #[inline(always)]
     pub(super) fn read(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Extent> {
         let (count, rest) = chunk.get(at..end)?.split_first_chunk()?;
         let count = u32::from_le_bytes(*count) as usize;
@@ -279,10 +331,13 @@ impl Array {
         let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
         let words = words.as_chunks().0;
         let known = common(words, &self.words);
-        self.settled = self.settled.min(known);
-        match words.get(known..)? {
-            [last] if self.words.len() == words.len() && self.resize_last(*last) => {}
-            _ => self.keep(known),
+        if known < words.len().max(self.words.len()) {
+            self.stayed.places = self.stayed.places.min(known);
+            self.resize(known, words.get(known..)?);
+            let new = words.get(self.words.len()..)?;
+            if !new.is_empty() {
+                self.add(new, values)?;
+            }
         }
         for &at in &self.sids {
             let sid = self.all.get(at)?;
@@ -290,7 +345,7 @@ impl Array {
                 return None;
             }
         }
-        let size = self.add(words.get(self.words.len()..)?, values)?;
+        let size = self.all.last().map_or(0, Substitution::end);
         let start = (end - values.len()) as u32;
         (size as usize <= values.len()).then_some(Extent {
             start,
@@ -298,9 +353,33 @@ impl Array {
         })
     }
 
+    /// Takes over the sizes of the values from one on, up to where words say more than sizes; forgets what is behind.
+    fn resize(&mut self, from: usize, words: &[[u8; 4]]) {
+        let rest = (self.all.get_mut(from..), self.words.get_mut(from..));
+        let (Some(values), Some(known)) = rest else {
+            return;
+        };
+        let mut resized = 0;
+        let mut moved = 0_u32;
+        for ((value, word), new) in values.iter_mut().zip(known).zip(words) {
+            value.at = value.at.wrapping_add(moved);
+            if word != new {
+                let end = value.end();
+                if !value.resize(*new) {
+                    break;
+                }
+                moved = moved.wrapping_add(value.end().wrapping_sub(end));
+                *word = *new;
+            }
+            resized += 1;
+        }
+        self.keep(from + resized);
+    }
+
     /// Forgets all but the first `count` values.
     fn keep(&mut self, count: usize) {
         if count < self.words.len() {
+            self.stayed.types = false;
             self.words.truncate(count);
             self.all.truncate(count);
             for places in [&mut self.fragments, &mut self.lists, &mut self.sids] {
@@ -309,31 +388,10 @@ impl Array {
         }
     }
 
-    /// Gives the last value its word, where only the size of a fragment differs. Returns whether that is so.
-    fn resize_last(&mut self, word: [u8; 4]) -> bool {
-        let [low, high, kind, _] = word;
-        let size = u16::from_le_bytes([low, high]);
-        match (self.all.last_mut(), self.words.last_mut()) {
-            (Some(value), Some(known))
-                if value.kind == kind::BINXML
-                    && kind == kind::BINXML
-                    && value.size > 0
-                    && size > 0 =>
-            {
-                value.size = size;
-                *known = word;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Adds values, if the sizes of all are those of their types. Returns the bytes of all values.
-    fn add(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<u32> {
+    /// Adds values, if the sizes of all are those of their types.
+    fn add(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<()> {
         let known = self.words.len();
-        if words.is_empty() {
-            return Some(self.all.last().map_or(0, Substitution::end));
-        }
+        self.stayed.types = false;
         let Array {
             all,
             fragments,
@@ -373,7 +431,7 @@ impl Array {
         if !fits {
             self.keep(known);
         }
-        fits.then_some(at)
+        fits.then_some(())
     }
 
     /// How many of the values are fragments.
@@ -395,9 +453,13 @@ impl Array {
         self.get(index).is_some_and(Substitution::is_null)
     }
 
-    /// Whether as many values are where they were when this was asked last.
-    pub(super) fn is_settled(&mut self, count: usize) -> bool {
-        std::mem::replace(&mut self.settled, usize::MAX) >= count
+    /// What has stayed since this was asked last.
+    pub(super) fn stayed(&mut self) -> Stayed {
+        let all = Stayed {
+            places: usize::MAX,
+            types: true,
+        };
+        std::mem::replace(&mut self.stayed, all)
     }
 }
 
@@ -425,6 +487,11 @@ impl<'a> Values<'a> {
         let words = self.array.words.get(first.into()..=last.into())?;
         let bytes = self.bytes.get(from.at as usize..to.end() as usize)?;
         Some([words.as_flattened(), bytes])
+    }
+
+    /// The eight bytes that begin where a value does.
+    pub(super) fn u64_at(self, place: Option<Substitution>) -> Option<u64> {
+        u64_at(self.bytes, place?.at as usize)
     }
 
     /// The value of a substitution.
@@ -456,8 +523,22 @@ impl<'r> Raw<'r> {
             kind::UINT8 => self.bytes.first().copied().map(u64::from),
             kind::UINT16 => u16_at(self.bytes, 0).map(u64::from),
             kind::UINT32 => u32_at(self.bytes, 0).map(u64::from),
-            kind::UINT64 => u64_at(self.bytes, 0),
-            _ => self.value()?.number(),
+            kind::UINT64 | kind::HEX64 => u64_at(self.bytes, 0),
+            _ => self.other_number(),
+        }
+    }
+
+    #[inline(never)]
+    fn other_number(self) -> Option<u64> {
+        self.value()?.number()
+    }
+
+    /// What it says, if that is a time.
+    #[inline(always)]
+    pub(super) fn time(self) -> Option<Time> {
+        match self.kind {
+            kind::FILETIME => Value::FileTime(u64_at(self.bytes, 0)?).time(),
+            _ => self.value()?.time(),
         }
     }
 
@@ -824,6 +905,34 @@ mod tests {
             vec![(kind::BINXML, vec![1, 2]), (kind::BINARY, vec![3; 9])],
             vec![(kind::UINT8, vec![7]), (kind::UINT32, vec![1])],
             vec![],
+            vec![
+                (kind::STRING, utf16("ab")),
+                (kind::SIZE, vec![1; 4]),
+                (kind::STRING, utf16("c")),
+                (kind::BINXML, vec![4; 3]),
+                (kind::UINT16, vec![5; 2]),
+            ],
+            vec![
+                (kind::STRING, utf16("a")),
+                (kind::SIZE, vec![1; 8]),
+                (kind::STRING, utf16("cde")),
+                (kind::BINXML, vec![4; 5]),
+                (kind::UINT16, vec![6; 2]),
+            ],
+            vec![
+                (kind::STRING, utf16("abcd")),
+                (kind::SIZE, vec![1; 4]),
+                (kind::STRING, utf16("")),
+                (kind::BINXML, vec![]),
+                (kind::UINT16, vec![7; 2]),
+            ],
+            vec![
+                (kind::STRING, vec![9]),
+                (kind::SIZE, vec![1; 4]),
+                (kind::STRING, utf16("c")),
+                (kind::BINXML, vec![4; 3]),
+                (kind::UINT16, vec![5; 2]),
+            ],
         ];
         let read = |array: &mut Array, row: &[(u8, Vec<u8>)]| {
             let row: Vec<(u8, &[u8])> = row
@@ -847,7 +956,8 @@ mod tests {
         assert_eq!(
             sound.collect::<Vec<_>>(),
             [
-                true, true, false, true, true, true, true, true, true, true, false, true
+                true, true, false, true, true, true, true, true, true, true, false, true, true,
+                true, true, false
             ]
         );
         for (row, alone) in rows.iter().zip(&alone) {
@@ -858,5 +968,32 @@ mod tests {
                 assert_eq!(&read(&mut array, row), alone, "{row:?} after {before:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_stayed_of_an_array_is_what_no_array_since_has_changed() {
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let (text, longer) = (utf16("ab"), utf16("abc"));
+        let row = |text: &[u8], part: &[u8]| {
+            array_of(&[
+                (kind::UINT8, &[7]),
+                (kind::STRING, text),
+                (kind::BINXML, part),
+            ])
+        };
+        let mut array = Array::default();
+        let mut stayed = |chunks: &[Vec<u8>]| {
+            for chunk in chunks {
+                array.read(chunk, 0, chunk.len()).unwrap();
+            }
+            let Stayed { places, types } = array.stayed();
+            (places.min(3), types)
+        };
+        assert_eq!(stayed(&[row(&text, &[1])]), (0, false));
+        assert_eq!(stayed(&[row(&text, &[1])]), (3, true));
+        assert_eq!(stayed(&[row(&text, &[1, 2])]), (2, true));
+        assert_eq!(stayed(&[row(&longer, &[1]), row(&longer, &[1])]), (1, true));
+        assert_eq!(stayed(&[row(&longer, &[]), row(&longer, &[1])]), (2, false));
     }
 }

@@ -6,17 +6,26 @@ use super::place::Place;
 use crate::event::{Action, Event};
 use std::ops::Range;
 
+/// What a log of logons consists of. Few steps ask for one of them, so their places are looked for then.
+const COMMON: [Action; 4] = [
+    Action::Logon,
+    Action::Logoff,
+    Action::SpecialPrivileges,
+    Action::Used,
+];
+
 /// The events of a machine by their actions, in record order.
 pub(super) struct Actions<'a> {
     events: &'a [Event],
-    /// By the action's place in its declaration.
+    /// By the action's place in its declaration; none of [`COMMON`] ones.
     places: Vec<Vec<Place>>,
 }
 
 impl<'a> Actions<'a> {
     pub(super) fn of(events: &'a [Event]) -> Self {
         let mut places = vec![Vec::new(); Action::ALL.len()];
-        for (index, event) in events.iter().enumerate() {
+        let rare = |(_, event): &(usize, &Event)| !COMMON.contains(&event.action);
+        for (index, event) in events.iter().enumerate().filter(rare) {
             if let Some(own) = places.get_mut(event.action as usize) {
                 own.push(Place::of(index));
             }
@@ -41,7 +50,14 @@ impl<'a> Actions<'a> {
         let to = all.partition_point(|place| place.index() < range.end);
         let events = self.events;
         let own = all.get(from..to).unwrap_or_default().iter();
-        own.filter_map(move |place| Some((place.index(), events.get(place.index())?)))
+        let own = own.map(|place| place.index());
+        let sought = match COMMON.contains(&action) {
+            true => range,
+            false => 0..0,
+        };
+        let all = own.chain(sought);
+        let all = all.filter_map(move |index| Some((index, events.get(index)?)));
+        all.filter(move |(_, event)| event.action == action)
     }
 
     /// The events of several actions, in record order.
@@ -65,7 +81,6 @@ impl<'a> Actions<'a> {
 
     /// Whether there is an event of an action.
     pub(super) fn has(&self, action: Action) -> bool {
-        let own = self.places.get(action as usize);
-        own.is_some_and(|own| !own.is_empty())
+        self.all(action).next().is_some()
     }
 }

@@ -79,7 +79,7 @@ fn was_closed_at_once(machine: &Machine, gaps: &Gaps, draft: &Draft) -> bool {
     };
     let is_covered = |channel: &str| gaps.covers(channel, logon, logon.plus(BEGINS));
     matches!(draft.kind, Kind::Rdp | Kind::RdpCached)
-        && draft.user_logoff.is_none()
+        && draft.user_logoff().is_none()
         && draft
             .closed()
             .and_then(time)

@@ -147,7 +147,7 @@ pub(super) fn boots(
             (None, Some(stop), None) => BootEnd::StoppedUnaudited(stop),
             (None, None, Some(next)) if may_hide_boot(boot, next) => BootEnd::Broken {
                 reason: EndReason::Unclean,
-                min: boot.last_known(next),
+                min: boot.last,
                 max: next.earliest,
                 witness: next.events.start,
             },
@@ -188,7 +188,6 @@ fn broken(
         (false, true) => EndReason::LostBoot,
         (false, false) => EndReason::Unclean,
     };
-    let last = next.map_or(boot.last, |next| boot.last_known(next));
     let alive = next_system.and_then(|next| next.alive_before);
     let bounds = [
         next_system.and_then(|next| next.seen),
@@ -196,7 +195,7 @@ fn broken(
     ];
     BootEnd::Broken {
         reason,
-        min: last.max(system_last).max(alive),
+        min: boot.last.max(system_last).max(alive),
         max: bounds.into_iter().flatten().min(),
         witness,
     }
@@ -216,23 +215,11 @@ struct Audited {
     is_lost: bool,
     /// The record of its clean stop.
     stop: Option<usize>,
-    /// The time of its last audit record that tells of a logon.
-    last_event: Option<Time>,
-    /// The time of its last audit record of any kind.
+    /// When it was last known to run: the time of its last audit record. Where no record says that the next boot began, the
+    /// records just before may be that boot's: then that of its last event.
     last: Option<Time>,
     /// The first records after each gap that nothing bridges.
     breaks: Vec<usize>,
-}
-
-impl Audited {
-    /// When it was last known to run. Where no record says that the next boot began, the records just before may be that
-    /// boot's.
-    fn last_known(&self, next: &Audited) -> Option<Time> {
-        match next.is_lost {
-            true => self.last_event,
-            false => self.last,
-        }
-    }
 }
 
 /// Splits the audit records at `range`, which are in record order, into boots.
@@ -272,10 +259,13 @@ fn split(
     let firsts: Vec<_> = boots
         .iter()
         .skip(1)
-        .map(|boot| events.get(boot.events.start))
+        .map(|boot| (events.get(boot.events.start), boot.is_lost))
         .collect();
-    for (boot, next) in boots.iter_mut().zip(firsts.into_iter().chain([None])) {
-        boot.last = last_time(boot, next, events, spans);
+    let none = (None, false);
+    for (boot, (next, is_lost)) in boots.iter_mut().zip(firsts.into_iter().chain([none])) {
+        if !is_lost {
+            boot.last = last_time(boot, next, events, spans);
+        }
     }
     boots
 }
@@ -297,7 +287,7 @@ fn breaks(
             .filter_map(|index| Some((index, events.get(index)?)))
     };
     let named = |event: &Event| {
-        let ids = [event.logon_id, event.subject_logon_id];
+        let ids = [event.logon_id(), event.subject_logon_id];
         ids.into_iter().flatten().filter(|&id| !id.is_standing())
     };
     let mut last_named: HashMap<LogonId, usize, RandomState> = HashMap::default();
@@ -366,7 +356,7 @@ fn openings(events: &[Event], range: Range<usize>, gaps: &Gaps) -> Vec<Opening> 
         } else if is_system_logon(event) {
             let started = current.boot_record.and_then(|record| events.get(record));
             let is_next = |started: &Event| {
-                event.record_id.saturating_sub(started.record_id) <= SYSTEM_LOGON_RECORDS
+                event.record_id().saturating_sub(started.record_id()) <= SYSTEM_LOGON_RECORDS
             };
             if started.is_some_and(is_next) && current.system_logon.is_none() {
                 current.system_logon = Some(index);
@@ -469,7 +459,6 @@ impl Opening {
                 .any(|event| event.action == Action::AuditDropped),
             is_lost: self.is_lost,
             stop: stop.map(|(stop, _)| stop),
-            last_event: last,
             last,
             breaks,
             events: range,
@@ -510,7 +499,7 @@ impl Seen {
             let was_used = seen
                 .and_then(|seen| seen.named)
                 .is_some_and(|(record, time)| {
-                    event.record_id.saturating_sub(record) > HELD_RECORDS
+                    event.record_id().saturating_sub(record) > HELD_RECORDS
                         && !event.time.within(time, HELD_TIME)
                 });
             was_used
@@ -523,7 +512,7 @@ impl Seen {
     /// began where the most records are: a 1102 of the event log service can stand before the first that tells
     /// (DeepBlueCLI's `metasploit-psexec-pwshpayload.evtx`).
     fn first_of_lost(&self, events: &[Event], index: usize) -> usize {
-        let number = |at: usize| events.get(at).map_or(0, |event| event.record_id);
+        let number = |at: usize| events.get(at).map_or(0, |event| event.record_id());
         let unsure = self.last_sure.map_or(index, |sure| sure + 1)..=index;
         unsure
             .max_by_key(|&at| number(at).saturating_sub(number(at.saturating_sub(1))))
@@ -531,7 +520,7 @@ impl Seen {
     }
 
     fn add(&mut self, index: usize, event: &Event) {
-        let ids = [event.logon_id, event.subject_logon_id];
+        let ids = [event.logon_id(), event.subject_logon_id];
         let lsass = Self::lsass(event);
         if self.last_sure.is_none()
             || lsass.is_some()
@@ -544,11 +533,11 @@ impl Seen {
             self.ids.entry(id).or_default().is_given = true;
             self.highest = self.highest.max(id.get());
         }
-        let own = event.logon_id.filter(|_| event.action != Action::Logon);
+        let own = event.logon_id().filter(|_| event.action != Action::Logon);
         for id in [own, event.subject_logon_id].into_iter().flatten() {
             if !id.is_standing() {
                 let seen = self.ids.entry(id).or_default();
-                seen.named = seen.named.or(Some((event.record_id, event.time)));
+                seen.named = seen.named.or(Some((event.record_id(), event.time)));
             }
         }
     }
@@ -563,7 +552,7 @@ impl Seen {
     /// The Logon ID that a logon was given.
     fn given(event: &Event) -> Option<LogonId> {
         event
-            .logon_id
+            .logon_id()
             .filter(|&id| event.action == Action::Logon && !id.is_standing())
     }
 }
@@ -584,7 +573,7 @@ fn last_time(
         return Some(previous);
     }
     // Spans are sorted by channel and first record.
-    let limit = next.map_or(u64::MAX, |next| next.record_id);
+    let limit = next.map_or(u64::MAX, |next| next.record_id());
     let upto = spans
         .partition_point(|span| (&*span.channel, span.first_id) < (&*last_event.channel, limit));
     let last_span = upto
@@ -592,7 +581,7 @@ fn last_time(
         .and_then(|at| spans.get(at))
         .filter(|span| {
             span.channel == last_event.channel
-                && span.last_id > last_event.record_id
+                && span.last_id > last_event.record_id()
                 && span.last_id < limit
         });
     Some(last_span.map_or(last_event.time, |span| span.last_time))

@@ -18,7 +18,7 @@ use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
 use super::marks::Marks;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::pre_authentication::{BEFORE_LOGON, is_asked_for_by_nobody};
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
@@ -136,7 +136,7 @@ impl<'a> Builder<'a> {
     fn stop_desktops(&mut self, stop: usize, before: usize) {
         for number in std::mem::take(&mut self.desktops) {
             if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
-                draft.fast_stop = Some((stop, before));
+                draft.fast_stop = Some((Place::of(stop), Place::of(before)));
                 draft.prove(stop, Role::End);
             }
         }
@@ -161,7 +161,7 @@ impl<'a> Builder<'a> {
             Action::ScreensaverOn => self.change(index, event, State::ScreenSaver, true),
             Action::ScreensaverOff => self.change(index, event, State::ScreenSaver, false),
             Action::Used | Action::GroupMembership => {
-                event.logon_id.and_then(|id| self.used_by(id, index))
+                event.logon_id().and_then(|id| self.used_by(id, index))
             }
             _ => None,
         };
@@ -269,7 +269,7 @@ impl<'a> Builder<'a> {
     }
 
     fn logon(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let id = event.logon_id;
+        let id = event.logon_id();
         if let Some(id) = id.filter(|&id| id.is_standing()) {
             return self.standing_logon(id, index, event);
         }
@@ -327,11 +327,11 @@ impl<'a> Builder<'a> {
 
     /// Notes what a new Logon ID of a session brings: the half still to come, and the records that named it before.
     fn settle(&mut self, number: usize, index: usize, event: &Event) {
-        if let (Some(linked), Some(id)) = (event.linked_logon_id, event.logon_id) {
+        if let (Some(linked), Some(id)) = (event.linked_logon_id, event.logon_id()) {
             self.awaited.insert(linked, (number, id));
         }
         let held = event
-            .logon_id
+            .logon_id()
             .and_then(|id| self.held.remove(&id))
             .unwrap_or_default();
         for earlier in held {
@@ -372,11 +372,11 @@ impl<'a> Builder<'a> {
     ) -> Option<usize> {
         let draft = self.drafts.get_mut(number)?;
         draft.logons += 1;
-        if let Some(id) = event.logon_id {
+        if let Some(id) = event.logon_id() {
             draft.add_part(DraftPart::new(id, Some(index), reason));
         }
         draft.prove(index, Role::Part);
-        if let Some(id) = event.logon_id {
+        if let Some(id) = event.logon_id() {
             self.name(id, number);
         }
         if reason == PartReason::RdpReconnect {
@@ -432,14 +432,14 @@ impl<'a> Builder<'a> {
 
     /// A session of which a logon is known, but not whether that began it or returned to it.
     fn unclear_session(&mut self, index: usize, event: &Event) -> usize {
-        let mut draft = Draft::new(index, event.logon_id);
+        let mut draft = Draft::new(index, event.logon_id());
         draft.account = event.account.clone();
         draft.logon_type = event.logon_type;
         draft.is_desktop = true;
         draft.is_part = true;
         draft.logons = 1;
         draft.prove(index, Role::Use);
-        let number = self.add(draft, event.logon_id);
+        let number = self.add(draft, event.logon_id());
         self.settle(number, index, event);
         number
     }
@@ -512,7 +512,7 @@ impl<'a> Builder<'a> {
             .take(NEAR_EVENTS)
             .map_while(|index| Some((index, self.events.get(index)?)));
         let near = earlier.take_while(|(_, credentials)| {
-            event.record_id.saturating_sub(credentials.record_id) <= CREDENTIALS_RECORDS
+            event.record_id().saturating_sub(credentials.record_id()) <= CREDENTIALS_RECORDS
                 && event.time.within(credentials.time, CREDENTIALS_TIME)
         });
         let fits = |credentials: &Event| {
@@ -526,13 +526,13 @@ impl<'a> Builder<'a> {
     }
 
     fn privileges(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         self.drafts.get_mut(number)?.privileged(index, event);
         Some(number)
     }
 
     fn logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
-        let id = event.logon_id?;
+        let id = event.logon_id()?;
         let number = self.used_by(id, index)?;
         let draft = self.drafts.get_mut(number)?;
         if draft.standing {
@@ -549,20 +549,20 @@ impl<'a> Builder<'a> {
         if let Some(sid) = event.account.sid.clone() {
             self.left_by.insert(sid, index);
         }
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         let draft = self.drafts.get_mut(number)?;
         draft.account.fill_from(&event.account);
-        if draft.user_logoff.is_none() && !draft.standing {
-            draft.user_logoff = Some(index);
+        if draft.user_logoff().is_none() && !draft.standing {
+            draft.user_logoff = Some(Place::of(index));
             draft.prove(index, Role::End);
             let is_half = event
-                .logon_id
+                .logon_id()
                 .and_then(|id| draft.part(id))
                 .is_some_and(|part| part.reason == PartReason::UacTwin);
             if draft.elevated_id.is_none() && is_half {
                 // It names the filtered half, whose 4624 is missing.
                 draft.elevated_id = draft.id;
-                draft.id = event.logon_id;
+                draft.id = event.logon_id();
             }
             self.end_elevations(number, index);
         }
@@ -580,7 +580,7 @@ impl<'a> Builder<'a> {
         let only = self.only_open_desktop(self.events.get(before?)?);
         let number = only.filter(|_| !may_be_of_another)?;
         let draft = self.drafts.get_mut(number)?;
-        draft.lost_logoff = Some(index);
+        draft.lost_logoff = Some(Place::of(index));
         draft.prove(index, Role::End);
         self.left_by
             .extend(draft.account.sid.clone().map(|sid| (sid, index)));
@@ -592,23 +592,23 @@ impl<'a> Builder<'a> {
     fn end_elevations(&mut self, parent: usize, index: usize) {
         for number in self.elevations.remove(&parent).unwrap_or_default() {
             if let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.is_open()) {
-                draft.parents_end = Some(index);
+                draft.parents_end = Some(Place::of(index));
             }
         }
     }
 
     /// A session changes its state; the Logon ID names it.
     fn change(&mut self, index: usize, event: &Event, state: State, begins: bool) -> Option<usize> {
-        let number = self.used_by(event.logon_id?, index)?;
+        let number = self.used_by(event.logon_id()?, index)?;
         self.is_at_desktop(number, &event.account);
         let draft = self.drafts.get_mut(number)?;
         draft.prove(index, Role::State);
         // It goes on: somebody else left.
-        if draft.lost_logoff.is_some() {
+        if draft.lost_logoff().is_some() {
             draft.lost_logoff = None;
         }
         // What comes after somebody left is the session being torn down.
-        if draft.user_logoff.is_none() {
+        if draft.user_logoff().is_none() {
             if begins {
                 draft.leave(state, index);
             } else {

@@ -16,7 +16,7 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::{Moments, folded_name};
-use super::place::Places;
+use super::place::{Place, Places};
 use super::{Flag, Role};
 use crate::event::{Account, Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -299,7 +299,7 @@ fn by_session_manager(
     let score = draft.link(by).map_or(Score::EXACT, |link| link.score);
     Some(Candidate {
         draft: number,
-        begins: draft.ts_logon == Some(by),
+        begins: draft.ts_logon() == Some(by),
         by,
         link: Link::new(LinkRule::Activity, score),
     })
@@ -424,7 +424,7 @@ fn add(
     if link.score == Score::NEAREST {
         draft.flags.insert(Flag::UncertainLink);
     } else if candidate.begins {
-        draft.source = source(machine, draft, connection);
+        draft.source = source(machine, draft, connection).map(Place::of);
     }
 }
 
@@ -440,10 +440,10 @@ fn source(machine: &Machine, draft: &Draft, connection: &Connection) -> Option<u
             .and_then(|event| event.source_address.as_deref());
         address.is_some_and(|address| own.is_none_or(|own| same_address(own, address)))
     };
-    let is_needed = own.is_none() || logon.source_port.is_none();
+    let is_needed = own.is_none() || logon.source_port().is_none();
     let knock = knock.filter(fits).filter(|_| is_needed);
     let accepted = connection.find(machine, Action::RdpAuth);
     knock
         .or_else(|| accepted.filter(fits).filter(|_| own.is_none()))
-        .or(draft.source)
+        .or(draft.source())
 }

@@ -260,7 +260,7 @@ pub struct Mark {
 impl Mark {
     pub(super) fn of(event: &Event) -> Self {
         Mark {
-            record_id: event.record_id,
+            record_id: event.record_id(),
             event_id: event.event_id,
             time: event.time,
         }
@@ -644,7 +644,8 @@ mod tests {
 
     fn event(log: u32, record_id: u64, event_id: u16, action: Action) -> Event {
         let mut event = Event::of(action);
-        (event.log, event.record_id) = (LogIndex(log), record_id);
+        event.log = LogIndex(log);
+        event.set_record_id(record_id);
         event.time = Time::from_filetime(record_id * DAY);
         event.event_id = event_id;
         (event.channel, event.computer) = ("Security".into(), "WS01".into());
@@ -845,7 +846,7 @@ mod tests {
         };
         let logon = |record_id, logon_id| {
             let mut event = event(0, record_id, 4624, Action::Logon);
-            event.logon_id = crate::event::LogonId::new(logon_id);
+            event.set_logon_id(crate::event::LogonId::new(logon_id));
             event
         };
         let own = |id, event_id, action| event(0, id, event_id, action);

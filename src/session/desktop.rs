@@ -17,7 +17,7 @@ use super::draft::{Draft, DraftInterval};
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::{Flag, Kind, Role, State};
 use crate::event::{Action, Text};
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -110,15 +110,15 @@ fn add(
     joined: Option<(usize, Link)>,
     gaps: &Gaps,
 ) {
-    draft.ts_logon = desktop.logon.or(draft.ts_logon);
-    draft.ts_logoff = desktop.logoff.or(draft.ts_logoff);
-    draft.ts_last = desktop.last_alive.or(draft.ts_last);
+    draft.ts_logon = desktop.logon.map(Place::of).or(draft.ts_logon);
+    draft.ts_logoff = desktop.logoff.map(Place::of).or(draft.ts_logoff);
+    draft.ts_last = desktop.last_alive.map(Place::of).or(draft.ts_last);
     draft.number = Some(desktop.number);
     let is_doubtful = joined.is_some_and(|(_, link)| link.score == Score::NEAREST);
     let begins = draft.logon().and_then(|logon| machine.events.get(logon));
     let is_needed = begins.is_some_and(|logon| logon.source_address.is_none());
     if is_needed && !is_doubtful && desktop.address.is_some() && !desktop.is_at_console() {
-        draft.source = desktop.logon;
+        draft.source = desktop.logon.map(Place::of);
     }
     let first = machine.events.get(desktop.first);
     for &record in &desktop.records {
@@ -157,7 +157,7 @@ fn tell_changes(machine: &Machine, draft: &mut Draft, desktop: &Desktop) {
     let time = |position: usize| machine.events.get(position).map(|event| event.time);
     // What comes with the end is the session being torn down.
     let over = [
-        draft.user_logoff.and_then(time),
+        draft.user_logoff().and_then(time),
         desktop.logoff.and_then(time),
     ]
     .into_iter()

@@ -5,8 +5,7 @@ use super::place::Place;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, LogonType, Text};
 use crate::time::Time;
-use ahash::RandomState;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
@@ -29,7 +28,8 @@ pub(super) struct Draft {
     /// Its Logon ID, as long as it has no other.
     part: Option<DraftPart>,
     /// The first of its proofs.
-    proofs: [Option<(Place, Role)>; MOST_OWN_PROOFS],
+    proofs: [Option<Place>; MOST_OWN_PROOFS],
+    roles: [Role; MOST_OWN_PROOFS],
     pub flags: Flags,
     pub kind: Kind,
     /// Whether it holds an elevated token.
@@ -48,6 +48,9 @@ pub(super) struct Draft {
 /// Proofs of a session that take no space of their own: most have a start, an end and privileges.
 const MOST_OWN_PROOFS: usize = 3;
 
+/// Parts among which one is looked for one by one: most are the two halves of a logon.
+const FEW_PARTS: usize = 8;
+
 /// What few sessions have. Positions are indexes into the machine's events.
 #[derive(Debug, Clone, Default)]
 pub(super) struct More {
@@ -59,38 +62,38 @@ pub(super) struct More {
     pub failures: Option<u32>,
     /// Its Logon IDs, if they are several.
     parts: Vec<DraftPart>,
-    /// The last part of each Logon ID.
-    part_of: HashMap<LogonId, usize, RandomState>,
+    /// The last part of each Logon ID, if they are more than [`FEW_PARTS`].
+    part_of: BTreeMap<LogonId, usize>,
     /// The Logon IDs that it lives at least as long as, and how many of them are closed.
-    carriers: (Vec<LogonId>, usize),
+    carriers: (Vec<LogonId>, u32),
     /// The last event that closed a part that carries it.
-    last_closed: Option<usize>,
+    last_closed: Option<Place>,
     /// Its proofs beyond the first.
     proofs: Vec<(Place, Role)>,
     /// What joined those of its proofs that name no Logon ID.
     links: BTreeMap<usize, Link>,
     /// The record that tells where it came from, where its own logon does not tell all.
-    pub source: Option<usize>,
+    pub source: Option<Place>,
     /// Its session number, where LocalSessionManager tells it.
     pub number: Option<u32>,
     /// When another channel showed it last, and the record.
-    pub seen: Option<(Time, usize)>,
-    pub user_logoff: Option<usize>,
+    pub seen: Option<(Time, Place)>,
+    pub user_logoff: Option<Place>,
     /// The record that its 4647 could not be written.
-    pub lost_logoff: Option<usize>,
+    pub lost_logoff: Option<Place>,
     /// Its logon as LocalSessionManager tells it.
-    pub ts_logon: Option<usize>,
+    pub ts_logon: Option<Place>,
     /// Its logoff as LocalSessionManager, else the User Profile Service or Winlogon, tells it.
-    pub ts_logoff: Option<usize>,
+    pub ts_logoff: Option<Place>,
     /// The last record in which LocalSessionManager names it.
-    pub ts_last: Option<usize>,
+    pub ts_last: Option<Place>,
     /// The end of its parent, or of what is probably its other half: its own at the latest.
-    pub parents_end: Option<usize>,
+    pub parents_end: Option<Place>,
     /// The record of a Fast Startup's power-off that it was open at, and the audit record before it.
-    pub fast_stop: Option<(usize, usize)>,
+    pub fast_stop: Option<(Place, Place)>,
     intervals: Vec<DraftInterval>,
     /// The last interval of each state.
-    last_of_state: [Option<usize>; State::ALL.len()],
+    last_of_state: [Option<Place>; State::ALL.len()],
 }
 
 impl Deref for Draft {
@@ -212,6 +215,7 @@ impl Draft {
             account: Account::default(),
             part: id.map(|id| DraftPart::new(id, None, PartReason::Logon)),
             proofs: [None; MOST_OWN_PROOFS],
+            roles: [Role::Start; MOST_OWN_PROOFS],
             flags: Flags::default(),
             kind: Kind::Unknown,
             elevated: None,
@@ -274,6 +278,39 @@ impl Draft {
         self.privileges.map(Place::index)
     }
 
+    pub(super) fn source(&self) -> Option<usize> {
+        self.source.map(Place::index)
+    }
+
+    pub(super) fn user_logoff(&self) -> Option<usize> {
+        self.user_logoff.map(Place::index)
+    }
+
+    pub(super) fn lost_logoff(&self) -> Option<usize> {
+        self.lost_logoff.map(Place::index)
+    }
+
+    pub(super) fn ts_logon(&self) -> Option<usize> {
+        self.ts_logon.map(Place::index)
+    }
+
+    pub(super) fn ts_logoff(&self) -> Option<usize> {
+        self.ts_logoff.map(Place::index)
+    }
+
+    pub(super) fn ts_last(&self) -> Option<usize> {
+        self.ts_last.map(Place::index)
+    }
+
+    pub(super) fn parents_end(&self) -> Option<usize> {
+        self.parents_end.map(Place::index)
+    }
+
+    pub(super) fn fast_stop(&self) -> Option<(usize, usize)> {
+        self.fast_stop
+            .map(|(stop, before)| (stop.index(), before.index()))
+    }
+
     pub(super) fn add_part(&mut self, part: DraftPart) {
         if self.parts.is_empty() {
             let Some(first) = self.part.take() else {
@@ -288,15 +325,25 @@ impl Draft {
     /// Adds a part where there are several.
     fn share_part(&mut self, part: DraftPart) {
         let more: &mut More = self;
+        if more.parts.is_empty() {
+            more.parts.reserve_exact(2);
+            more.carriers.0.reserve_exact(2);
+        }
         if part.carries() {
             more.carriers.0.push(part.id);
+            more.carriers.1 += u32::from(part.closed.is_some());
+            more.last_closed = more.last_closed.max(part.closed);
         }
-        if let Some(closed) = part.closed().filter(|_| part.carries()) {
-            more.carriers.1 += 1;
-            more.last_closed = more.last_closed.max(Some(closed));
-        }
-        more.part_of.insert(part.id, more.parts.len());
         more.parts.push(part);
+        let count = more.parts.len();
+        if count > FEW_PARTS {
+            let known = match more.part_of.is_empty() {
+                true => 0,
+                false => count - 1,
+            };
+            let new = more.parts.iter().enumerate().skip(known);
+            more.part_of.extend(new.map(|(at, part)| (part.id, at)));
+        }
     }
 
     /// Notes that the token of a part closed at `index`.
@@ -307,7 +354,7 @@ impl Draft {
         part.closed = Some(Place::of(index));
         if part.carries() && self.part.is_none() {
             self.carriers.1 += 1;
-            self.last_closed = self.last_closed.max(Some(index));
+            self.last_closed = self.last_closed.max(Some(Place::of(index)));
         }
     }
 
@@ -327,7 +374,7 @@ impl Draft {
     fn add_interval(&mut self, interval: DraftInterval) {
         let more: &mut More = self;
         if let Some(last) = more.last_of_state.get_mut(interval.state as usize) {
-            *last = Some(more.intervals.len());
+            *last = Some(Place::of(more.intervals.len()));
         }
         more.intervals.push(interval);
     }
@@ -341,7 +388,7 @@ impl Draft {
         address: Option<Text>,
         is_repeated: impl Fn(usize) -> bool,
     ) {
-        let last = self.last_of_state.get(state as usize).copied().flatten();
+        let last = self.last_of(state);
         match last.and_then(|last| self.intervals.get_mut(last)) {
             Some(open) if open.to.is_none() => {
                 open.to = Some(index);
@@ -368,7 +415,7 @@ impl Draft {
         more.last_of_state = Default::default();
         for (at, interval) in more.intervals.iter().enumerate() {
             if let Some(last) = more.last_of_state.get_mut(interval.state as usize) {
-                *last = Some(at);
+                *last = Some(Place::of(at));
             }
         }
     }
@@ -381,7 +428,7 @@ impl Draft {
         address: Option<Text>,
         is_worse: impl Fn(usize) -> bool,
     ) -> bool {
-        let last = self.last_of_state.get(state as usize).copied().flatten();
+        let last = self.last_of(state);
         match last.and_then(|last| self.intervals.get_mut(last)) {
             Some(interval) if interval.to.is_some_and(is_worse) => {
                 interval.to = Some(index);
@@ -416,12 +463,13 @@ impl Draft {
     }
 
     pub(super) fn prove(&mut self, record: usize, role: Role) {
-        let proof = (Place::of(record), role);
-        match self.proofs.iter_mut().find(|own| own.is_none()) {
-            Some(own) => *own = Some(proof),
+        let record = Place::of(record);
+        let mut own = self.proofs.iter_mut().zip(&mut self.roles);
+        match own.find(|(own, _)| own.is_none()) {
+            Some(own) => (*own.0, *own.1) = (Some(record), role),
             None => {
                 let more: &mut More = self;
-                more.proofs.push(proof);
+                more.proofs.push((record, role));
             }
         }
     }
@@ -429,8 +477,10 @@ impl Draft {
     /// The records that it rests on so far, and what each proves.
     pub(super) fn proofs(&self) -> impl Iterator<Item = (usize, Role)> + Clone {
         let more: &More = self;
-        let all = self.proofs.iter().flatten().chain(&more.proofs);
-        all.map(|(record, role)| (record.index(), *role))
+        let own = self.proofs.iter().zip(&self.roles);
+        let own = own.filter_map(|(record, role)| Some(((*record)?, *role)));
+        let all = own.chain(more.proofs.iter().copied());
+        all.map(|(record, role)| (record.index(), role))
     }
 
     /// Adds a record that `link` joins to the session.
@@ -448,7 +498,7 @@ impl Draft {
 
     /// Notes that a record of another channel shows it at `time`.
     pub(super) fn show(&mut self, record: usize, time: Time) {
-        self.seen = self.seen.max(Some((time, record)));
+        self.seen = self.seen.max(Some((time, Place::of(record))));
     }
 
     /// Notes that nothing is sure about when the session was in a state.
@@ -490,7 +540,7 @@ impl Draft {
     pub(super) fn part(&self, id: LogonId) -> Option<&DraftPart> {
         match &self.part {
             Some(only) => Some(only).filter(|only| only.id == id),
-            None => self.parts.get(*self.part_of.get(&id)?),
+            None => self.parts.get(self.place_of(id)?),
         }
     }
 
@@ -498,8 +548,16 @@ impl Draft {
         if self.part.is_some() {
             return self.part.as_mut().filter(|only| only.id == id);
         }
-        let at = *self.part_of.get(&id)?;
+        let at = self.place_of(id)?;
         self.parts.get_mut(at)
+    }
+
+    /// The place of the last part of a Logon ID among several.
+    fn place_of(&self, id: LogonId) -> Option<usize> {
+        match self.part_of.is_empty() {
+            true => self.parts.iter().rposition(|part| part.id == id),
+            false => self.part_of.get(&id).copied(),
+        }
     }
 
     /// When the last token of the session closed: the latest end of its parts, once all that carry it are closed.
@@ -508,7 +566,10 @@ impl Draft {
             Some(only) => only.closed().filter(|_| only.carries()),
             None => {
                 let (carriers, closed) = &self.carriers;
-                self.last_closed.filter(|_| carriers.len() == *closed)
+                let last = self
+                    .last_closed
+                    .filter(|_| carriers.len() == *closed as usize);
+                last.map(Place::index)
             }
         };
         last.filter(|_| !self.is_part)
@@ -524,8 +585,14 @@ impl Draft {
                 && self.closed().is_none())
     }
 
-    fn is_in(&self, state: State) -> bool {
+    /// The place of the last interval of a state.
+    fn last_of(&self, state: State) -> Option<usize> {
         let last = self.last_of_state.get(state as usize).copied().flatten();
+        last.map(Place::index)
+    }
+
+    fn is_in(&self, state: State) -> bool {
+        let last = self.last_of(state);
         last.and_then(|last| self.intervals.get(last))
             .is_some_and(|interval| interval.to.is_none())
     }
@@ -557,7 +624,7 @@ mod tests {
         let draft = ordinary();
         assert!(draft.more.is_none());
         assert_eq!(draft.closed(), Some(9));
-        assert!(size_of::<Draft>() <= 160, "{}", size_of::<Draft>());
+        assert!(size_of::<Draft>() <= 128, "{}", size_of::<Draft>());
     }
 
     #[test]
@@ -574,6 +641,26 @@ mod tests {
         assert_eq!(draft.part(first).and_then(DraftPart::closed), Some(9));
         let proofs = draft.proofs().map(|(record, _)| record);
         assert!(proofs.eq([7, 6, 9, 8]));
+    }
+
+    #[test]
+    fn what_few_sessions_have_is_small_as_well() {
+        assert!(size_of::<More>() <= 272, "{}", size_of::<More>());
+    }
+
+    #[test]
+    fn of_many_parts_the_last_of_a_logon_id_is_found() {
+        let mut draft = ordinary();
+        let id = |number: usize| LogonId::new(0x6000 + number as u64).unwrap();
+        for number in 0..3 * FEW_PARTS {
+            for at in [10 + number, 1000 + number] {
+                let part = DraftPart::new(id(number), Some(at), PartReason::Unlock);
+                draft.add_part(part);
+            }
+            let logon = |number| draft.part(id(number)).and_then(DraftPart::logon);
+            assert!((0..=number).all(|earlier| logon(earlier) == Some(1000 + earlier)));
+            assert_eq!(logon(number + 1), None);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::machine::Machine;
 use super::moments::folded_name;
 use super::place::Places;
 use super::{Flag, Role};
-use crate::event::Action;
+use crate::event::{Action, Event};
 use crate::time::{TICKS_PER_SECOND, Ticks};
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -38,8 +38,9 @@ pub(super) fn tie(
         return;
     }
     let mut bursts: HashMap<String, Burst, RandomState> = HashMap::default();
-    let told = actions.any_of(&[Action::LogonFailed, Action::Logon]);
-    for (index, event) in told.into_iter().filter(|(index, _)| range.contains(index)) {
+    let events = machine.events.get(range.clone()).unwrap_or_default();
+    let told = |event: &Event| matches!(event.action, Action::LogonFailed | Action::Logon);
+    for (index, event) in range.zip(events).filter(|(_, event)| told(event)) {
         if bursts.is_empty() && event.action == Action::Logon {
             continue;
         }

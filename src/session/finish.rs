@@ -141,7 +141,7 @@ impl Finisher {
         let unused = away(&[State::Disconnected, State::Locked]);
         let account = draft.account.clone();
         let source = logon.filter(|_| !draft.standing);
-        let from = draft.source.and_then(|from| self.event(from)).or(source);
+        let from = draft.source().and_then(|from| self.event(from)).or(source);
         let start = self.start(draft, boot);
         let parent = draft.parent().and_then(|parent| self.drafts.get(parent));
         let privileges = draft.privileges().and_then(|named| self.event(named));
@@ -184,7 +184,7 @@ impl Finisher {
             disconnected: desktop(away(&[State::Disconnected])),
             locked: desktop(away(&[State::Locked])),
             source_address: from.and_then(|from| from.source_address.clone()),
-            source_port: from.and_then(|from| from.source_port),
+            source_port: from.and_then(|from| from.source_port()),
             workstation: source.and_then(|logon| logon.workstation.clone()),
             logon_process: source.and_then(|logon| logon.logon_process.clone()),
             authentication_package: source.and_then(|logon| logon.authentication_package.clone()),
@@ -228,7 +228,7 @@ impl Finisher {
                 .collect(),
             start_record: draft.logon().and_then(|logon| at(Some(logon))),
             end_record: ending.record.and_then(|record| at(Some(record))),
-            source_record: draft.source.and_then(|from| at(Some(from))),
+            source_record: draft.source().and_then(|from| at(Some(from))),
             records,
         })
     }
@@ -255,6 +255,15 @@ impl Finisher {
     }
 
     fn start(&self, draft: &Draft, boot: Option<&Boot>) -> Start {
+        let logon = draft.logon().and_then(|logon| self.event(logon));
+        let begins = logon.map(|logon| logon.time);
+        if begins.is_some() && !draft.standing {
+            return Start {
+                time: begins,
+                max: None,
+                source: StartSource::Recorded,
+            };
+        }
         let boot_start = boot.and_then(|boot| boot.start);
         // Up to what shows it.
         let covers_start = boot.is_some_and(|boot| {
@@ -265,12 +274,9 @@ impl Finisher {
                     shown.is_some_and(|shown| !self.gaps.between_events(first, Some(shown)))
                 })
         });
-        let logon = draft.logon().and_then(|logon| self.event(logon));
-        let begins = logon.map(|logon| logon.time);
         let is_boot_logon =
             logon.is_some_and(|logon| logon.logon_type.is_some_and(|logon_type| logon_type.0 == 0));
         let (time, source) = match (draft.standing, begins) {
-            (false, Some(time)) => (Some(time), StartSource::Recorded),
             (true, Some(time)) if is_boot_logon => (Some(time), StartSource::Recorded),
             // The first service shows it, unless the log begins in mid boot.
             (true, Some(time)) if covers_start => (Some(time), StartSource::Inferred),
@@ -308,6 +314,7 @@ impl Finisher {
         });
         Start { time, max, source }
     }
+
     fn interactivity(&self, draft: &Draft) -> Interactivity {
         let mut draft = draft;
         // A parent comes before its children; the bound is for records that say otherwise.
@@ -345,7 +352,7 @@ impl Finisher {
         if let Some(event) = self.event(draft.logon().unwrap_or(draft.first())) {
             // A standing session may be named first by the same record as another.
             let id = if draft.logon().is_some() {
-                event.logon_id
+                event.logon_id()
             } else {
                 draft.id
             };
@@ -360,7 +367,7 @@ impl Finisher {
                 text,
                 "\0{}\0{}\0{}\0{}",
                 event.channel,
-                event.record_id,
+                event.record_id(),
                 event.time.filetime(),
                 id.map_or(0, |id| id.get())
             );
@@ -376,7 +383,7 @@ fn record_ref(event: &Event, role: Role, link: Option<Link>) -> RecordRef {
     RecordRef {
         log: event.log,
         channel: event.channel.clone(),
-        record_id: event.record_id,
+        record_id: event.record_id(),
         event_id: event.event_id,
         time: event.time,
         role,

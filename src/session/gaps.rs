@@ -55,7 +55,7 @@ impl Gaps {
             .filter(|(_, event)| is_lost(event))
         {
             let own = channels.entry(event.channel.clone()).or_default();
-            own.lost.push(event.record_id.saturating_sub(1));
+            own.lost.push(event.record_id().saturating_sub(1));
         }
         Gaps {
             channels: channels.into_iter().collect(),
@@ -79,14 +79,14 @@ impl Gaps {
     /// The same between two events of one channel, or after the first if there is no other of it.
     pub(super) fn between_events(&self, from: &Event, to: Option<&Event>) -> bool {
         let to = to.filter(|to| to.channel == from.channel);
-        let to = to.map_or(u64::MAX, |to| to.record_id);
-        self.between(&from.channel, from.record_id, to)
+        let to = to.map_or(u64::MAX, |to| to.record_id());
+        self.between(&from.channel, from.record_id(), to)
     }
 
     /// Whether so many records can be missing between two events of one channel that a boot is among them.
     pub(super) fn may_hide_boot(&self, from: &Event, to: &Event) -> bool {
         let own = self.channel(&from.channel);
-        own.is_some_and(|own| is_between(&own.before, from.record_id, to.record_id))
+        own.is_some_and(|own| is_between(&own.before, from.record_id(), to.record_id()))
     }
 
     /// The first of `events`, which are of one channel and in record order, after each gap that so many records can be missing
@@ -97,10 +97,10 @@ impl Gaps {
         };
         let own = self.channel(&first.channel);
         let own = own.map(|own| own.before.as_slice()).unwrap_or_default();
-        let from = own.partition_point(|gap| *gap < first.record_id);
+        let from = own.partition_point(|gap| *gap < first.record_id());
         let mut after: Vec<usize> = Vec::new();
         for gap in own.get(from..).unwrap_or_default() {
-            let next = events.partition_point(|event| event.record_id <= *gap);
+            let next = events.partition_point(|event| event.record_id() <= *gap);
             if next == events.len() {
                 break;
             }

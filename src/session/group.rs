@@ -78,11 +78,11 @@ fn connect_by_numbers(members: &[Member], connected: &mut Connected) {
                 let around =
                     first.saturating_sub(RENAME_RECORDS)..=first.saturating_add(RENAME_RECORDS);
                 let from = member.events.partition_point(|event| {
-                    (&event.channel, event.record_id) < (channel, *around.start())
+                    (&event.channel, event.record_id()) < (channel, *around.start())
                 });
                 let near = member.events.iter().skip(from);
                 near.take_while(|event| {
-                    event.channel == *channel && around.contains(&event.record_id)
+                    event.channel == *channel && around.contains(&event.record_id())
                 })
                 .any(is_of_a_start)
             };
@@ -117,7 +117,12 @@ fn connect_by_records(members: &[Member], connected: &mut Connected) {
             continue;
         }
         for event in &member.events {
-            let key = (&event.computer, &event.channel, event.record_id, event.time);
+            let key = (
+                &event.computer,
+                &event.channel,
+                event.record_id(),
+                event.time,
+            );
             let holder = *first_holder.entry(key).or_insert(at);
             connected.join(at, holder);
         }
@@ -156,10 +161,14 @@ fn without_contradiction(mut members: Vec<Member>) -> Vec<Vec<Member>> {
         return vec![members];
     }
     let start = |member: &Member| {
-        member
-            .events
-            .first()
-            .map(|first| (first.time, first.record_id, member.events.len(), first.log))
+        member.events.first().map(|first| {
+            (
+                first.time,
+                first.record_id(),
+                member.events.len(),
+                first.log,
+            )
+        })
     };
     members.sort_by_key(|member| (member.rank(), start(member)));
     let overlapping = overlapping(&members);
@@ -210,7 +219,7 @@ impl Known {
     fn add(&mut self, member: &Member, overlaps: bool) {
         for event in member.events.iter().filter(|_| overlaps) {
             self.times
-                .entry((event.channel.clone(), event.record_id))
+                .entry((event.channel.clone(), event.record_id()))
                 .or_insert(event.time);
         }
         for (channel, first, part) in channels(&member.spans) {
@@ -222,7 +231,7 @@ impl Known {
     /// on where the clock was set back.
     fn contradicts(&self, member: &Member, overlaps: bool) -> bool {
         let other_record = |event: &Event| {
-            let known = self.times.get(&(event.channel.clone(), event.record_id));
+            let known = self.times.get(&(event.channel.clone(), event.record_id()));
             known.is_some_and(|&time| time != event.time)
         };
         (overlaps && member.events.iter().any(other_record))

@@ -218,13 +218,13 @@ impl<'a> Pieces<'a> {
             .map(|span| (span.first_id, span.last_id, span.last_time, span.live))
             .collect();
         let run_of = |event: &Event| {
-            let upto = runs.partition_point(|run| run.0 <= event.record_id);
+            let upto = runs.partition_point(|run| run.0 <= event.record_id());
             upto.checked_sub(1)
         };
         let gaps = events.iter().enumerate().map(|(at, event)| {
             let own = run_of(event).and_then(|run| runs.get(run));
             let next = events.get(at + 1);
-            !own.is_some_and(|run| run.3 && next.is_none_or(|next| next.record_id <= run.1))
+            !own.is_some_and(|run| run.3 && next.is_none_or(|next| next.record_id() <= run.1))
         });
         let mut ends = Vec::with_capacity(events.len());
         let last = events.last().map(|event| (event.time, run_of(event)));
@@ -443,7 +443,7 @@ mod tests {
         let numbered = records.into_iter().zip(1..);
         let events = numbered.filter_map(|(event, record_id)| {
             let mut event = event?;
-            event.record_id = record_id;
+            event.set_record_id(record_id);
             Some(event)
         });
         let events: Vec<Event> = events.collect();

@@ -175,7 +175,7 @@ fn place(machine: &Machine) -> Option<(Time, u64)> {
     machine
         .events
         .first()
-        .map(|event| (event.time, event.record_id))
+        .map(|event| (event.time, event.record_id()))
 }
 
 /// The lower-case first label of a host name: what the names of one machine agree in.
@@ -233,12 +233,18 @@ fn members(source: Source) -> Vec<Member> {
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
-    let mut events = events.into_iter().peekable();
-    while let Some(first) = events.peek() {
-        let name = first.computer.clone();
-        let of_name = std::iter::from_fn(|| events.next_if(|event| event.computer == name));
-        part(&mut parts, &name, folder).events.extend(of_name);
+    while let Some(last) = events.last() {
+        let name = last.computer.clone();
+        let part = &mut part(&mut parts, &name, folder).events;
+        while let Some(event) = events.pop_if(|event| event.computer == name) {
+            part.push(event);
+        }
+        // What was taken out takes no space for long.
+        if events.len() < events.capacity() / 8 * 7 {
+            events.shrink_to_fit();
+        }
     }
+    parts.values_mut().for_each(|part| part.events.reverse());
     for span in spans {
         let name = span.computer.clone();
         part(&mut parts, &name, folder).spans.push(span);
@@ -318,12 +324,12 @@ fn boots_between(events: &[Event], before: &Span, after: &Span) -> bool {
     let around = before.last_id.saturating_sub(RENAME_RECORDS)
         ..=after.first_id.saturating_add(RENAME_RECORDS);
     let from = events.partition_point(|event| {
-        (&event.channel, event.record_id) < (&before.channel, *around.start())
+        (&event.channel, event.record_id()) < (&before.channel, *around.start())
     });
     let near = events
         .iter()
         .skip(from)
-        .take_while(|event| event.channel == before.channel && around.contains(&event.record_id));
+        .take_while(|event| event.channel == before.channel && around.contains(&event.record_id()));
     near.into_iter().any(is_of_a_start)
 }
 
@@ -343,7 +349,7 @@ fn sort(events: &mut [Event]) {
 }
 
 fn record_order(a: &Event, b: &Event) -> Ordering {
-    (&a.channel, a.record_id, a.time, a.log).cmp(&(&b.channel, b.record_id, b.time, b.log))
+    (&a.channel, a.record_id(), a.time, a.log).cmp(&(&b.channel, b.record_id(), b.time, b.log))
 }
 
 /// The channel that tells which of a machine's names is the latest: Security, else System, else the first of all.
@@ -417,7 +423,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut kept_events = usize::from(!all.is_empty());
     all.dedup_by(|event, kept| {
         let is_same = kept.channel == event.channel
-            && kept.record_id == event.record_id
+            && kept.record_id() == event.record_id()
             && kept.time == event.time;
         if !is_same {
             kept_events += 1;
@@ -432,7 +438,7 @@ fn merge(group: Vec<Member>) -> Machine {
         if !kept.says_the_same(event) {
             conflicts.push(Conflict {
                 channel: kept.channel.clone(),
-                record_id: kept.record_id,
+                record_id: kept.record_id(),
                 time: kept.time,
                 used: kept.log,
                 other: event.log,
@@ -463,7 +469,7 @@ fn add_uses(events: &mut Vec<Event>, copies: &mut [(usize, Sources)], uses: Vec<
     let audited = of_channel(events, SECURITY);
     let known = |record_id: u64| {
         let audited = events.get(audited.clone()).unwrap_or_default();
-        let found = audited.binary_search_by_key(&record_id, |event| event.record_id);
+        let found = audited.binary_search_by_key(&record_id, |event| event.record_id());
         found.is_ok()
     };
     let mut contents = UsedContents::new(SECURITY);
@@ -477,8 +483,8 @@ fn add_uses(events: &mut Vec<Event>, copies: &mut [(usize, Sources)], uses: Vec<
     }
     drop(uses);
     // A run of one record, and one that two logs hold.
-    seen.sort_by_key(|event| (event.record_id, event.logon_id, event.log));
-    seen.dedup_by_key(|event| (event.record_id, event.logon_id));
+    seen.sort_by_key(|event| (event.record_id(), event.logon_id(), event.log));
+    seen.dedup_by_key(|event| (event.record_id(), event.logon_id()));
     seen.sort_by(record_order);
     // Both are in order. From the end on, each goes to its place, and what is moved lies behind what is still to be moved.
     let Some(filler) = seen.last().cloned() else {

@@ -120,10 +120,10 @@ impl<'a> Story<'a> {
             _ => None,
         };
         let ends = [
-            draft.user_logoff,
+            draft.user_logoff(),
             draft.closed(),
-            draft.ts_logoff,
-            draft.fast_stop.map(|(stop, _)| stop),
+            draft.ts_logoff(),
+            draft.fast_stop().map(|(stop, _)| stop),
             stop,
         ];
         let first = ends
@@ -405,7 +405,7 @@ fn is_like_one(draft: &Draft, logon: &Event) -> bool {
     draft.kind == Kind::Network
         && !draft.flags.contains(Flag::Nla)
         && is_asked_for_by_nobody(logon)
-        && logon.source_port.is_none_or(|port| port == 0)
+        && logon.source_port().is_none_or(|port| port == 0)
 }
 
 /// Whether nobody of the machine asked for a logon: it came over the network.

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
 use super::moments::folded_name;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::{Flag, Kind, Role};
 use crate::event::{Action, Event, Text};
 use crate::sid::Sid;
@@ -112,7 +112,7 @@ fn connections(actions: &Actions) -> Vec<Vec<(usize, Line)>> {
     let mut connections: Vec<Vec<(usize, Line)>> = Vec::new();
     let mut open: HashMap<(&Text, u16), usize, RandomState> = HashMap::default();
     for (index, event) in actions.all(Action::SshMessage) {
-        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port) else {
+        let Some(endpoint) = event.source_address.as_ref().zip(event.source_port()) else {
             continue;
         };
         let line = Line::of(event);
@@ -215,7 +215,7 @@ fn tie_ssh(machine: &Machine, actions: &Actions, drafts: &mut [Draft], places: &
                 draft.flags.insert(Flag::UncertainLink);
                 continue;
             }
-            draft.source = Some(by);
+            draft.source = Some(Place::of(by));
             if number != session {
                 draft.prove_by(by, Role::Connection, Some(link));
             }

@@ -185,7 +185,7 @@ fn boot_of(index: usize, event: &Event, starts: &[usize], machine: &Machine) -> 
     let next = starts.partition_point(|&start| start <= index);
     let distance = |number: usize| {
         let start = machine.events.get(*starts.get(number)?)?;
-        Some(start.record_id.abs_diff(event.record_id))
+        Some(start.record_id().abs_diff(event.record_id()))
     };
     let is_early = matches!(event.event_id, 6005 | 6008 | 6009)
         && distance(next).is_some_and(|ahead| {

@@ -83,9 +83,9 @@ fn by_audit(
         let is_covered = earlier.len() > window.len() && window.len() < NEAR_EVENTS;
         let from = earlier
             .get(earlier.len() - window.len().min(earlier.len()))
-            .map_or(0, |first| first.record_id)
+            .map_or(0, |first| first.record_id())
             .saturating_sub(1);
-        let has_gap = gaps.between(&event.channel, from, event.record_id);
+        let has_gap = gaps.between(&event.channel, from, event.record_id());
         if !is_covered || has_gap || window.iter().copied().any(|logon| is_logon(&logon)) {
             continue;
         }

@@ -61,7 +61,8 @@ impl Story {
 
     fn write(&mut self, event_id: u16, action: Action) -> &mut Event {
         let mut event = Event::of(action);
-        (event.record_id, event.time) = (self.record, clock(self.second as f64));
+        event.time = clock(self.second as f64);
+        event.set_record_id(self.record);
         (event.event_id, event.version) = (event_id, 2);
         (event.computer, event.channel) = (self.computer.into(), "Security".into());
         event.writer = Some(self.lsass);
@@ -73,7 +74,8 @@ impl Story {
     fn boot(&mut self) -> &mut Self {
         self.write(4608, Action::Boot);
         let event = self.write(4624, Action::Logon);
-        (event.logon_type, event.logon_id) = (Some(LogonType(0)), LogonId::new(0x3e7));
+        event.logon_type = Some(LogonType(0));
+        event.set_logon_id(LogonId::new(0x3e7));
         event.account = account("SYSTEM", "NT AUTHORITY", "S-1-5-18");
         self
     }
@@ -86,7 +88,8 @@ impl Story {
 
     fn logon(&mut self, logon_type: u32, id: u64, sid: &str) -> &mut Event {
         let event = self.write(4624, Action::Logon);
-        (event.logon_type, event.logon_id) = (Some(LogonType(logon_type)), LogonId::new(id));
+        event.logon_type = Some(LogonType(logon_type));
+        event.set_logon_id(LogonId::new(id));
         event.account = account("somebody", "WS01", sid);
         (event.subject_logon_id, event.subject) = (
             LogonId::new(0x3e7),
@@ -113,7 +116,8 @@ impl Story {
 
     fn about(&mut self, event_id: u16, action: Action, id: u64, sid: &str) -> &mut Event {
         let event = self.write(event_id, action);
-        (event.logon_id, event.account) = (LogonId::new(id), account("somebody", "WS01", sid));
+        event.account = account("somebody", "WS01", sid);
+        event.set_logon_id(LogonId::new(id));
         event
     }
 
@@ -154,8 +158,8 @@ pub(super) fn span(event: &Event) -> Span {
         log: event.log,
         channel: event.channel.clone(),
         computer: event.computer.clone(),
-        first_id: event.record_id,
-        last_id: event.record_id,
+        first_id: event.record_id(),
+        last_id: event.record_id(),
         records: 1,
         first_time: event.time,
         last_time: event.time,
@@ -1086,7 +1090,7 @@ fn a_channel_without_boots_takes_its_rename_from_the_logs_beside_it() {
     ];
     // Its record numbers say nothing of the latest name.
     let mut early = beside("A channel", &authentications);
-    early.events[0].record_id = 900;
+    early.events[0].set_record_id(900);
     (early.spans[0].first_id, early.spans[0].last_id) = (900, 900);
     let found = machines(vec![early, story.source()]);
     let names: Vec<_> = found

@@ -100,18 +100,16 @@ impl Timeline {
             let start = self.finisher.start_of(number as usize)?;
             start.time.or(start.max)
         };
-        // An unknown one before all; there are as many of them as rows, and a word is half an option.
-        let start = |number| start(number).map_or(0, |start| start.filetime().saturating_add(1));
-        let mut order: Vec<(u64, u32)> = numbers.map(|number| (start(number), number)).collect();
-        order.sort_by(|&(a, one), &(b, other)| {
+        let mut order: Vec<u32> = numbers.collect();
+        // They are nearly in order already: nothing but their numbers is kept to sort them by.
+        order.sort_by(|&one, &other| {
             let logon_id = |number| self.finisher.logon_id(number as usize);
             let id = |number| self.finisher.id(number as usize);
             let ids = || logon_id(one).cmp(&logon_id(other));
-            a.cmp(&b)
-                .then_with(ids)
-                .then_with(|| id(one).cmp(&id(other)))
+            let starts = start(one).cmp(&start(other));
+            starts.then_with(ids).then_with(|| id(one).cmp(&id(other)))
         });
-        order.into_iter().map(|(_, number)| number).collect()
+        order
     }
 
     /// A session by its number; they are in the order of their first records.
@@ -150,7 +148,7 @@ impl Timeline {
             });
         }
         let draft = self.finisher.drafts.get(place?)?;
-        let part = event.logon_id.and_then(|id| draft.part(id));
+        let part = event.logon_id().and_then(|id| draft.part(id));
         part.and_then(|part| build::attached_kind(part.reason))
             .or(Some(draft.kind))
     }

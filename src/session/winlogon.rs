@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::gaps::Gaps;
 use super::link::{Link, LinkRule, Score};
 use super::machine::Machine;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::{Flag, Role, State, desktop, system};
 use crate::event::{Action, Event};
 use crate::sid::Sid;
@@ -207,8 +207,8 @@ fn add(machine: &Machine, draft: &mut Draft, run: &Run, first: &Event, score: Sc
         }
         match event.action {
             // The runs of the User Profile Service come before those of Winlogon: its word counts first.
-            Action::ProfileUnload | Action::WinlogonLogoff if draft.ts_logoff.is_none() => {
-                draft.ts_logoff = Some(record);
+            Action::ProfileUnload | Action::WinlogonLogoff if draft.ts_logoff().is_none() => {
+                draft.ts_logoff = Some(Place::of(record));
                 // What the session manager tells of it from then on is the session being torn down.
                 let is_before = |index: usize| {
                     let other = machine.events.get(index);

@@ -193,7 +193,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 "  {}  {channel} {}  record {}  {}",
                 event.time,
                 event.event_id,
-                event.record_id,
+                event.record_id(),
                 said(row)
             )
         }));

@@ -117,7 +117,7 @@ impl<'v, 'a> Story<'v, 'a> {
             None if is_starting => format!("{}.", meaning(Action::StartingUp)),
             None => String::new(),
         };
-        let id = event.and_then(|row| row.event.logon_id);
+        let id = event.and_then(|row| row.event.logon_id());
         let part = id.and_then(|id| self.parts.get(&id));
         let named = id.map(|id| format!("Logon ID {id}"));
         let named = named.as_deref();
@@ -162,7 +162,7 @@ impl<'v, 'a> Story<'v, 'a> {
         let event = event.map(|row| &row.event);
         let event = event.filter(|_| record.role == Role::Part && touches);
         let from = event
-            .and_then(|event| Some((event.source_address.as_deref()?, event.source_port)))
+            .and_then(|event| Some((event.source_address.as_deref()?, event.source_port())))
             .map(|(address, port)| match port.filter(|&port| port > 0) {
                 Some(port) => format!(" From {address}, port {port}."),
                 None => format!(" From {address}."),

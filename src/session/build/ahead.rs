@@ -64,7 +64,7 @@ impl Builder<'_> {
                 continue;
             };
             let place = Some(Place::of(index));
-            if let Some(id) = event.logon_id {
+            if let Some(id) = event.logon_id() {
                 let known = self.ids.entry(id).or_default();
                 known.is_given |= event.action == Action::Logon;
                 known.is_left |= event.action == Action::UserLogoff;
@@ -90,7 +90,7 @@ impl Builder<'_> {
         let is_unlogged = |id: &LogonId| self.ids.get(id).is_none_or(|known| !known.is_given);
         let mut unlogged: HashMap<LogonId, Unlogged, RandomState> = HashMap::default();
         for (index, event) in named.into_iter().filter_map(of) {
-            if let Some(id) = event.logon_id.filter(is_unlogged) {
+            if let Some(id) = event.logon_id().filter(is_unlogged) {
                 let known = unlogged.entry(id).or_default();
                 known.first = known.first.or(Some(index));
                 known.had_desktop |= is_of_a_desktop(event.action);

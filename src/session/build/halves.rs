@@ -1,6 +1,7 @@
 //! The two halves of a logon that User Account Control split: linked by their records, or recognised by what they have in
 //! common.
 
+use super::super::place::Place;
 use super::{Builder, NEAR_EVENTS};
 use crate::event::{Action, Event, LogonId};
 use crate::session::draft::{Draft, DraftPart};
@@ -21,7 +22,7 @@ const TWIN_DISTANCE: u64 = 0x100;
 impl<'a> Builder<'a> {
     /// The session whose other half, split off by User Account Control, this logon is, and that half's Logon ID.
     pub(super) fn other_half(&self, index: usize, event: &Event) -> Option<(usize, LogonId)> {
-        let id = event.logon_id?;
+        let id = event.logon_id()?;
         let linked = event
             .linked_logon_id
             .filter(|&linked| self.draft_of(linked).is_some());
@@ -30,7 +31,7 @@ impl<'a> Builder<'a> {
             None => match self.awaited.get(&id) {
                 Some(&awaited) => awaited,
                 None => {
-                    let first = self.unlinked_half(index, event)?.logon_id?;
+                    let first = self.unlinked_half(index, event)?.logon_id()?;
                     (self.draft_of(first)?, first)
                 }
             },
@@ -44,10 +45,9 @@ impl<'a> Builder<'a> {
     /// The first half of a split logon of a version that does not link the two.
     fn unlinked_half(&self, index: usize, event: &Event) -> Option<&'a Event> {
         let earlier = self.events.get(self.boot.events.start..index)?;
-        let near =
-            earlier.iter().rev().take(NEAR_EVENTS).take_while(|first| {
-                event.record_id.saturating_sub(first.record_id) <= TWIN_RECORDS
-            });
+        let near = earlier.iter().rev().take(NEAR_EVENTS).take_while(|first| {
+            event.record_id().saturating_sub(first.record_id()) <= TWIN_RECORDS
+        });
         near.into_iter()
             .find(|first| are_unlinked_halves(first, event))
     }
@@ -70,23 +70,23 @@ impl<'a> Builder<'a> {
             // The first is the elevated one, unless the records themselves say otherwise.
             let swapped = event.elevated == Some(true) && draft.elevated == Some(false);
             let (filtered, elevated) = if swapped {
-                (Some(first), event.logon_id)
+                (Some(first), event.logon_id())
             } else {
-                (event.logon_id, Some(first))
+                (event.logon_id(), Some(first))
             };
             draft.id = filtered;
             draft.elevated_id = elevated;
             draft.elevated = Some(true);
-            if let Some(id) = event.logon_id {
+            if let Some(id) = event.logon_id() {
                 draft.add_part(DraftPart::new(id, Some(index), PartReason::UacTwin).paired());
             }
         } else {
             // The other half of an unlock unlocks as well.
-            if let Some(id) = event.logon_id {
+            if let Some(id) = event.logon_id() {
                 draft.add_part(DraftPart::new(id, Some(index), reason).paired());
             }
         }
-        if let Some(id) = event.logon_id {
+        if let Some(id) = event.logon_id() {
             self.name(id, number);
         }
         self.settle(number, index, event);
@@ -101,14 +101,14 @@ impl<'a> Builder<'a> {
         own.take(NEAR_EVENTS).find_map(|number| {
             let draft = self.drafts.get(number)?;
             let logon = self.events.get(draft.logon()?)?;
-            let first = logon.logon_id?;
-            let last_half = logon.record_id.saturating_add(TWIN_RECORDS);
+            let first = logon.logon_id()?;
+            let last_half = logon.record_id().saturating_add(TWIN_RECORDS);
             let is_lost = draft.part(first).is_some_and(|part| !part.is_paired)
                 && logon.version < FIRST_VERSION_WITH_LINK
                 && (1..TWIN_DISTANCE).contains(&id.get().saturating_sub(first.get()))
                 && self
                     .gaps
-                    .between(&logon.channel, logon.record_id, last_half);
+                    .between(&logon.channel, logon.record_id(), last_half);
             is_lost.then_some((number, first))
         })
     }
@@ -119,15 +119,14 @@ impl<'a> Builder<'a> {
             .events
             .get(index + 1..self.boot.events.end)
             .unwrap_or_default();
-        let near = later
-            .iter()
-            .take(NEAR_EVENTS)
-            .take_while(|second| second.record_id.saturating_sub(event.record_id) <= TWIN_RECORDS);
+        let near = later.iter().take(NEAR_EVENTS).take_while(|second| {
+            second.record_id().saturating_sub(event.record_id()) <= TWIN_RECORDS
+        });
         let second = near
             .into_iter()
             .find(|second| are_unlinked_halves(event, second))
-            .and_then(|second| second.logon_id);
-        [event.logon_id, event.linked_logon_id, second]
+            .and_then(|second| second.logon_id());
+        [event.logon_id(), event.linked_logon_id, second]
             .into_iter()
             .flatten()
             .any(|id| self.ids.get(&id).is_some_and(|known| known.is_left))
@@ -183,7 +182,7 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         let Some(other) = nearest.map(|other| other.2) else {
             continue;
         };
-        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff);
+        let left = drafts.get(desktop.2).and_then(|draft| draft.user_logoff());
         for number in [desktop.2, other] {
             if let Some(draft) = drafts.get_mut(number) {
                 draft.flags.insert(Flag::Twin);
@@ -191,7 +190,8 @@ pub(in crate::session) fn mark_probable_twins(drafts: &mut [Draft]) {
         }
         // 4647 names one half; whoever left it left both.
         if let Some(twin) = drafts.get_mut(other).filter(|twin| twin.is_open()) {
-            twin.parents_end = left.filter(|&left| twin.last_use() <= left);
+            let left = left.filter(|&left| twin.last_use() <= left);
+            twin.parents_end = left.map(Place::of);
         }
     }
 }

@@ -34,7 +34,7 @@ impl Builder<'_> {
         let reconnected = self.events_after(index).find(|after| {
             after.action == Action::Reconnect && after.account.same_name(&event.account)
         });
-        let reconnected_id = reconnected.and_then(|after| after.logon_id);
+        let reconnected_id = reconnected.and_then(|after| after.logon_id());
         let comes_back =
             reconnected.is_some() || self.clients.return_soon(&event.account, event.time);
         let is_new = self.marks.serve(&event.account, event.time);
@@ -100,7 +100,7 @@ impl Builder<'_> {
 
     /// Whether the Logon ID of a logon is seen alive for longer than that of an unlock or a return is.
     fn lives_on(&self, index: usize, event: &Event) -> bool {
-        let known = event.logon_id.and_then(|id| self.ids.get(&id));
+        let known = event.logon_id().and_then(|id| self.ids.get(&id));
         let named = known.map(|known| [known.last_alive(), known.closed()]);
         named
             .into_iter()

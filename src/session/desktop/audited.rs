@@ -66,7 +66,7 @@ impl Audited {
             };
             let at = |position: Option<usize>| position.and_then(time);
             note(LinkRule::Logon, at(draft.logon()));
-            note(LinkRule::Logoff, at(draft.user_logoff.or(draft.closed())));
+            note(LinkRule::Logoff, at(draft.user_logoff().or(draft.closed())));
             for interval in draft.intervals() {
                 note(LinkRule::Leave, at(interval.from));
                 note(LinkRule::Return, at(interval.to));
@@ -171,7 +171,7 @@ fn owners(machine: &Machine, draft: &Draft) -> Vec<Owner> {
     let named = draft
         .proofs()
         .filter_map(|(record, _)| machine.events.get(record))
-        .filter(|event| event.logon_id.is_some());
+        .filter(|event| event.logon_id().is_some());
     let mut names: Vec<String> = named
         .filter_map(|event| event.account.name.as_deref())
         .map(str::to_lowercase)

@@ -38,19 +38,19 @@ impl Finisher {
         };
         use EndReason::{Logoff, Shutdown, TsLogoff, UserLogoff};
         use EndSource::{Inferred, Recorded};
-        if let Some(record) = draft.user_logoff {
+        if let Some(record) = draft.user_logoff() {
             return Some(left(self.at(record, record, UserLogoff, Recorded)));
         }
-        if let Some((stop, before)) = draft.fast_stop {
+        if let Some((stop, before)) = draft.fast_stop() {
             return Some(left(self.at(stop, before, Shutdown, Inferred)));
         }
-        if let Some(lost) = draft.lost_logoff.filter(|_| draft.ts_logoff.is_none()) {
+        if let Some(lost) = draft.lost_logoff().filter(|_| draft.ts_logoff().is_none()) {
             return Some(left(self.at(lost, lost, UserLogoff, Inferred)));
         }
         if let Some(closed) = closed {
             return Some(self.at(closed, closed, Logoff, Recorded));
         }
-        let logoff = draft.ts_logoff?;
+        let logoff = draft.ts_logoff()?;
         let link = draft.link(logoff);
         let source = match link.is_some_and(|link| link.score == Score::NEAREST) {
             true => Inferred,
@@ -61,7 +61,7 @@ impl Finisher {
 
     /// The end of what it cannot outlive.
     fn ending_with_parent(&self, draft: &Draft, boot_end: usize) -> Option<Ending> {
-        let end = draft.parents_end?;
+        let end = draft.parents_end()?;
         // Where records are missing, its own logoff may be among them.
         let last = self.event(draft.last_alive());
         let is_cut = last.is_some_and(|last| self.gaps.between_events(last, self.event(end)));
@@ -97,7 +97,7 @@ impl Finisher {
             false => (
                 Some(draft.last_use())
                     .filter(|last| self.audited.contains(last))
-                    .or(draft.ts_last)
+                    .or(draft.ts_last())
                     .and_then(|last| self.time(last)),
                 self.may_have_ended(draft, boot, boot_end),
             ),
@@ -218,7 +218,7 @@ impl Finisher {
 
     /// Whether LocalSessionManager, which knows the session, tells of the next boot and of no logoff before it.
     fn is_told_until_boot(&self, draft: &Draft) -> bool {
-        let Some(last) = draft.ts_last else {
+        let Some(last) = draft.ts_last() else {
             return false;
         };
         let next = self
@@ -244,7 +244,7 @@ impl Finisher {
             return false;
         }
         if let Some(parent) = parent {
-            return !parent.is_open() || parent.ts_logoff.is_some();
+            return !parent.is_open() || parent.ts_logoff().is_some();
         }
         let next = self
             .marked

@@ -31,7 +31,7 @@ impl Finisher {
             flags.insert(Flag::OwnMachine);
         }
         if draft
-            .user_logoff
+            .user_logoff()
             .and_then(|left| self.time(left))
             .is_some_and(|left| self.stop_was_asked_for(left, boot))
         {

@@ -368,7 +368,7 @@ fn whoever_acts_only_in_a_record_of_logon_related_events_has_a_session_of_unknow
 fn the_groups_of_a_logon_show_its_session() {
     let mut story = Story::booted();
     let groups = story.at(20).write(4627, Action::GroupMembership);
-    groups.logon_id = LogonId::new(0x50000);
+    groups.set_logon_id(LogonId::new(0x50000));
     groups.account = account("alice", "WS01", ALICE);
     let told = story.own();
     let ids: Vec<_> = told.iter().map(|session| session.logon_id).collect();

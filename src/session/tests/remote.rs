@@ -148,7 +148,8 @@ fn a_connection_tells_where_its_session_came_from() {
     accepted.source_address = Some("192.0.2.7".into());
     over(accepted, CONNECTION);
     let knock = channels.tell(PROTOCOL, 8.0, 131, Action::RdpConnection);
-    (knock.source_address, knock.source_port) = (Some("192.0.2.7".into()), Some(50_123));
+    knock.source_address = Some("192.0.2.7".into());
+    knock.set_source_port(Some(50_123));
     over(knock, CONNECTION);
     over(
         channels.tell(PROTOCOL, 9.1, 98, Action::RdpConnected),
@@ -183,7 +184,8 @@ fn what_contradicts_the_logon_tells_no_address() {
         CONNECTION,
     );
     let knock = channels.tell(PROTOCOL, 8.0, 131, Action::RdpConnection);
-    (knock.source_address, knock.source_port) = (Some("198.51.100.1".into()), Some(50_123));
+    knock.source_address = Some("198.51.100.1".into());
+    knock.set_source_port(Some(50_123));
     over(knock, CONNECTION);
     let sessions = channels.own();
     assert_eq!(
@@ -278,7 +280,8 @@ fn without_the_listeners_word_the_clients_address_joins_its_connection() {
     let mut channels = remote();
     for (second, activity, stands) in [(7.0, "{f42-a}", true), (9.5, "{f42-b}", false)] {
         let knock = channels.tell(PROTOCOL, second, 131, Action::RdpConnection);
-        (knock.source_address, knock.source_port) = (Some("192.0.2.7".into()), Some(50_000));
+        knock.source_address = Some("192.0.2.7".into());
+        knock.set_source_port(Some(50_000));
         over(knock, activity);
         if stands {
             let connected = channels.tell(PROTOCOL, second + 0.5, 98, Action::RdpConnected);
@@ -669,7 +672,7 @@ fn a_lasting_network_logon_alone_takes_a_left_session_up_again() {
         )
     );
     let left = vec![(Some(clock(500.0)), None, inferred)];
-    let from_a_share = |logon: &mut Event| logon.source_port = Some(50_000);
+    let from_a_share = |logon: &mut Event| logon.set_source_port(Some(50_000));
     assert_eq!(told(&from_a_share), (left.clone(), vec![]));
     let elsewhere = |logon: &mut Event| logon.workstation = Some("OTHER".into());
     assert_eq!(told(&elsewhere), (left, vec![]));

@@ -18,7 +18,8 @@ fn server() -> Channels {
 fn line<'a>(channels: &'a mut Channels, second: f64, pid: u32, text: &str) -> &'a mut Event {
     let event = channels.tell(SSH, second, 4, Action::SshMessage);
     event.writer = Some(pid);
-    (event.source_address, event.source_port) = (Some("192.0.2.7".into()), Some(56_605));
+    event.source_address = Some("192.0.2.7".into());
+    event.set_source_port(Some(56_605));
     event.account.name = Some("somebody".into());
     event.more.get_or_insert_default().message = Some(text.into());
     event
