@@ -1,7 +1,6 @@
 //! Whole batches: what runs leave on the disk, whatever becomes of them, and that joined results are those of one run.
 //!
-//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (60 if not given; 2000 take two minutes with
-//! `--release`), and `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
+//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (60 if not given; 2000 take some minutes), and `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -122,7 +121,7 @@ fn plan(evidence: &Path) -> Vec<serde_json::Value> {
     json(&output.stdout)["units"].as_array().unwrap().clone()
 }
 
-/// Fails where tables of a merge are not those of one run; `is_same` says of which text they must be the same.
+/// Fails where tables of a merge are not the bytes of one run.
 fn assert_merged(evidence: &Path, merged: &Path, formats: &[&str]) {
     for format in formats {
         for table in TABLES {

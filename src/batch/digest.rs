@@ -58,9 +58,9 @@ impl<W: Write> Tally<W> {
         self.bytes
     }
 
-    /// What it wrote to, and the digest of all that.
-    pub fn end(self) -> (W, String) {
-        (self.out, hex(self.digest))
+    /// The digest of all that.
+    pub fn end(self) -> String {
+        hex(self.digest)
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         tally.write_all(b"ab").unwrap();
         tally.write_all(b"c").unwrap();
         assert_eq!(tally.bytes(), 3);
-        assert_eq!(tally.end().1, ABC);
+        assert_eq!(tally.end(), ABC);
         assert_eq!(of_file(file.path()).unwrap(), ABC);
         assert_eq!(of_bytes(b"abc"), ABC);
     }

@@ -127,7 +127,7 @@ impl To<'_> {
     }
 }
 
-/// Writes a file, for good; says how big it is and its SHA-256.
+/// Writes a file; says how big it is and its SHA-256.
 ///
 /// # Errors
 /// [`Failure::Io`].
@@ -140,9 +140,7 @@ pub fn create(
         write(&mut out)?;
         out.flush()?;
         let bytes = out.bytes();
-        let (file, sha256) = out.end();
-        file.get_ref().sync_all()?;
-        Ok((bytes, sha256))
+        Ok((bytes, out.end()))
     };
     create().map_err(Failure::io(path))
 }

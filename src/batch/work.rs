@@ -6,6 +6,7 @@
 
 use super::Failure;
 use super::manifest::is_ours;
+use crate::analysis::in_parallel;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ impl Work {
         target: &Path,
         is_same: impl Fn() -> bool,
     ) -> Result<Put, Failure> {
-        sync(made).map_err(Failure::io(made))?;
+        sync_all(made)?;
         let old = self.folder.join("old");
         let mut attempts = 0..ATTEMPTS;
         loop {
@@ -229,6 +230,23 @@ fn only_ours(folder: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Makes sure that a folder and all files in it are on the disk: at once, which takes about as long as one of them.
+fn sync_all(folder: &Path) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Failure::io(folder))? {
+        files.push(entry.map_err(Failure::io(folder))?.path());
+    }
+    let sync_file = |path: &PathBuf| {
+        let file = File::options().append(true).open(path);
+        file.and_then(|file| file.sync_all())
+    };
+    let synced = in_parallel(Some(files.len()), &files, sync_file)?;
+    for (path, synced) in files.iter().zip(synced) {
+        synced.map_err(Failure::io(path))?;
+    }
+    sync(folder).map_err(Failure::io(folder))
 }
 
 /// Makes sure that the names in a folder are on the disk, where systems have a way to.
