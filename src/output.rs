@@ -308,7 +308,7 @@ mod tests {
         let named = std::slice::from_ref(&evidence);
         fs::create_dir(&evidence).unwrap();
         for inside in ["case", "case/out", "case/a/b", "case/../case/x"] {
-            let made = folder(&place.path().join(inside), &[evidence.clone()]);
+            let made = folder(&place.path().join(inside), named);
             assert!(
                 matches!(made, Err(OpenError::InEvidence { .. })),
                 "{inside}"

@@ -1,6 +1,7 @@
 //! Whole batches: what runs leave on the disk, whatever becomes of them, and that joined results are those of one run.
 //!
-//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (60 if not given; 2000 take some minutes), and `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
+//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (60 if not given; 2000 take some minutes), and
+//! `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -388,8 +389,16 @@ fn a_unit_that_is_not_what_its_manifest_says_is_named_and_the_rest_is_joined() {
     // A second merge replaces the first; what is no merge is left alone.
     let again = run(&["batch", "merge", text(&out), "-o", text(&merged), "-q"]);
     assert_eq!(again.status.code(), Some(3));
-    let refused = run(&["batch", "merge", text(&out), "-o", text(&evidence)]);
-    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    for target in [
+        &evidence,
+        &out.join("host=WS-0001"),
+        &out.join("host=WS-0001/all"),
+    ] {
+        let before = files(&out);
+        let refused = run(&["batch", "merge", text(&out), "-o", text(target)]);
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(files(&out) == before);
+    }
     assert_eq!(names(&evidence), ["WS-0001", "WS-0003"]);
     assert_eq!(names(place.path()), ["all", "evidence", "out"]);
 }

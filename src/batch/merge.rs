@@ -67,10 +67,10 @@ struct Joined<'a> {
     exit_status: u8,
 }
 
-/// Joins all units in `outs` into the folder `target`, which is replaced if it is a merge already. `None` if there is no unit.
+/// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already. `None` if there is no unit.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`.
+/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
 pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure> {
     let mut folders = Vec::new();
     for out in outs {
@@ -85,6 +85,10 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
     folders.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
     if folders.is_empty() {
         return Ok(None);
+    }
+    let is_in = |unit: &PathBuf| fs::canonicalize(unit).is_ok_and(|unit| target.starts_with(unit));
+    if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
+        return Err(Failure::Foreign { path });
     }
     let mut refused = Vec::new();
     let mut ids = HashSet::new();

@@ -53,7 +53,7 @@ pub enum Failure {
         path: PathBuf,
     },
     /// A folder that would be replaced holds something else.
-    #[error("{} is in the way: it is no result of a batch", path.display())]
+    #[error("{} is in the way: it would be replaced, and is not what a run or a merge of this kind put there", path.display())]
     Foreign {
         /// What is in the way.
         path: PathBuf,
