@@ -1,6 +1,6 @@
 //! Whole batches: what runs leave on the disk, whatever becomes of them, and that joined results are those of one run.
 //!
-//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (60 if not given; 2000 take some minutes), and
+//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (200 if not given; 2000 take some minutes), and
 //! `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
 
 use std::collections::BTreeMap;
@@ -134,27 +134,41 @@ fn assert_merged(evidence: &Path, merged: &Path, formats: &[&str]) {
     }
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+/// The logs of all fixtures but one: in a log of T15 another machine stands in the midst, where a plan does not look.
+fn fixtures(place: &Path) -> PathBuf {
+    let evidence = place.join("evidence");
+    let all = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
+    for (name, bytes) in all {
+        if name.components().any(|part| part.as_os_str() == "evidence")
+            && !name.starts_with("traps/T15-by-content")
+        {
+            let path = evidence.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    evidence
 }
 
 #[test]
 fn units_of_all_fixtures_joined_are_the_bytes_of_one_run() {
     let place = tempfile::tempdir().unwrap();
+    let evidence = fixtures(place.path());
     let (out, merged) = (place.path().join("out"), place.path().join("all"));
-    let done = batch(&fixtures(), &out, &["--formats", "csv,jsonl,json"]);
+    let formats = ["--formats", "csv,jsonl,json"];
+    let done = batch(&evidence, &out, &formats);
     let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
     // Some traps are damaged logs.
     assert_eq!(done.status.code(), Some(3), "{}", told(&done));
     assert_eq!(joined.status.code(), Some(3), "{}", told(&joined));
     assert!(names(&out).len() > 10, "{:?}", names(&out));
-    assert_merged(&fixtures(), &merged, &["csv", "jsonl"]);
-    // Again over the same, with one thread: the same bytes.
+    assert_merged(&evidence, &merged, &["csv", "jsonl"]);
+    // Again, with one thread: the same bytes.
     let again = place.path().join("again");
     batch(
-        &fixtures(),
+        &evidence,
         &again,
-        &["--formats", "csv,jsonl,json", "--threads", "1"],
+        &[&formats[..], &["--threads", "1"]].concat(),
     );
     assert!(files(&out) == files(&again));
 }
@@ -517,7 +531,7 @@ fn peak(child: &mut Child) -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill() {
-    let most: usize = std::env::var("WINSESSIONS_HOSTS").map_or(60, |n| n.parse().unwrap());
+    let most: usize = std::env::var("WINSESSIONS_HOSTS").map_or(200, |n| n.parse().unwrap());
     let place = tempfile::tempdir().unwrap();
     let evidence = place.path().join("evidence");
     let mut peaks = Vec::new();
@@ -539,10 +553,9 @@ fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill
         eprintln!("{count} machines: at most {kb} kB");
         peaks.push(kb);
     }
-    let (least, last) = (peaks[0], peaks[2]);
-    // The list of files is the only thing that grows.
-    let allowed = least + least / 5 + 2 * most as u64;
-    assert!(last <= allowed, "{peaks:?} kB");
+    // The list of files is the only thing that grows. Kept, the results of the others would take 50 kB each.
+    let allowed = peaks[1] + 4096 + 2 * most as u64;
+    assert!(peaks[2] <= allowed, "{peaks:?} kB");
 
     let out = place.path().join("killed");
     let alone = place.path().join(format!("out{most}"));
