@@ -1,9 +1,11 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
+use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Evidence, Item, Log, Skipped};
+use crate::evidence::{self, Evidence, Item, Log, Skipped};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
+use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::SystemTime;
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,11 +77,13 @@ impl Analysis {
 
 /// Options of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Worker threads; `None`, and 0, mean one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
+    /// Who is told how far it is, and can stop it.
+    pub progress: Option<&'a Progress>,
 }
 
 /// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
@@ -97,8 +102,9 @@ pub struct Paired {
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
-pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::Stopped`] if that was
+/// asked for.
+pub fn analyse(paths: &[PathBuf], options: Options<'_>) -> Result<Analysis, Error> {
     let mut paired = pair(paths, options)?;
     paired.finish();
     Ok(paired.analysis)
@@ -108,7 +114,7 @@ pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
 ///
 /// # Errors
 /// Those of [`analyse`].
-pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
+pub fn pair(paths: &[PathBuf], options: Options<'_>) -> Result<Paired, Error> {
     pair_found(evidence::find(paths), paths, options)
 }
 
@@ -116,11 +122,20 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
 ///
 /// # Errors
 /// Those of [`analyse`].
-pub fn pair_found(found: Evidence, paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
+pub fn pair_found(
+    found: Evidence,
+    paths: &[PathBuf],
+    options: Options<'_>,
+) -> Result<Paired, Error> {
     let pool = workers(options.threads)?;
+    let unseen = Progress::default();
+    let progress = options.progress.unwrap_or(&unseen);
     let Logs {
         accounts, sources, ..
-    } = pool.install(|| read(&found.items, options.decoding));
+    } = pool.install(|| read(&found.items, options.decoding, progress));
+    if progress.stop().is_requested() {
+        return Err(Error::Stopped);
+    }
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -329,33 +344,43 @@ impl Logs {
 }
 
 /// Reads all logs of all items.
-fn read(items: &[Item], decoding: Decoding) -> Logs {
+fn read(items: &[Item], decoding: Decoding, progress: &Progress) -> Logs {
     let mut read = Logs::default();
     let logs: Vec<Log> = items.iter().flat_map(Item::logs).collect();
-    read_blocks(&mut read, &logs, decoding);
+    read_blocks(&mut read, &logs, decoding, progress);
     read
 }
 
-/// Reads all blocks of logs, one after the other, each on whichever thread is free.
-fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
+/// Reads all blocks of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
+fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Progress) {
     let first = read.blocks;
-    let mut blocks: Vec<(LogIndex, &Content, Block)> = Vec::new();
+    let mut blocks: Vec<(LogIndex, &Log, Block)> = Vec::new();
+    let mut begun = Vec::new();
     for log in logs {
         let index = read.begin(log);
+        begun.push((index, log, log.content.stamp()));
         let own = log::blocks(log.content.size());
-        blocks.extend(own.map(|block| (index, &log.content, block)));
+        blocks.extend(own.map(|block| (index, log, block)));
     }
+    progress.expect(blocks.iter().map(|(.., block)| block.size()).sum());
     let next = AtomicUsize::new(0);
-    let read = Mutex::new(read);
+    let shared = Mutex::new(&mut *read);
     let work = || {
         let mut reader = Reader::new(decoding);
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(log, content, block)) = blocks.get(number) else {
+            let Some(&(index, log, block)) = blocks.get(number) else {
                 return;
             };
-            collector.begin(log);
+            if progress.stop().is_requested() {
+                return;
+            }
+            if block.is_first() {
+                progress.begin(&log.path);
+            }
+            collector.begin(index);
+            let content = &log.content;
             let account = reader.read(content, block, &mut |record| collector.add(record));
             let part = Source {
                 events: std::mem::take(&mut collector.events),
@@ -363,8 +388,10 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-            read.add(first + number, log, account, part);
+            let mut read = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            read.add(first + number, index, account, part);
+            drop(read);
+            progress.advance(block.size());
         }
     };
     rayon::scope(|scope| {
@@ -372,6 +399,29 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
             scope.spawn(|_| work());
         }
     });
+    for (index, log, stamp) in begun {
+        let now = log.content.stamp();
+        let account = read.accounts.get_mut(index.0 as usize);
+        if let Some(read) = account.filter(|_| now != stamp) {
+            read.account.add_damage(Damage {
+                location: Location::default(),
+                kind: DamageKind::Changed,
+                message: changed(stamp, now),
+            });
+        }
+    }
+}
+
+/// In words, how a file was changed while it was read.
+fn changed(before: Option<(u64, SystemTime)>, now: Option<(u64, SystemTime)>) -> String {
+    let how = match (before, now) {
+        (Some((before, _)), Some((now, _))) if before != now => {
+            format!("it had {before} bytes and has {now}")
+        }
+        (_, None) => "it is there no more".to_owned(),
+        _ => "it was written to".to_owned(),
+    };
+    format!("changed while it was read: {how}")
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.

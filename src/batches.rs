@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
 use winsessions::evidence::Skipped;
-use winsessions::export::{messages, path_text, visible};
+use winsessions::export::messages::{self, Level, LogFormat, Message, Topic};
+use winsessions::export::{path_text, visible};
 
 /// Why a batch has no result, or not of all units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +37,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
     match command {
         Batch::Plan { json, reading } => {
             let plan = plan(&reading.paths, reading.options().threads)?;
-            tell(&reading, |mut to| {
-                messages::skipped(&skipped(&plan), &mut to)
-            });
+            tell_skipped(&skipped(&plan), &reading);
             list(&plan, json).map_err(|source| output_failure(None, source))?;
             Ok(completeness(skipped(&plan).is_empty()))
         }
@@ -48,6 +47,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             unit,
             force,
             formats,
+            csv_raw,
             reading,
         } => {
             let plan = plan(&reading.paths, reading.options().threads)?;
@@ -57,21 +57,22 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
                 out,
                 formats: without_repeats(formats),
                 options: reading.options(),
+                csv_raw,
                 force,
             };
-            tell(&reading, |mut to| messages::skipped(&plan.skipped, &mut to));
+            tell_skipped(&plan.skipped, &reading);
             run_units(&job, &units, plan.skipped.is_empty(), &reading)
         }
         Batch::Merge {
             outs,
             output,
+            log_format,
             quiet,
         } => {
             let target = opened(output::new_folder(&output, &[]), &output)?;
             let merged = batch::merge(&outs, &target)?.ok_or(Failure::Units(Failed::Nothing))?;
             if !quiet {
-                // Where standard error is gone, nobody hears it.
-                let _ = tell_merged(&merged, &mut io::stderr().lock());
+                tell_merged(&merged, log_format);
             }
             Ok(completeness(
                 merged.refused.is_empty() && merged.partial == 0,
@@ -93,29 +94,23 @@ fn run_units(
             Ok(done) => {
                 whole &= !done.partial;
                 before += usize::from(done.before);
-                tell(reading, |to| tell_done(&unit.folder, &done, to));
+                if !reading.quiet {
+                    tell_done(&unit.folder, &done, reading.log_format);
+                }
             }
             Err(failure) => {
                 failed += 1;
-                let text = failure.to_string();
                 // What failed is told also to those who want no messages.
-                let _ = writeln!(
-                    io::stderr(),
-                    "winsessions: {}: failed: {}",
-                    unit.folder,
-                    visible(&text)
-                );
+                let words = format!("{}: failed: {failure}", unit.folder);
+                tell(Level::Error, words, reading.log_format);
             }
         }
     }
-    let done = units.len() - failed;
-    tell(reading, |to| {
-        writeln!(
-            to,
-            "winsessions: {done} of {} units are finished, {before} of them were before",
-            units.len()
-        )
-    });
+    if !reading.quiet {
+        let (all, done) = (units.len(), units.len() - failed);
+        let words = format!("{done} of {all} units are finished, {before} of them were before");
+        tell(Level::Info, words, reading.log_format);
+    }
     match failed {
         0 => Ok(completeness(whole)),
         failed => Err(Failure::Units(Failed::Some(failed))),
@@ -165,32 +160,46 @@ fn completeness(whole: bool) -> Completeness {
     }
 }
 
-/// Says something on standard error, unless nobody wants to hear it or it is gone.
-fn tell(reading: &Reading, say: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+/// Says what became of a unit, or of all, on standard error; where that is gone, nobody hears it.
+fn tell(level: Level, words: String, format: LogFormat) {
+    let _ = Message::new(level, Topic::Unit, words).write(format, &mut io::stderr().lock());
+}
+
+fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
     if !reading.quiet {
-        let _ = say(&mut io::stderr().lock());
+        let _ = messages::skipped(skipped, reading.log_format, &mut io::stderr().lock());
     }
 }
 
-fn tell_done(folder: &str, done: &Done, to: &mut dyn Write) -> io::Result<()> {
+fn tell_done(folder: &str, done: &Done, format: LogFormat) {
     if done.before {
         let partial = if done.partial { ", partial" } else { "" };
-        return writeln!(to, "winsessions: {folder}: is finished{partial}");
+        return tell(
+            Level::Info,
+            format!("{folder}: is finished{partial}"),
+            format,
+        );
     }
-    let mut lines = done.messages.iter();
-    lines.try_for_each(|line| writeln!(to, "winsessions: {folder}: {line}"))
+    let warnings = done.messages.len().saturating_sub(1);
+    for (place, line) in done.messages.iter().enumerate() {
+        let level = if place < warnings {
+            Level::Warning
+        } else {
+            Level::Info
+        };
+        tell(level, format!("{folder}: {line}"), format);
+    }
 }
 
-fn tell_merged(merged: &Merged, to: &mut dyn Write) -> io::Result<()> {
+fn tell_merged(merged: &Merged, format: LogFormat) {
     for refused in &merged.refused {
-        let (path, reason) = (refused.path.to_string_lossy(), &refused.reason);
-        writeln!(to, "winsessions: {}: {}", visible(&path), visible(reason))?;
+        let (path, reason) = (path_text(&refused.path), &refused.reason);
+        tell(Level::Warning, format!("{path}: {reason}"), format);
     }
     let Merged { units, partial, .. } = merged;
-    writeln!(
-        to,
-        "winsessions: {units} units joined; of {partial} some evidence was damaged or unreadable"
-    )
+    let words =
+        format!("{units} units joined; of {partial} some evidence was damaged or unreadable");
+    tell(Level::Info, words, format);
 }
 
 /// All that was skipped.

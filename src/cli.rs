@@ -2,10 +2,12 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use winsessions::analysis::Options;
 use winsessions::batch::{self, Partition};
 use winsessions::export::Format;
+use winsessions::export::messages::LogFormat;
 use winsessions::filter::{Filter, Glob};
 use winsessions::log::Decoding;
 use winsessions::session::Kind;
@@ -119,6 +121,9 @@ pub enum Batch {
         #[arg(long, value_name = "FORMATS", default_value = "csv", value_delimiter = ',',
             value_parser = PossibleValuesParser::new(batch::FORMATS.map(Format::name)).map(format_named))]
         formats: Vec<Format>,
+        /// Text from evidence exactly as it is in CSV; `winsessions sessions --help` says what it is otherwise
+        #[arg(long)]
+        csv_raw: bool,
         #[command(flatten)]
         reading: Reading,
     },
@@ -131,6 +136,10 @@ pub enum Batch {
         /// The folder to write; one that holds an earlier merge is replaced
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
+        /// How messages are written to standard error: for people, or for programs an object of JSON a line
+        #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+            value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+        log_format: LogFormat,
         /// No messages about units that are left out; the exit status still tells
         #[arg(short, long)]
         quiet: bool,
@@ -208,6 +217,11 @@ pub struct Run {
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')
+    /// in front: what begins with = + - @, also behind blanks or quotes or in their full-width forms, or with a tab or line
+    /// break, and each such part behind a ; or tab or line break
+    #[arg(long)]
+    pub csv_raw: bool,
 }
 
 /// What is read, and how.
@@ -224,17 +238,22 @@ pub struct Reading {
     #[arg(long, value_name = "DECODER", default_value = "own", hide_default_value = true,
         value_parser = PossibleValuesParser::new(["own", "evtx"]).map(decoder))]
     pub decoder: Decoding,
-    /// No messages about what was read, skipped or damaged; the exit status still tells
+    /// How messages and progress are written to standard error: for people, or for programs an object of JSON a line
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+        value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+    pub log_format: LogFormat,
+    /// No progress and no messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]
     pub quiet: bool,
 }
 
 impl Reading {
     /// How the analysis reads.
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> Options<'static> {
         Options {
             threads: self.threads.map(usize::from),
             decoding: self.decoder,
+            progress: None,
         }
     }
 }
@@ -353,6 +372,36 @@ fn format_named(name: String) -> Format {
     named.copied().unwrap_or(Format::Csv)
 }
 
+fn log_format(name: String) -> LogFormat {
+    match name.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    }
+}
+
+/// How messages are to be written, by the arguments as they were typed: also where the others make no sense.
+pub fn log_format_of(arguments: impl Iterator<Item = OsString>) -> LogFormat {
+    let arguments: Vec<OsString> = arguments.collect();
+    let is = |argument: &OsString, text: &str| *argument == *text;
+    let pairs = arguments.windows(2);
+    let json = arguments.iter().any(|one| is(one, "--log-format=json"))
+        || pairs.into_iter().any(
+            |pair| matches!(pair, [name, value] if is(name, "--log-format") && is(value, "json")),
+        );
+    log_format(if json { "json" } else { "text" }.to_owned())
+}
+
+/// How wide tables are where no terminal says.
+const DEFAULT_WIDTH: usize = 120;
+
+/// How wide the terminal is.
+pub fn terminal_width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    named
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
 fn glob(text: &str) -> Result<Glob, String> {
     Ok(Glob::new(text))
@@ -386,7 +435,8 @@ Exit status:
   1  failed (input or output); worth a retry
   2  wrong usage
   3  complete but partial: some evidence is damaged or unreadable; standard error says what
-  4  no event log found in what was named";
+  4  no event log found in what was named
+  130, 143  stopped by Ctrl-C (SIGINT) or SIGTERM, no file was written; a second one ends at once";
 
 const SESSIONS_EXAMPLES: &str = "\
 Examples:

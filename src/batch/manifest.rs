@@ -50,11 +50,12 @@ impl Tool {
 pub struct Arguments {
     formats: Vec<String>,
     decoder: String,
+    csv_raw: bool,
 }
 
 impl Arguments {
     /// What was asked for.
-    pub fn new(formats: &[Format], decoding: Decoding) -> Self {
+    pub fn new(formats: &[Format], decoding: Decoding, csv_raw: bool) -> Self {
         let decoder = match decoding {
             Decoding::Plans => "own",
             Decoding::Evtx => "evtx",
@@ -62,6 +63,7 @@ impl Arguments {
         Arguments {
             formats: formats.iter().map(Format::to_string).collect(),
             decoder: decoder.to_owned(),
+            csv_raw,
         }
     }
 }

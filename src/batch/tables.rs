@@ -1,8 +1,8 @@
 //! The result of a unit as files: sessions, events, coverage and summary in each format, and where in each the rows of each
 //! host stand, so that files of many units can be joined without reading their rows.
 
-use super::Failure;
 use super::digest::Tally;
+use super::{Failure, Job};
 use crate::analysis::Analysis;
 use crate::event::Text;
 use crate::export::{Format, Row, Tabular, View, Writer};
@@ -55,22 +55,18 @@ pub struct HostRows {
 ///
 /// # Errors
 /// [`Failure::Io`].
-pub fn write(
-    analysis: &Analysis,
-    formats: &[Format],
-    threads: Option<usize>,
-    folder: &Path,
-) -> Result<Vec<Table>, Failure> {
+pub fn write(analysis: &Analysis, job: &Job, folder: &Path) -> Result<Vec<Table>, Failure> {
     let view = View::new(analysis, None);
     let summary = summarize(&analysis.sessions, &analysis.events);
     let mut tables = Vec::new();
-    for &format in formats {
+    for &format in &job.formats {
         let to = To {
             view: &view,
             writer: Writer {
                 format,
                 width: 0,
-                threads,
+                threads: job.options.threads,
+                csv_raw: job.csv_raw,
             },
             folder,
         };

@@ -6,7 +6,8 @@ use super::work::{Put, Work};
 use super::{Failure, digest, tables};
 use crate::analysis::{Analysis, Options, in_parallel, pair_found};
 use crate::evidence::{Evidence, Item};
-use crate::export::{Format, messages, path_text};
+use crate::export::messages::{self, LogFormat};
+use crate::export::{Format, path_text};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -19,7 +20,9 @@ pub struct Job {
     /// Which formats.
     pub formats: Vec<Format>,
     /// How evidence is read.
-    pub options: Options,
+    pub options: Options<'static>,
+    /// Whether CSV holds text from evidence exactly.
+    pub csv_raw: bool,
     /// Whether what is finished is done again.
     pub force: bool,
 }
@@ -75,7 +78,7 @@ impl<'j> Units<'j> {
             bytes: state.as_ref().map_or(0, |state| state.0),
             sha256,
         });
-        let arguments = Arguments::new(&job.formats, job.options.decoding);
+        let arguments = Arguments::new(&job.formats, job.options.decoding, job.csv_raw);
         let basis = Basis::new(unit, arguments, inputs.collect());
         let target = job.out.join(&unit.folder);
         if !job.force
@@ -126,7 +129,7 @@ fn write(
     job: &Job,
     folder: &Path,
 ) -> Result<(), Failure> {
-    let tables = tables::write(analysis, &job.formats, job.options.threads, folder)?;
+    let tables = tables::write(analysis, job, folder)?;
     let status = if partial { PARTIAL } else { WHOLE };
     let warnings = messages
         .split_last()
@@ -138,7 +141,7 @@ fn write(
 fn told(analysis: &Analysis) -> Vec<String> {
     let mut told = Vec::new();
     // Writing to memory does not fail.
-    let _ = messages::write(analysis, &mut told);
+    let _ = messages::write(analysis, LogFormat::Text, &mut told);
     let told = String::from_utf8_lossy(&told).into_owned();
     let lines = told.lines();
     let lines = lines.map(|line| line.strip_prefix("winsessions: ").unwrap_or(line));

@@ -87,7 +87,7 @@ fn blocks_of(chunks: u64, file_size: u64) -> impl DoubleEndedIterator<Item = Blo
 
 impl Block {
     /// Whether the file header belongs to this block.
-    fn is_first(self) -> bool {
+    pub fn is_first(self) -> bool {
         self.first_chunk == 0
     }
 
@@ -97,7 +97,7 @@ impl Block {
     }
 
     /// Bytes of the block.
-    fn size(self) -> u64 {
+    pub fn size(self) -> u64 {
         self.file_size
             .saturating_sub(self.offset())
             .min(self.chunks * CHUNK_SIZE)
