@@ -117,17 +117,21 @@ pub fn analyse(paths: &[PathBuf], options: Options<'_>) -> Result<Analysis, Erro
 /// # Errors
 /// Those of [`analyse`].
 pub fn pair(paths: &[PathBuf], options: Options<'_>) -> Result<Paired, Error> {
-    let threads = options.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::Threads {
-            threads,
-            message: error.to_string(),
-        })?;
+    pair_found(evidence::find(paths), paths, options)
+}
+
+/// The same of evidence that was found below `paths`.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn pair_found(
+    mut found: Evidence,
+    paths: &[PathBuf],
+    options: Options<'_>,
+) -> Result<Paired, Error> {
+    let pool = workers(options.threads)?;
     let unseen = Progress::default();
     let progress = options.progress.unwrap_or(&unseen);
-    let mut found = evidence::find(paths);
     let Logs {
         mut accounts,
         sources,
@@ -217,6 +221,27 @@ impl Paired {
             });
         });
     }
+}
+
+/// What `make` makes of each of `items`, many at a time; in their order.
+///
+/// # Errors
+/// [`Error::Threads`] if the workers cannot be started.
+pub fn in_parallel<T: Sync, R: Send>(
+    threads: Option<usize>,
+    items: &[T],
+    make: impl Fn(&T) -> R + Send + Sync,
+) -> Result<Vec<R>, Error> {
+    Ok(workers(threads)?.install(|| items.par_iter().map(make).collect()))
+}
+
+fn workers(threads: Option<usize>) -> Result<rayon::ThreadPool, Error> {
+    let threads = threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().map_err(|error| Error::Threads {
+        threads,
+        message: error.to_string(),
+    })
 }
 
 /// How many items are made at once.

@@ -4,6 +4,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use winsessions::analysis::Options;
+use winsessions::batch::{self, Partition};
+use winsessions::evidence::Unpacking;
 use winsessions::export::Format;
 use winsessions::export::messages::LogFormat;
 use winsessions::filter::{Filter, Glob};
@@ -70,6 +73,9 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// Evidence of many machines, each by itself: what there is to do, doing it, joining the results
+    #[command(subcommand)]
+    Batch(Batch),
     /// Writes event logs from a scenario, or a big log out of a small one, for tests and training
     #[command(override_usage = SYNTH_USAGE, after_help = SYNTH_EXAMPLES)]
     Synth {
@@ -84,6 +90,85 @@ pub enum Command {
         tile: Option<u32>,
     },
 }
+
+/// What to do with the evidence of many machines.
+#[derive(Debug, Subcommand)]
+pub enum Batch {
+    /// The units that there are: of each its id, host, logs and size
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan {
+        /// As a JSON document, with the sources of each unit
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Sessions, events, coverage and summary of each unit, in a folder of its own, with checksums and a manifest
+    #[command(after_help = BATCH_EXAMPLES)]
+    Run {
+        /// The folder to put the folders of units in, made if it is not there; never inside the evidence
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Only the units of one of N equal parts, hash:1/N to hash:N/N; together they are all units
+        #[arg(long, value_name = "hash:I/N")]
+        partition: Option<Partition>,
+        /// Only this unit, by its id; repeatable
+        #[arg(long, value_name = "ID", conflicts_with = "partition")]
+        unit: Vec<String>,
+        /// Do units again that are finished
+        #[arg(long)]
+        force: bool,
+        /// In which formats, separated by commas: csv, jsonl, json
+        #[arg(long, value_name = "FORMATS", default_value = "csv", value_delimiter = ',',
+            value_parser = PossibleValuesParser::new(batch::FORMATS.map(Format::name)).map(format_named))]
+        formats: Vec<Format>,
+        /// Text from evidence exactly as it is in CSV; `winsessions sessions --help` says what it is otherwise
+        #[arg(long)]
+        csv_raw: bool,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// One result of many units: the same bytes as of one run over everything
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge {
+        /// Folders that `batch run` wrote units into
+        #[arg(required = true, value_name = "OUT")]
+        outs: Vec<PathBuf>,
+        /// The folder to write; one that holds an earlier merge is replaced
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        /// How messages are written to standard error: for people, or for programs an object of JSON a line
+        #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+            value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+        log_format: LogFormat,
+        /// No messages about units that are left out; the exit status still tells
+        #[arg(short, long)]
+        quiet: bool,
+    },
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  winsessions batch plan evidence/
+  winsessions batch plan --json evidence/ | jq -r '.units[] | [.id, .host, .bytes] | @tsv'
+A unit is the evidence of one machine: the logs of a folder, or of several where the latest record
+names the same host. A folder in which logs contradict each other is parted by name.";
+
+const BATCH_EXAMPLES: &str = "\
+Examples:
+  winsessions batch run evidence/ -o results/
+  winsessions batch run evidence/ -o results/ --partition hash:2/8     one job of eight
+  winsessions batch run evidence/ -o results/ --unit 0f3c1e5a9b7d2468 --formats csv,jsonl
+Units are done one after the other. One whose manifest says the same evidence (SHA-256), version
+and arguments is not done again; a killed run goes on where it was when it is started again.
+Exit status: 1 if a unit failed, else 3 if evidence of one is damaged or unreadable, else 0.";
+
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  winsessions batch merge results/ -o all/
+  winsessions batch merge results1/ results2/ -o all/
+A unit that is not finished, or is not what its manifest says, is named and left out: status 3.
+Status 3 also tells that evidence of a unit was damaged or unreadable; 4 that there is no unit.";
 
 const SUMMARY_EXAMPLES: &str = "\
 Examples:
@@ -125,9 +210,8 @@ those without templates do (keeping both, they are taken as duplicates); 4: no l
 /// What is read, and where results go.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Logs, triage packages (zip, 7z, tar, gz, zst), or folders that hold them; known by their content, not by their names
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
     /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
     pub format: Option<Format>,
@@ -139,6 +223,14 @@ pub struct Run {
     /// break, and each such part behind a ; or tab or line break
     #[arg(long)]
     pub csv_raw: bool,
+}
+
+/// What is read, and how.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// Logs, triage packages (zip, 7z, tar, gz, zst), or folders that hold them; known by their content, not by their names
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -160,6 +252,18 @@ pub struct Run {
     /// No progress and no messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl Reading {
+    /// How the analysis reads.
+    pub fn options<'a>(&self, unpacking: &'a Unpacking) -> Options<'a> {
+        Options {
+            threads: self.threads.map(usize::from),
+            decoding: self.decoder,
+            unpacking: Some(unpacking),
+            progress: None,
+        }
+    }
 }
 
 impl Run {
@@ -435,7 +539,7 @@ mod tests {
             | Command::Summary { run, .. }
             | Command::Explain { run, .. }
             | Command::Coverage { run } => run,
-            Command::Synth { .. } => unreachable!("no rows"),
+            Command::Batch(_) | Command::Synth { .. } => unreachable!("no rows"),
         }
     }
 
@@ -459,6 +563,9 @@ mod tests {
             EVENTS_EXAMPLES,
             COVERAGE_EXAMPLES,
             SYNTH_EXAMPLES,
+            PLAN_EXAMPLES,
+            BATCH_EXAMPLES,
+            MERGE_EXAMPLES,
             EXPLAIN_EXAMPLES,
             SUMMARY_EXAMPLES,
             KINDS,

@@ -89,6 +89,17 @@ pub struct Log {
 }
 
 impl Item {
+    /// A log that nobody looked at.
+    #[cfg(test)]
+    pub(crate) fn log(path: PathBuf) -> Self {
+        let (format, named) = (Format::Log, false);
+        Item {
+            path,
+            format,
+            named,
+        }
+    }
+
     /// Whether it is a package, which takes memory and space while its logs are read.
     pub fn is_package(&self) -> bool {
         self.format != Format::Log

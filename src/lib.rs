@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
+//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export -> batch
 //! ```
 //!
 //! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod batch;
 pub mod damage;
 pub mod error;
 pub mod event;

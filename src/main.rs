@@ -1,6 +1,7 @@
 //! The command-line program.
 
 mod bar;
+mod batches;
 mod cli;
 mod output;
 mod signals;
@@ -8,7 +9,7 @@ mod signals;
 use bar::Bar;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Run};
+use cli::{Cli, Command, Reading, Run};
 use output::{OpenError, Output};
 use signals::Signals;
 use std::borrow::Borrow;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use winsessions::analysis::{Analysis, Options, Paired, pair};
+use winsessions::batch;
 use winsessions::error::Error;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
@@ -55,14 +57,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let view = View::new(found.analysis(), at);
                 to.write::<Session, _, _>(&view, 0..found.sessions(), kept)?;
                 let unknown = unknown.into_inner();
-                if unknown > 0 && !run.quiet {
+                if unknown > 0 && !run.reading.quiet {
                     let words =
                         format!("{unknown} more may be interactive: the evidence does not tell");
                     let _ = Message {
                         counts: vec![("sessions", unknown as u64)],
                         ..Message::new(Level::Info, Topic::LeftOut, words)
                     }
-                    .write(run.log_format, &mut io::stderr());
+                    .write(run.reading.log_format, &mut io::stderr());
                 }
                 Ok(())
             })
@@ -94,6 +96,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let analysis = found.analysis();
             to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
+        Command::Batch(command) => batches::run(command),
         Command::Synth {
             source,
             target,
@@ -131,15 +134,14 @@ fn export(
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
-    let bar = (!run.quiet).then(|| Bar::start(Arc::clone(&progress), run.log_format));
-    let unpacking = unpacking(run)?;
+    let bar =
+        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let unpacking = unpacking(&run.reading)?;
     let options = Options {
-        threads: run.threads.map(usize::from),
-        decoding: run.decoder,
-        unpacking: Some(&unpacking),
         progress: Some(&progress),
+        ..run.reading.options(&unpacking)
     };
-    let found = pair(&run.paths, options);
+    let found = pair(&run.reading.paths, options);
     drop(bar);
     let written = found.map_err(Failure::from).and_then(|mut found| {
         write(&mut found, &mut to)?;
@@ -158,9 +160,13 @@ fn export(
         .output
         .finish()
         .map_err(|source| output_failure(run.file().cloned(), source))?;
-    if !run.quiet {
+    if !run.reading.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
-        let _ = messages::write(found.analysis(), run.log_format, &mut io::stderr().lock());
+        let _ = messages::write(
+            found.analysis(),
+            run.reading.log_format,
+            &mut io::stderr().lock(),
+        );
     }
     let completeness = match found.analysis().is_partial() {
         true => Completeness::Partial,
@@ -172,8 +178,8 @@ fn export(
 }
 
 /// How packages are opened.
-fn unpacking(run: &Run) -> Result<Unpacking, Failure> {
-    let password = run
+fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
+    let password = reading
         .password_file
         .as_deref()
         .map(|file| -> Result<_, Failure> {
@@ -185,7 +191,9 @@ fn unpacking(run: &Run) -> Result<Unpacking, Failure> {
             password.truncate(end.unwrap_or(password.len()));
             Ok(password)
         });
-    let gibibytes = run.unpack_limit.map(|gibibytes| u64::from(gibibytes) << 30);
+    let gibibytes = reading
+        .unpack_limit
+        .map(|gibibytes| u64::from(gibibytes) << 30);
     Ok(Unpacking {
         limits: gibibytes.map_or_else(Limits::default, Limits::unpacking),
         password: password.transpose()?,
@@ -268,7 +276,7 @@ impl Destination {
             )));
         }
         let output = match run.file() {
-            Some(file) => open(file, &run.paths)?,
+            Some(file) => open(file, &run.reading.paths)?,
             None => Output::stdout(),
         };
         Ok(Destination {
@@ -280,7 +288,7 @@ impl Destination {
             writer: Writer {
                 format,
                 width: cli::terminal_width(),
-                threads: run.threads.map(usize::from),
+                threads: run.reading.threads.map(usize::from),
                 csv_raw: run.csv_raw,
             },
         })
@@ -328,6 +336,8 @@ enum Completeness {
 enum Failure {
     Usage(clap::Error),
     Error(Error),
+    Batch(batch::Failure),
+    Units(batches::Failed),
     /// By a signal, with so many bytes read of so many, and perhaps with some rows on standard output.
     Stopped {
         status: u8,
@@ -375,6 +385,8 @@ impl Failure {
                     )
                 }
             }
+            Failure::Batch(error) => failed(error),
+            Failure::Units(error) => failed(error),
             Failure::Synth(error) => failed(error),
             Failure::Tile(error) => failed(error),
         };
@@ -399,6 +411,15 @@ fn print(answer: &clap::Error) -> io::Result<()> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Error(error)
+    }
+}
+
+impl From<batch::Failure> for Failure {
+    fn from(failure: batch::Failure) -> Self {
+        match failure {
+            batch::Failure::Analysis(error) => Failure::Error(error),
+            other => Failure::Batch(other),
+        }
     }
 }
 
@@ -463,7 +484,16 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        Err(Failure::Error(_) | Failure::Synth(_) | Failure::Tile(_)) => 1,
+        // What is in the way has to go before another time.
+        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        Err(Failure::Units(batches::Failed::Nothing)) => 4,
+        Err(
+            Failure::Error(_)
+            | Failure::Batch(_)
+            | Failure::Units(_)
+            | Failure::Synth(_)
+            | Failure::Tile(_),
+        ) => 1,
     }
 }
 

@@ -86,7 +86,7 @@ impl<'a> View<'a> {
 }
 
 /// A path as it was given or found, with forward slashes; what is no Unicode is replaced.
-pub(super) fn path_text(path: &Path) -> Cow<'_, str> {
+pub fn path_text(path: &Path) -> Cow<'_, str> {
     let text = path.to_string_lossy();
     match std::path::MAIN_SEPARATOR {
         '/' => text,

@@ -54,6 +54,8 @@ named! {
         LeftOut = "left-out",
         /// What was read in all, with its counts; the last message of a run that has a result.
         Summary = "summary",
+        /// What became of a unit of a batch, which the words begin with.
+        Unit = "unit",
         /// Why there is no result; the last message of such a run.
         Failed = "failed",
         /// The run was stopped: `bytes_read` of `bytes_total`; the last message of such a run.

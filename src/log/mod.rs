@@ -57,22 +57,32 @@ const READ_SIZE: u64 = 2 * CHUNK_SIZE;
 pub struct Block {
     /// The first chunk, counted from 0.
     first_chunk: u64,
+    /// How many chunks at most.
+    chunks: u64,
     /// Bytes of the whole file.
     file_size: u64,
 }
 
 /// The blocks that a log of `file_size` bytes is read in.
 pub fn blocks(file_size: u64) -> impl Iterator<Item = Block> {
+    blocks_of(BLOCK_CHUNKS, file_size)
+}
+
+/// Its chunks, each a block by itself: to look at some of them.
+pub fn chunks(file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
+    blocks_of(1, file_size)
+}
+
+fn blocks_of(chunks: u64, file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
     let slots = file_size
         .saturating_sub(FILE_HEADER_SIZE)
         .div_ceil(CHUNK_SIZE)
         .max(1);
-    (0..slots)
-        .step_by(BLOCK_CHUNKS as usize)
-        .map(move |first_chunk| Block {
-            first_chunk,
-            file_size,
-        })
+    (0..slots.div_ceil(chunks)).map(move |number| Block {
+        first_chunk: number * chunks,
+        chunks,
+        file_size,
+    })
 }
 
 impl Block {
@@ -90,7 +100,7 @@ impl Block {
     pub fn size(self) -> u64 {
         self.file_size
             .saturating_sub(self.offset())
-            .min(BLOCK_CHUNKS * CHUNK_SIZE)
+            .min(self.chunks * CHUNK_SIZE)
     }
 }
 

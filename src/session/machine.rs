@@ -178,8 +178,8 @@ fn place(machine: &Machine) -> Option<(Time, u64)> {
         .map(|event| (event.time, event.record_id()))
 }
 
-/// The lower-case first label of a host name.
-pub(super) fn first_label(name: &str) -> String {
+/// The lower-case first label of a host name: what the names of one machine agree in.
+pub(crate) fn first_label(name: &str) -> String {
     name.split('.').next().unwrap_or(name).to_lowercase()
 }
 

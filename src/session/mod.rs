@@ -59,6 +59,7 @@ pub use coverage::{
 pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};
 pub use local_time::{LocalClock, OffsetMark};
+pub(crate) use machine::first_label;
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 pub use timeline::{Timeline, timeline};
 
