@@ -1,12 +1,13 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
+use crate::damage::DamageKind;
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Item, Log, Skipped};
-use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
+use crate::evidence::{self, Content, Evidence, Item, Log, Skipped};
+use crate::log::{self, Account, Decoding, LogAccount, Reader, Record};
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,7 +49,7 @@ pub struct Analysis {
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
-    /// What became of each log, sorted by path.
+    /// What became of each log, sorted by path; behind them what was recovered, in the same order.
     pub logs: Vec<LogAccount>,
     /// What should have been a log and is not.
     pub skipped: Vec<Skipped>,
@@ -64,11 +65,14 @@ impl Analysis {
         self.logs.get(log.0 as usize).map(|log| &log.path)
     }
 
-    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage).
+    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage, nor is it that of something deleted not all is
+    /// left).
     pub fn is_partial(&self) -> bool {
-        !self.skipped.is_empty()
-            || self.conflicts > 0
-            || self.logs.iter().any(|log| !log.account.damage.is_empty())
+        let is_harmed = |log: &LogAccount| {
+            let mut damage = log.account.damage.iter();
+            damage.any(|damage| !log.recovered || damage.kind == DamageKind::Unreadable)
+        };
+        !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(is_harmed)
     }
 }
 
@@ -79,6 +83,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
+    /// Whether records are added that live reading leaves out.
+    pub recover: bool,
 }
 
 /// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
@@ -117,10 +123,16 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
             threads,
             message: error.to_string(),
         })?;
-    let found = evidence::find(paths);
+    let mut found = evidence::find(paths);
     let Logs {
         accounts, sources, ..
-    } = pool.install(|| read(&found.items, options.decoding));
+    } = pool.install(|| read(&found, options));
+    // What something was recovered from was not skipped.
+    let recovered = accounts.iter().filter(|log| log.recovered);
+    let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
+    found
+        .skipped
+        .retain(|skipped| !recovered.contains(&skipped.path));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -268,16 +280,18 @@ struct Logs {
 }
 
 impl Logs {
-    /// Adds a log of which nothing has been read.
-    fn begin(&mut self, log: &Log) -> LogIndex {
+    /// Adds a log of which nothing has been read; `recovered` where it is what reading leaves out of one.
+    fn begin(&mut self, log: &Log, recovered: bool) -> LogIndex {
         let index = LogIndex(self.accounts.len() as u32);
         let next = self.folders.len();
         self.sources.push(Source {
             folder: *self.folders.entry(log.folder.clone()).or_insert(next),
+            recovered,
             ..Source::default()
         });
         self.accounts.push(LogAccount {
             path: log.path.clone(),
+            recovered,
             account: Account::default(),
             span: None,
         });
@@ -307,23 +321,48 @@ impl Logs {
     }
 }
 
-/// Reads all logs of all items.
-fn read(items: &[Item], decoding: Decoding) -> Logs {
+/// Reads all logs of all items, then what reading them leaves out, if that is asked for: the logs of live records come first.
+fn read(found: &Evidence, options: Options) -> Logs {
     let mut read = Logs::default();
-    let logs: Vec<Log> = items.iter().flat_map(Item::logs).collect();
-    read_blocks(&mut read, &logs, decoding);
-    read
-}
-
-/// Reads all blocks of logs, one after the other, each on whichever thread is free.
-fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
-    let first = read.blocks;
-    let mut blocks: Vec<(LogIndex, &Content, Block)> = Vec::new();
-    for log in logs {
-        let index = read.begin(log);
+    let logs: Vec<Log> = found.items.iter().flat_map(Item::logs).collect();
+    let mut blocks = Vec::new();
+    for log in &logs {
+        let index = read.begin(log, false);
         let own = log::blocks(log.content.size());
         blocks.extend(own.map(|block| (index, &log.content, block)));
     }
+    read_parts(&mut read, &blocks, options.decoding, Reader::read);
+    if options.recover {
+        logs.iter()
+            .chain(&found.others())
+            .for_each(|log| recover(&mut read, log, options.decoding));
+    }
+    read
+}
+
+/// Recovers what reading a file leaves out. Of a file without any there is no account.
+fn recover(read: &mut Logs, log: &Log, decoding: Decoding) {
+    let index = read.begin(log, true);
+    let parts = log::recoveries(&log.content);
+    let parts: Vec<_> = parts.map(|part| (index, &log.content, part)).collect();
+    read_parts(read, &parts, decoding, Reader::recover);
+    let is_empty = |log: &LogAccount| {
+        let account = &log.account;
+        account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
+    };
+    if read.accounts.pop_if(|log| is_empty(log)).is_some() {
+        read.sources.pop();
+    }
+}
+
+/// Reads parts of logs, one after the other, each on whichever thread is free.
+fn read_parts<P: Copy + Sync>(
+    read: &mut Logs,
+    parts: &[(LogIndex, &Content, P)],
+    decoding: Decoding,
+    read_part: impl Fn(&mut Reader, &Content, P, &mut dyn FnMut(&Record<'_>)) -> Account + Sync,
+) {
+    let first = read.blocks;
     let next = AtomicUsize::new(0);
     let read = Mutex::new(read);
     let work = || {
@@ -331,11 +370,13 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(log, content, block)) = blocks.get(number) else {
+            let Some(&(log, content, part)) = parts.get(number) else {
                 return;
             };
             collector.begin(log);
-            let account = reader.read(content, block, &mut |record| collector.add(record));
+            let account = read_part(&mut reader, content, part, &mut |record| {
+                collector.add(record)
+            });
             let part = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
@@ -347,7 +388,7 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
         }
     };
     rayon::scope(|scope| {
-        for _ in 0..rayon::current_num_threads().min(blocks.len()) {
+        for _ in 0..rayon::current_num_threads().min(parts.len()) {
             scope.spawn(|_| work());
         }
     });

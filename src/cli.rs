@@ -140,6 +140,11 @@ pub struct Run {
     #[arg(long, value_name = "DECODER", default_value = "own", hide_default_value = true,
         value_parser = PossibleValuesParser::new(["own", "evtx"]).map(decoder))]
     pub decoder: Decoding,
+    /// Add records that are in no log any more, or in none: behind the end of a chunk's records, behind damage, in chunks without
+    /// a header, and chunks in any file of the evidence (memory dumps, unallocated space). Rows that rest on them are marked; what
+    /// a log holds is always preferred
+    #[arg(long)]
+    pub recover: bool,
     /// No messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]
     pub quiet: bool,

@@ -1,13 +1,14 @@
 //! Finds the logs in what the user named, without parsing them.
 //!
-//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s. A log is known
-//! by its first eight bytes, never by its name. Below a named path, links are not followed and only regular files are opened,
+//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s; the other files
+//! too, for who looks for logs in them. A log is known by its first eight bytes, never by its name. Below a named path, links are not followed and only regular files are opened,
 //! for reading.
 
 mod content;
 
 pub use content::{Content, Opened};
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,10 @@ pub struct Log {
 }
 
 impl Item {
+    fn of(path: PathBuf) -> Self {
+        Item { path }
+    }
+
     /// The logs that it holds, sorted by path.
     pub fn logs(&self) -> Vec<Log> {
         let folder = self.path.parent().unwrap_or(&self.path);
@@ -63,6 +68,8 @@ pub struct Evidence {
     pub skipped: Vec<Skipped>,
     /// How many files were looked at and are no logs (nobody expected them to be).
     pub other_files: u64,
+    /// The files that are no logs, expected or not.
+    others: Vec<PathBuf>,
 }
 
 /// Looks for logs in `paths` and in all folders below them.
@@ -100,11 +107,7 @@ pub fn find(paths: &[PathBuf]) -> Evidence {
         }
     }
     evidence.items.sort_by(|a, b| a.path.cmp(&b.path));
-    // The same file named twice, or below two named folders, is one item.
-    let mut seen = std::collections::HashSet::new();
-    evidence.items.retain(|Item { path }| {
-        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
-    });
+    retain_once(&mut evidence.items, |item| &item.path);
     evidence
         .skipped
         .sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
@@ -112,7 +115,24 @@ pub fn find(paths: &[PathBuf]) -> Evidence {
     evidence
 }
 
+/// Leaves each file once that was named twice, or lies below two named folders.
+fn retain_once<T>(files: &mut Vec<T>, path: impl Fn(&T) -> &PathBuf) {
+    let mut seen = HashSet::new();
+    files.retain(|file| {
+        let path = path(file);
+        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+    });
+}
+
 impl Evidence {
+    /// The files that are no logs, expected or not, as if they were: each once, sorted by path.
+    pub fn others(&self) -> Vec<Log> {
+        let mut others: Vec<Item> = self.others.iter().cloned().map(Item::of).collect();
+        others.sort_by(|a, b| a.path.cmp(&b.path));
+        retain_once(&mut others, |item| &item.path);
+        others.iter().flat_map(Item::logs).collect()
+    }
+
     fn skip(&mut self, path: &Path, reason: impl ToString) {
         self.skipped.push(Skipped {
             path: path.to_owned(),
@@ -121,8 +141,7 @@ impl Evidence {
     }
 
     fn add(&mut self, path: &Path) {
-        let path = path.to_owned();
-        self.items.push(Item { path });
+        self.items.push(Item::of(path.to_owned()));
     }
 
     fn look_at(&mut self, path: &Path, named: bool) {
@@ -134,6 +153,7 @@ impl Evidence {
             Ok(start) if start.as_slice() == LOG_MAGIC => self.add(path),
             Ok(start) if expected && start.is_empty() => self.skip(path, "the file is empty"),
             Ok(start) if expected => {
+                self.others.push(path.to_owned());
                 let start = start.escape_ascii();
                 self.skip(
                     path,
@@ -142,7 +162,10 @@ impl Evidence {
                     ),
                 );
             }
-            Ok(_) => self.other_files += 1,
+            Ok(_) => {
+                self.other_files += 1;
+                self.others.push(path.to_owned());
+            }
             Err(error) => self.skip(path, error),
         }
     }

@@ -120,6 +120,7 @@ fn export(
     let options = Options {
         threads: run.threads.map(usize::from),
         decoding: run.decoder,
+        recover: run.recover,
     };
     let mut found = pair(&run.paths, options)?;
     write(&mut found, &mut to)?;

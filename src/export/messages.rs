@@ -3,7 +3,7 @@
 use super::columns::path_text;
 use super::text::visible;
 use crate::analysis::Analysis;
-use crate::damage::{Damage, Location};
+use crate::damage::{Damage, DamageKind, Location};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use std::fmt;
@@ -39,6 +39,15 @@ pub fn skipped(skipped: &[Skipped], out: &mut impl Write) -> io::Result<()> {
 fn damage(log: &LogAccount, out: &mut impl Write) -> io::Result<()> {
     let path = path_text(&log.path);
     let path = visible(&path);
+    if log.recovered {
+        // Of what was deleted not all is left, which is no damage.
+        let mut damage = log.account.damage.iter();
+        let unreadable = damage.find(|damage| damage.kind == DamageKind::Unreadable);
+        return match unreadable {
+            Some(damage) => writeln!(out, "winsessions: {path}: {}", visible(&told(damage))),
+            None => Ok(()),
+        };
+    }
     for damage in log.account.damage.iter().take(TOLD_PER_LOG) {
         writeln!(out, "winsessions: {path}: {}", visible(&told(damage)))?;
     }
@@ -62,9 +71,14 @@ struct Summary<'a>(&'a Analysis);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let logs = &self.0.logs;
-        let sum =
-            |count: fn(&LogAccount) -> u64| logs.iter().map(count).fold(0, u64::saturating_add);
+        let (recovered, logs): (Vec<&LogAccount>, Vec<&LogAccount>) =
+            self.0.logs.iter().partition(|log| log.recovered);
+        let of = |logs: &[&LogAccount], count: fn(&LogAccount) -> u64| {
+            logs.iter()
+                .map(|log| count(log))
+                .fold(0, u64::saturating_add)
+        };
+        let sum = |count| of(&logs, count);
         write!(
             f,
             "read {} in {} of {}",
@@ -85,6 +99,16 @@ impl fmt::Display for Summary<'_> {
         ];
         for (count, noun, what) in others.into_iter().filter(|(count, ..)| *count > 0) {
             write!(f, "; {}{what}", counted(count, noun))?;
+        }
+        if !recovered.is_empty() {
+            let found = counted(of(&recovered, |log| log.account.read), "record");
+            let files = counted(recovered.len() as u64, "file");
+            write!(f, "; recovered {found} from {files}")?;
+            let lost = of(&recovered, |log| log.account.damaged);
+            if lost > 0 {
+                let lost = counted(lost, "record");
+                write!(f, ", {lost} left behind could not be read")?;
+            }
         }
         Ok(())
     }

@@ -328,6 +328,7 @@ pub fn analysis() -> Analysis {
     let mut logs = vec![
         LogAccount {
             path: "case/Security, \"live\".evtx".into(),
+            recovered: false,
             account: crate::log::Account {
                 bytes: 1_118_208,
                 chunks: 2,
@@ -343,6 +344,7 @@ pub fn analysis() -> Analysis {
         },
         LogAccount {
             path: "case/empty\u{1b}.evtx".into(),
+            recovered: false,
             account: crate::log::Account::default(),
             span: None,
         },
@@ -398,6 +400,8 @@ fn coverage() -> Vec<Coverage> {
         records: 701,
         duplicates: 12,
         left_out: 3,
+        recovered: 0,
+        contradicting: 0,
         wrapped: true,
         logs: vec![
             Holding {
@@ -525,6 +529,8 @@ fn coverage() -> Vec<Coverage> {
         records: 1,
         duplicates: 0,
         left_out: 0,
+        recovered: 0,
+        contradicting: 0,
         wrapped: false,
         logs: vec![],
         gaps: vec![],

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How far times must contradict the order of record numbers to speak of two machines: a clock is set by less, and the first
 /// records of a boot are by another clock than its start.
-const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
+pub(super) const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
 
 /// Puts the parts of each machine together. The order of `members` does not matter.
 pub(super) fn group(members: Vec<Member>) -> Vec<Vec<Member>> {
