@@ -280,18 +280,17 @@ struct Logs {
 }
 
 impl Logs {
-    /// Adds a log of which nothing has been read; `recovered` where it is what reading leaves out of one.
-    fn begin(&mut self, log: &Log, recovered: bool) -> LogIndex {
+    /// Adds a log of which nothing has been read.
+    fn begin(&mut self, log: &Log) -> LogIndex {
         let index = LogIndex(self.accounts.len() as u32);
         let next = self.folders.len();
         self.sources.push(Source {
             folder: *self.folders.entry(log.folder.clone()).or_insert(next),
-            recovered,
             ..Source::default()
         });
         self.accounts.push(LogAccount {
             path: log.path.clone(),
-            recovered,
+            recovered: false,
             account: Account::default(),
             span: None,
         });
@@ -325,24 +324,32 @@ impl Logs {
 fn read(found: &Evidence, options: Options) -> Logs {
     let mut read = Logs::default();
     let logs: Vec<Log> = found.items.iter().flat_map(Item::logs).collect();
-    let mut blocks = Vec::new();
+    let (mut indexes, mut blocks) = (Vec::new(), Vec::new());
     for log in &logs {
-        let index = read.begin(log, false);
+        let index = read.begin(log);
+        indexes.push(index);
         let own = log::blocks(log.content.size());
         blocks.extend(own.map(|block| (index, &log.content, block)));
     }
     read_parts(&mut read, &blocks, options.decoding, Reader::read);
     if options.recover {
-        logs.iter()
-            .chain(&found.others())
-            .for_each(|log| recover(&mut read, log, options.decoding));
+        for (log, index) in logs.iter().zip(indexes) {
+            recover(&mut read, log, Some(index), options.decoding);
+        }
+        for file in &found.others() {
+            recover(&mut read, file, None, options.decoding);
+        }
     }
     read
 }
 
-/// Recovers what reading a file leaves out. Of a file without any there is no account.
-fn recover(read: &mut Logs, log: &Log, decoding: Decoding) {
-    let index = read.begin(log, true);
+/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
+/// there is no account.
+fn recover(read: &mut Logs, log: &Log, beside: Option<LogIndex>, decoding: Decoding) {
+    let index = read.begin(log);
+    if let (Some(account), Some(source)) = (read.accounts.last_mut(), read.sources.last_mut()) {
+        (account.recovered, source.recovered, source.beside) = (true, true, beside);
+    }
     let parts = log::recoveries(&log.content);
     let parts: Vec<_> = parts.map(|part| (index, &log.content, part)).collect();
     read_parts(read, &parts, decoding, Reader::recover);

@@ -306,17 +306,26 @@ pub(super) fn only_home(
     groups: &[Vec<Member>],
     by_name: &HashMap<String, Vec<usize>>,
 ) -> Option<usize> {
+    only_named(member, by_name, |at| {
+        groups
+            .get(at)
+            .is_some_and(|group| group.iter().any(|other| other.folder == member.folder))
+    })
+}
+
+/// The only group with one of `member`'s names that `is_home`.
+pub(super) fn only_named(
+    member: &Member,
+    by_name: &HashMap<String, Vec<usize>>,
+    is_home: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let mut homes: Vec<usize> = member
         .labels()
         .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default())
         .collect();
     homes.sort_unstable();
     homes.dedup();
-    homes.retain(|&at| {
-        groups
-            .get(at)
-            .is_some_and(|group| group.iter().any(|other| other.folder == member.folder))
-    });
+    homes.retain(|&at| is_home(at));
     match homes.as_slice() {
         [home] => Some(*home),
         _ => None,

@@ -38,6 +38,8 @@ pub struct Source {
     pub folder: usize,
     /// Whether it was recovered. Logs of which that is so come behind all others.
     pub recovered: bool,
+    /// Of what was recovered from the file of a log, that log.
+    pub beside: Option<LogIndex>,
 }
 
 /// One machine's part of the evidence.
@@ -207,6 +209,8 @@ pub(super) struct Member {
     /// Whether it is of a collector's log.
     pub is_collected: bool,
     pub is_recovered: bool,
+    /// Of what was recovered from the file of a log, that log.
+    pub beside: Option<LogIndex>,
     /// Events of each channel that contradict others of it and were left out.
     pub contradicting: HashMap<Text, u64>,
 }
@@ -235,6 +239,7 @@ fn members(source: Source) -> Vec<Member> {
         uses,
         folder,
         recovered,
+        beside,
     } = source;
     sort(&mut events);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
@@ -273,6 +278,7 @@ fn members(source: Source) -> Vec<Member> {
     }
     let parts = parts.into_values().map(|member| Member {
         is_recovered: recovered,
+        beside,
         ..member
     });
     parts.collect()

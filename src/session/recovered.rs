@@ -8,7 +8,7 @@ use super::group::{self, ORDER};
 use super::machine::{Member, joined};
 use crate::event::{Event, LogIndex, Span, Text};
 use crate::time::Time;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Of one machine recovered records that contradict each other are told of by themselves, this often at most.
 const MOST_APART: usize = 8;
@@ -131,11 +131,22 @@ impl Known {
 /// Puts what was recovered with the machines that it is of, or by itself.
 pub(super) fn add(groups: &mut Vec<Vec<Member>>, recovered: Vec<Member>) {
     let by_name = group::by_name(groups);
+    let mut by_log: HashMap<LogIndex, BTreeSet<usize>> = HashMap::new();
+    for (at, group) in groups.iter().enumerate() {
+        for span in group.iter().flat_map(|member| &member.spans) {
+            by_log.entry(span.log).or_default().insert(at);
+        }
+    }
     let mut known: HashMap<usize, Known> = HashMap::new();
     let mut apart: BTreeMap<(Option<String>, usize), Vec<Member>> = BTreeMap::new();
     for member in recovered {
         let key = (member.latest(), member.folder);
-        let home = group::only_home(&member, groups, &by_name)
+        let beside = member.beside.and_then(|log| by_log.get(&log));
+        let home = group::only_named(&member, &by_name, |at| {
+            beside.is_some_and(|groups| groups.contains(&at))
+        });
+        let home = home
+            .or_else(|| group::only_home(&member, groups, &by_name))
             .or_else(|| holder_of_a_record(&member, groups, &by_name));
         let Some((home, group)) = home.and_then(|home| Some((home, groups.get_mut(home)?))) else {
             apart.entry(key).or_default().push(member);
@@ -162,14 +173,11 @@ fn holder_of_a_record(
 ) -> Option<usize> {
     let key = |event: &Event| (event.channel.clone(), event.record_id(), event.time);
     let own: HashSet<_> = member.events.iter().map(key).collect();
-    let named = member.labels().flat_map(|label| by_name.get(&label));
-    let mut holders = named.flatten().copied().filter(|&at| {
+    group::only_named(member, by_name, |at| {
         let members = groups.get(at).map(Vec::as_slice).unwrap_or_default();
         let mut events = members.iter().flat_map(|member| &member.events);
         !own.is_empty() && events.any(|event| own.contains(&key(event)))
-    });
-    let holder = holders.next();
-    holder.filter(|_| holders.next().is_none())
+    })
 }
 
 /// What of a member fits, and the rest.

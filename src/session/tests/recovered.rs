@@ -155,3 +155,29 @@ fn records_of_another_time_with_numbers_among_the_live_ones_are_told_of_by_thems
     assert!(sessions.iter().all(|s| s.flags.contains(&Flag::Recovered)));
     assert_eq!(own(sessions).len(), 1);
 }
+
+#[test]
+fn what_a_log_left_behind_is_of_its_machine_and_not_of_another_of_that_name() {
+    let (one, lost) = parted(&day(), 4..=4);
+    let mut other = day();
+    for event in &mut other.events {
+        event.time = event.time.plus(-400 * 86_400 * TICKS_PER_SECOND);
+        event.log = LogIndex(1);
+    }
+    let mut events = lost.events;
+    events.iter_mut().for_each(|event| event.log = LogIndex(2));
+    let recovered = Source {
+        spans: events.iter().map(span).collect(),
+        events,
+        recovered: true,
+        beside: Some(LogIndex(0)),
+        ..Source::default()
+    };
+    let found = machines(vec![one.source(), other.source(), recovered]);
+    assert_eq!(found.len(), 2);
+    let holds = |machine: &&Machine| machine.events.iter().any(|e| e.log == LogIndex(2));
+    let with: Vec<&Machine> = found.iter().filter(holds).collect();
+    assert_eq!(with.len(), 1);
+    assert_eq!(with[0].events[0].log, LogIndex(0));
+    assert_eq!(own(&sessions_of(with[0]))[0].end.time(), Some(clock(500.0)));
+}
