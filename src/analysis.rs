@@ -1,10 +1,11 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
-use crate::damage::DamageKind;
+use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Content, Evidence, Item, Log, Skipped};
-use crate::log::{self, Account, Decoding, LogAccount, Reader, Record};
+use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
+use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::SystemTime;
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +72,7 @@ impl Analysis {
     pub fn is_partial(&self) -> bool {
         let is_harmed = |log: &LogAccount| {
             let mut damage = log.account.damage.iter();
-            damage.any(|damage| !log.recovered || damage.kind == DamageKind::Unreadable)
+            damage.any(|damage| !log.recovered || damage.kind != DamageKind::Record)
         };
         !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(is_harmed)
     }
@@ -78,13 +80,15 @@ impl Analysis {
 
 /// Options of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Worker threads; `None`, and 0, mean one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
     /// Whether records are added that live reading leaves out.
     pub recover: bool,
+    /// Who is told how far it is, and can stop it.
+    pub progress: Option<&'a Progress>,
 }
 
 /// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
@@ -103,8 +107,9 @@ pub struct Paired {
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
-pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::Stopped`] if that was
+/// asked for.
+pub fn analyse(paths: &[PathBuf], options: Options<'_>) -> Result<Analysis, Error> {
     let mut paired = pair(paths, options)?;
     paired.finish();
     Ok(paired.analysis)
@@ -114,7 +119,7 @@ pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
 ///
 /// # Errors
 /// Those of [`analyse`].
-pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
+pub fn pair(paths: &[PathBuf], options: Options<'_>) -> Result<Paired, Error> {
     let threads = options.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -123,10 +128,15 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
             threads,
             message: error.to_string(),
         })?;
+    let unseen = Progress::default();
+    let progress = options.progress.unwrap_or(&unseen);
     let mut found = evidence::find(paths);
     let Logs {
         accounts, sources, ..
-    } = pool.install(|| read(&found, options));
+    } = pool.install(|| read(&found, options, progress));
+    if progress.stop().is_requested() {
+        return Err(Error::Stopped);
+    }
     // What something was recovered from was not skipped.
     let recovered = accounts.iter().filter(|log| log.recovered);
     let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
@@ -320,24 +330,33 @@ impl Logs {
     }
 }
 
-/// Reads all logs of all items, then what reading them leaves out, if that is asked for: the logs of live records come first.
-fn read(found: &Evidence, options: Options) -> Logs {
+/// Reads all logs of all items, then what reading them leaves out, if that is asked for: the logs of live records come first. Ends early
+/// if that is asked for.
+fn read(found: &Evidence, options: Options<'_>, progress: &Progress) -> Logs {
     let mut read = Logs::default();
     let logs: Vec<Log> = found.items.iter().flat_map(Item::logs).collect();
-    let (mut indexes, mut blocks) = (Vec::new(), Vec::new());
+    let others = if options.recover {
+        found.others()
+    } else {
+        Vec::new()
+    };
+    let (mut begun, mut blocks) = (Vec::new(), Vec::new());
     for log in &logs {
         let index = read.begin(log);
-        indexes.push(index);
+        begun.push((index, log));
         let own = log::blocks(log.content.size());
-        blocks.extend(own.map(|block| (index, &log.content, block)));
+        blocks.extend(own.map(|block| (index, log, block)));
     }
-    read_parts(&mut read, &blocks, options.decoding, Reader::read);
+    progress.expect(blocks.iter().map(|(.., block)| block.size()).sum());
+    let searched = logs.iter().filter(|_| options.recover).chain(&others);
+    progress.expect(searched.map(|log| log.content.size()).sum());
+    read_parts(&mut read, &begun, &blocks, options.decoding, progress);
     if options.recover {
-        for (log, index) in logs.iter().zip(indexes) {
-            recover(&mut read, log, Some(index), options.decoding);
+        for (index, log) in begun {
+            recover(&mut read, log, Some(index), options.decoding, progress);
         }
-        for file in &found.others() {
-            recover(&mut read, file, None, options.decoding);
+        for file in &others {
+            recover(&mut read, file, None, options.decoding, progress);
         }
     }
     read
@@ -345,53 +364,116 @@ fn read(found: &Evidence, options: Options) -> Logs {
 
 /// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
 /// there is no account.
-fn recover(read: &mut Logs, log: &Log, beside: Option<LogIndex>, decoding: Decoding) {
+fn recover(
+    read: &mut Logs,
+    log: &Log,
+    beside: Option<LogIndex>,
+    decoding: Decoding,
+    progress: &Progress,
+) {
     let index = read.begin(log);
     if let (Some(account), Some(source)) = (read.accounts.last_mut(), read.sources.last_mut()) {
         (account.recovered, source.recovered, source.beside) = (true, true, beside);
     }
     let parts = log::recoveries(&log.content);
-    let parts: Vec<_> = parts.map(|part| (index, &log.content, part)).collect();
-    read_parts(read, &parts, decoding, Reader::recover);
-    let is_empty = |log: &LogAccount| {
+    let parts: Vec<_> = parts.map(|part| (index, log, part)).collect();
+    read_parts(read, &[(index, log)], &parts, decoding, progress);
+    let is_empty = |log: &mut LogAccount| {
         let account = &log.account;
         account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
     };
-    if read.accounts.pop_if(|log| is_empty(log)).is_some() {
+    if read.accounts.pop_if(is_empty).is_some() {
         read.sources.pop();
     }
 }
 
-/// Reads parts of logs, one after the other, each on whichever thread is free.
-fn read_parts<P: Copy + Sync>(
+/// A part of a log that one thread reads.
+trait Part: Copy + Sync {
+    fn is_first(self) -> bool;
+    fn size(self) -> u64;
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account;
+}
+
+impl Part for Block {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.read(content, self, each)
+    }
+}
+
+impl Part for Recovery {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.recover(content, self, each)
+    }
+}
+
+/// Reads all parts of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
+fn read_parts<P: Part>(
     read: &mut Logs,
-    parts: &[(LogIndex, &Content, P)],
+    logs: &[(LogIndex, &Log)],
+    parts: &[(LogIndex, &Log, P)],
     decoding: Decoding,
-    read_part: impl Fn(&mut Reader, &Content, P, &mut dyn FnMut(&Record<'_>)) -> Account + Sync,
+    progress: &Progress,
 ) {
     let first = read.blocks;
+    let stamps = logs.iter().map(|(_, log)| log.content.stamp());
+    let stamps: Vec<_> = stamps.collect();
     let next = AtomicUsize::new(0);
-    let read = Mutex::new(read);
+    let shared = Mutex::new(&mut *read);
     let work = || {
         let mut reader = Reader::new(decoding);
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(log, content, part)) = parts.get(number) else {
+            let Some(&(index, log, part)) = parts.get(number) else {
                 return;
             };
-            collector.begin(log);
-            let account = read_part(&mut reader, content, part, &mut |record| {
-                collector.add(record)
+            if progress.stop().is_requested() {
+                return;
+            }
+            if part.is_first() {
+                progress.begin(&log.path);
+            }
+            collector.begin(index);
+            let account = part.read(&mut reader, &log.content, &mut |record| {
+                collector.add(record);
             });
-            let part = Source {
+            let found = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-            read.add(first + number, log, account, part);
+            let mut read = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            read.add(first + number, index, account, found);
+            drop(read);
+            progress.advance(part.size());
         }
     };
     rayon::scope(|scope| {
@@ -399,6 +481,29 @@ fn read_parts<P: Copy + Sync>(
             scope.spawn(|_| work());
         }
     });
+    for ((index, log), stamp) in logs.iter().zip(stamps) {
+        let now = log.content.stamp();
+        let account = read.accounts.get_mut(index.0 as usize);
+        if let Some(read) = account.filter(|_| now != stamp) {
+            read.account.add_damage(Damage {
+                location: Location::default(),
+                kind: DamageKind::Changed,
+                message: changed(stamp, now),
+            });
+        }
+    }
+}
+
+/// In words, how a file was changed while it was read.
+fn changed(before: Option<(u64, SystemTime)>, now: Option<(u64, SystemTime)>) -> String {
+    let how = match (before, now) {
+        (Some((before, _)), Some((now, _))) if before != now => {
+            format!("it had {before} bytes and has {now}")
+        }
+        (_, None) => "it is there no more".to_owned(),
+        _ => "it was written to".to_owned(),
+    };
+    format!("changed while it was read: {how}")
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.

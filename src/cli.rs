@@ -2,8 +2,10 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use winsessions::export::Format;
+use winsessions::export::messages::LogFormat;
 use winsessions::filter::{Filter, Glob};
 use winsessions::log::Decoding;
 use winsessions::session::Kind;
@@ -132,6 +134,11 @@ pub struct Run {
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')
+    /// in front: what begins with = + - @, also behind blanks or quotes or in their full-width forms, or with a tab or line
+    /// break, and each such part behind a ; or tab or line break
+    #[arg(long)]
+    pub csv_raw: bool,
     /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -145,7 +152,11 @@ pub struct Run {
     /// a log holds is always preferred
     #[arg(long)]
     pub recover: bool,
-    /// No messages about what was read, skipped or damaged; the exit status still tells
+    /// How messages and progress are written to standard error: for people, or for programs an object of JSON a line
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+        value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+    pub log_format: LogFormat,
+    /// No progress and no messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -264,6 +275,36 @@ fn format_named(name: String) -> Format {
     named.copied().unwrap_or(Format::Csv)
 }
 
+fn log_format(name: String) -> LogFormat {
+    match name.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    }
+}
+
+/// How messages are to be written, by the arguments as they were typed: also where the others make no sense.
+pub fn log_format_of(arguments: impl Iterator<Item = OsString>) -> LogFormat {
+    let arguments: Vec<OsString> = arguments.collect();
+    let is = |argument: &OsString, text: &str| *argument == *text;
+    let pairs = arguments.windows(2);
+    let json = arguments.iter().any(|one| is(one, "--log-format=json"))
+        || pairs.into_iter().any(
+            |pair| matches!(pair, [name, value] if is(name, "--log-format") && is(value, "json")),
+        );
+    log_format(if json { "json" } else { "text" }.to_owned())
+}
+
+/// How wide tables are where no terminal says.
+const DEFAULT_WIDTH: usize = 120;
+
+/// How wide the terminal is.
+pub fn terminal_width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    named
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
 fn glob(text: &str) -> Result<Glob, String> {
     Ok(Glob::new(text))
@@ -297,7 +338,8 @@ Exit status:
   1  failed (input or output); worth a retry
   2  wrong usage
   3  complete but partial: some evidence is damaged or unreadable; standard error says what
-  4  no event log found in what was named";
+  4  no event log found in what was named
+  130, 143  stopped by Ctrl-C (SIGINT) or SIGTERM, no file was written; a second one ends at once";
 
 const SESSIONS_EXAMPLES: &str = "\
 Examples:

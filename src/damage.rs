@@ -46,6 +46,8 @@ named! {
         TrailingBytes = "trailing-bytes",
         /// The file could not be read to its end.
         Unreadable = "unreadable",
+        /// The file was changed by another while it was read: what was read may be of two states.
+        Changed = "changed",
     }
 }
 

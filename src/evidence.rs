@@ -5,11 +5,12 @@
 //! for reading.
 
 mod content;
+mod open;
 
 pub use content::{Content, Opened};
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -173,7 +174,7 @@ impl Evidence {
 
 fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut start = Vec::with_capacity(LOG_MAGIC.len());
-    File::open(path)?
+    open::open(path)?
         .take(LOG_MAGIC.len() as u64)
         .read_to_end(&mut start)?;
     Ok(start)

@@ -6,7 +6,7 @@
 //! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
 //! ```
 //!
-//! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
+//! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
 //! logs from stories and shares no code with what reads them, so that a common mistake shows.
 #![forbid(unsafe_code)]
 
@@ -20,8 +20,10 @@ pub mod filter;
 pub mod guid;
 pub mod log;
 mod named;
+pub mod progress;
 pub mod session;
 pub mod sid;
+pub mod spoof;
 pub mod summary;
 pub mod synth;
 pub mod text;

@@ -1,8 +1,10 @@
 //! The bytes of a log, wherever they are: read at any place, by many threads at once.
 
+use super::open::open;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// The bytes of a log.
 #[derive(Debug)]
@@ -26,13 +28,22 @@ impl Content {
         size.unwrap_or(0)
     }
 
+    /// Its size, and when it was changed last; `None` of what nobody else can change, and where that cannot be told.
+    pub fn stamp(&self) -> Option<(u64, SystemTime)> {
+        let Content::File(path) = self else {
+            return None;
+        };
+        let meta = fs::metadata(path).ok()?;
+        Some((meta.len(), meta.modified().ok()?))
+    }
+
     /// Opens it for reading.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn open(&self) -> io::Result<Opened<'_>> {
         Ok(match self {
-            Content::File(path) => Opened::Own(File::open(path)?),
+            Content::File(path) => Opened::Own(open(path)?),
             Content::Memory(bytes) => Opened::Memory(bytes),
             Content::Unnamed(file) => Opened::Shared(file),
         })

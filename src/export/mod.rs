@@ -2,7 +2,7 @@
 //!
 //! In: an [`Analysis`](crate::analysis::Analysis) and the rows of it that were asked for. Out: bytes. A format
 //! is one file here and one arm of [`Writer::write`]; columns stand in [`columns`] for all of them. Values for machines
-//! (CSV, JSON) are exact; for terminals they are made harmless. Nothing here chooses or sorts rows.
+//! (JSON, raw CSV) are exact; for spreadsheets and terminals they are made harmless. Nothing here chooses or sorts rows.
 
 mod cell;
 pub mod columns;
@@ -25,7 +25,7 @@ pub use columns::{Cells, Row, View};
 pub use explain::explain;
 pub use json::Lists;
 pub use table::{TableColumn, Tabular};
-pub use text::visible;
+pub use text::{cut, visible, width};
 
 use crate::analysis::in_order;
 use crate::named::named;
@@ -55,6 +55,8 @@ pub struct Writer {
     pub width: usize,
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
+    /// Whether CSV holds text from evidence exactly; else what a spreadsheet would run gets an apostrophe in front.
+    pub csv_raw: bool,
 }
 
 impl Writer {
@@ -95,7 +97,7 @@ impl Writer {
                 out.write_all(&bytes)?;
                 let line = |item: &T, bytes: &mut Vec<u8>| {
                     if let Some(row) = row(item) {
-                        csv::line::<R>(view, row.borrow(), bytes);
+                        csv::line::<R>(view, row.borrow(), self.csv_raw, bytes);
                     }
                 };
                 in_order(self.threads, items, line, |lines| out.write_all(lines))

@@ -206,7 +206,7 @@ pub fn analysis() -> Analysis {
         source_address: Some("10.0.0.5".into()),
         source_port: Some(65_535),
         workstation: Some("very-long-".repeat(40).into()),
-        flags: vec![Flag::Nla, Flag::Tunnel],
+        flags: vec![Flag::Nla, Flag::Tunnel, Flag::SuspiciousName],
         intervals: vec![Interval {
             state: State::Disconnected,
             from: None,

@@ -42,7 +42,7 @@ pub struct Account {
 
 impl Account {
     /// Lists one more damaged place, or counts it if the list is full.
-    pub(super) fn add_damage(&mut self, damage: Damage) {
+    pub fn add_damage(&mut self, damage: Damage) {
         if self.damage.len() < MAX_DAMAGE {
             self.damage.push(damage);
         } else {

@@ -82,7 +82,7 @@ pub fn blocks(file_size: u64) -> impl Iterator<Item = Block> {
 
 impl Block {
     /// Whether the file header belongs to this block.
-    fn is_first(self) -> bool {
+    pub fn is_first(self) -> bool {
         self.first_chunk == 0
     }
 
@@ -92,7 +92,7 @@ impl Block {
     }
 
     /// Bytes of the block.
-    fn size(self) -> u64 {
+    pub fn size(self) -> u64 {
         self.file_size
             .saturating_sub(self.offset())
             .min(BLOCK_CHUNKS * CHUNK_SIZE)

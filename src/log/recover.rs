@@ -79,7 +79,7 @@ impl Reader {
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Account {
         let mut account = Account {
-            bytes: if part.start == 0 { part.file_size } else { 0 },
+            bytes: if part.is_first() { part.file_size } else { 0 },
             ..Account::default()
         };
         // A chunk that begins in the part before may reach into this one, and one of this into the next.
@@ -124,8 +124,18 @@ impl Reader {
 }
 
 impl Recovery {
+    /// Whether the file begins with it.
+    pub fn is_first(self) -> bool {
+        self.start == 0
+    }
+
+    /// Bytes of the part.
+    pub fn size(self) -> u64 {
+        self.end() - self.start
+    }
+
     fn end(self) -> u64 {
-        let header = match self.is_log && self.start == 0 {
+        let header = match self.is_log && self.is_first() {
             true => FILE_HEADER_SIZE,
             false => 0,
         };

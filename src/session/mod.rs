@@ -205,6 +205,8 @@ named! {
         HijackSuspected = "hijack-suspected",
         /// Records of another channel fit other sessions as well: the nearest in time was taken.
         UncertainLink = "uncertain-link",
+        /// A name of it hides characters, begins or ends with a blank, or mixes letters that look alike, as Latin and Cyrillic ones: perhaps made to be taken for another. That is the account, its domain, the workstation, the machine, or the account that goes out on the network.
+        SuspiciousName = "suspicious-name",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The person left while Windows was asked to stop: perhaps because of it.
