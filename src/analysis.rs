@@ -3,8 +3,8 @@
 use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
-use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
+use crate::evidence::{self, Content, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
+use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
 use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
@@ -51,7 +51,7 @@ pub struct Analysis {
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
-    /// What became of each log, sorted by path.
+    /// What became of each log, sorted by path; behind them what was recovered, in the same order.
     pub logs: Vec<LogAccount>,
     /// What should have been a log and is not.
     pub skipped: Vec<Skipped>,
@@ -67,11 +67,14 @@ impl Analysis {
         self.logs.get(log.0 as usize).map(|log| &log.path)
     }
 
-    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage).
+    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage, nor is it that of something deleted not all is
+    /// left).
     pub fn is_partial(&self) -> bool {
-        !self.skipped.is_empty()
-            || self.conflicts > 0
-            || self.logs.iter().any(|log| !log.account.damage.is_empty())
+        let is_harmed = |log: &LogAccount| {
+            let mut damage = log.account.damage.iter();
+            damage.any(|damage| !log.recovered || damage.kind != DamageKind::Record)
+        };
+        !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(is_harmed)
     }
 }
 
@@ -84,6 +87,8 @@ pub struct Options<'a> {
     pub decoding: Decoding,
     /// How packages are opened, if not by default.
     pub unpacking: Option<&'a Unpacking>,
+    /// Whether records are added that live reading leaves out.
+    pub recover: bool,
     /// Who is told how far it is, and can stop it.
     pub progress: Option<&'a Progress>,
 }
@@ -141,6 +146,12 @@ pub fn pair_found(
     if progress.stop().is_requested() {
         return Err(Error::Stopped);
     }
+    // What something was recovered from was not skipped.
+    let recovered = accounts.iter().filter(|log| log.recovered);
+    let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
+    found
+        .skipped
+        .retain(|skipped| !recovered.contains(&skipped.path));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -324,6 +335,7 @@ impl Logs {
         });
         self.accounts.push(LogAccount {
             path: log.path.clone(),
+            recovered: false,
             account: Account {
                 damage: log.damage.clone(),
                 ..Account::default()
@@ -357,12 +369,41 @@ impl Logs {
     }
 }
 
-/// Reads all logs of all items; adds to what was found what packages hold besides.
+/// Reads all logs of all items, and adds to what was found what packages hold besides; then, if that is asked for, what reading
+/// leaves out: the logs of live records come first.
 fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Logs {
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
     let mut read = Logs::default();
-    let mut items = found.items.as_slice();
+    let items = std::mem::take(&mut found.items);
+    open_each(&items, unpacking, progress, |unpacked| {
+        found.skipped.extend(unpacked.skipped);
+        found.other_files += unpacked.other_files;
+        read_blocks(&mut read, &unpacked.logs, options.decoding, progress);
+    });
+    found.sort_skipped();
+    if options.recover {
+        let mut live = 0..read.accounts.len() as u32;
+        open_each(&items, unpacking, progress, |unpacked| {
+            for log in &unpacked.logs {
+                let beside = live.next().map(LogIndex);
+                recover(&mut read, log, beside, options.decoding, progress);
+            }
+        });
+        for file in &found.others() {
+            recover(&mut read, file, None, options.decoding, progress);
+        }
+    }
+    read
+}
+
+/// Opens items, as many at once as takes no more packages than there are threads, and hands over what is in them, in their order.
+fn open_each(
+    mut items: &[Item],
+    unpacking: &Unpacking,
+    progress: &Progress,
+    mut each: impl FnMut(Unpacked),
+) {
     while !items.is_empty() {
         // Packages take memory and space while they are open.
         let mut packages = 0;
@@ -372,36 +413,116 @@ fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Log
         });
         let (now, later) = items.split_at(opened_at_once.count());
         items = later;
-        let opened = now.par_iter().with_max_len(1);
         let open = |item: &Item| match progress.stop().is_requested() {
             true => Unpacked::default(),
             false => item.open(unpacking),
         };
-        let opened: Vec<Unpacked> = opened.map(open).collect();
-        let mut logs = Vec::new();
+        let opened: Vec<Unpacked> = now.par_iter().with_max_len(1).map(open).collect();
+        let mut all = Unpacked::default();
         for unpacked in opened {
-            logs.extend(unpacked.logs);
-            found.skipped.extend(unpacked.skipped);
-            found.other_files += unpacked.other_files;
+            all.logs.extend(unpacked.logs);
+            all.skipped.extend(unpacked.skipped);
+            all.other_files += unpacked.other_files;
         }
-        read_blocks(&mut read, &logs, options.decoding, progress);
+        each(all);
     }
-    found.sort_skipped();
-    read
 }
 
-/// Reads all blocks of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
+/// Reads all blocks of logs.
 fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Progress) {
-    let first = read.blocks;
-    let mut blocks: Vec<(LogIndex, &Log, Block)> = Vec::new();
-    let mut begun = Vec::new();
+    let (mut begun, mut blocks) = (Vec::new(), Vec::new());
     for log in logs {
         let index = read.begin(log);
-        begun.push((index, log, log.content.stamp()));
+        begun.push((index, log));
         let own = log::blocks(log.content.size());
         blocks.extend(own.map(|block| (index, log, block)));
     }
-    progress.expect(blocks.iter().map(|(.., block)| block.size()).sum());
+    read_parts(read, &begun, &blocks, decoding, progress);
+}
+
+/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
+/// there is no account.
+fn recover(
+    read: &mut Logs,
+    log: &Log,
+    beside: Option<LogIndex>,
+    decoding: Decoding,
+    progress: &Progress,
+) {
+    let index = read.begin(log);
+    if let (Some(account), Some(source)) = (read.accounts.last_mut(), read.sources.last_mut()) {
+        (account.recovered, source.recovered, source.beside) = (true, true, beside);
+    }
+    let parts = log::recoveries(&log.content);
+    let parts: Vec<_> = parts.map(|part| (index, log, part)).collect();
+    read_parts(read, &[(index, log)], &parts, decoding, progress);
+    let is_empty = |log: &mut LogAccount| {
+        let account = &log.account;
+        account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
+    };
+    if read.accounts.pop_if(is_empty).is_some() {
+        read.sources.pop();
+    }
+}
+
+/// A part of a log that one thread reads.
+trait Part: Copy + Sync {
+    fn is_first(self) -> bool;
+    fn size(self) -> u64;
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account;
+}
+
+impl Part for Block {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.read(content, self, each)
+    }
+}
+
+impl Part for Recovery {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.recover(content, self, each)
+    }
+}
+
+/// Reads all parts of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
+fn read_parts<P: Part>(
+    read: &mut Logs,
+    logs: &[(LogIndex, &Log)],
+    parts: &[(LogIndex, &Log, P)],
+    decoding: Decoding,
+    progress: &Progress,
+) {
+    let first = read.blocks;
+    progress.expect(parts.iter().map(|(.., part)| part.size()).sum());
+    let stamps = logs.iter().map(|(_, log)| log.content.stamp());
+    let stamps: Vec<_> = stamps.collect();
     let next = AtomicUsize::new(0);
     let shared = Mutex::new(&mut *read);
     let work = || {
@@ -409,36 +530,37 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Pro
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(index, log, block)) = blocks.get(number) else {
+            let Some(&(index, log, part)) = parts.get(number) else {
                 return;
             };
             if progress.stop().is_requested() {
                 return;
             }
-            if block.is_first() {
+            if part.is_first() {
                 progress.begin(&log.path);
             }
             collector.begin(index);
-            let content = &log.content;
-            let account = reader.read(content, block, &mut |record| collector.add(record));
-            let part = Source {
+            let account = part.read(&mut reader, &log.content, &mut |record| {
+                collector.add(record);
+            });
+            let found = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
                 uses: collector.take_uses(),
                 ..Source::default()
             };
             let mut read = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            read.add(first + number, index, account, part);
+            read.add(first + number, index, account, found);
             drop(read);
-            progress.advance(block.size());
+            progress.advance(part.size());
         }
     };
     rayon::scope(|scope| {
-        for _ in 0..rayon::current_num_threads().min(blocks.len()) {
+        for _ in 0..rayon::current_num_threads().min(parts.len()) {
             scope.spawn(|_| work());
         }
     });
-    for (index, log, stamp) in begun {
+    for ((index, log), stamp) in logs.iter().zip(stamps) {
         let now = log.content.stamp();
         let account = read.accounts.get_mut(index.0 as usize);
         if let Some(read) = account.filter(|_| now != stamp) {

@@ -218,6 +218,11 @@ pub struct Run {
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Add records that are in no log any more, or in none: behind the end of a chunk's records, behind damage, in chunks without
+    /// a header, and chunks in any file of the evidence (memory dumps, unallocated space). Rows that rest on them are marked; what
+    /// a log holds is always preferred
+    #[arg(long)]
+    pub recover: bool,
     /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')
     /// in front: what begins with = + - @, also behind blanks or quotes or in their full-width forms, or with a tab or line
     /// break, and each such part behind a ; or tab or line break
@@ -261,6 +266,7 @@ impl Reading {
             threads: self.threads.map(usize::from),
             decoding: self.decoder,
             unpacking: Some(unpacking),
+            recover: false,
             progress: None,
         }
     }

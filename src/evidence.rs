@@ -1,8 +1,8 @@
 //! Finds the logs in what the user named, without parsing them.
 //!
-//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s. An item is a
-//! log or a package of logs, known by what it begins with, never by its name. Below a named path, links are not followed and
-//! only regular files are opened, for reading.
+//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s; the other files
+//! too, for who looks for records in them. An item is a log or a package of logs, known by what it begins with, never by its
+//! name. Below a named path, links are not followed and only regular files are opened, for reading.
 //!
 //! `package` opens packages, within `limits`; `zip`, `seven_zip`, `tar` and `streams` know one format each; `layout` tells from
 //! the place of a log which collection it belongs to, and of which machine that is.
@@ -39,6 +39,7 @@ pub use sparse::Ranges;
 use crate::damage::Damage;
 use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
 use limits::Spent;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
@@ -199,6 +200,8 @@ pub struct Evidence {
     pub skipped: Vec<Skipped>,
     /// How many files were looked at and are no logs (nobody expected them to be).
     pub other_files: u64,
+    /// The files that are no logs, expected or not.
+    others: Vec<PathBuf>,
 }
 
 /// Looks for logs in `paths` and in all folders below them.
@@ -238,21 +241,44 @@ pub fn find(paths: &[PathBuf]) -> Evidence {
     evidence
         .items
         .sort_by(|a, b| (&a.path, !a.named).cmp(&(&b.path, !b.named)));
-    // The same file named twice, or below two named folders, is one item.
-    let mut seen = std::collections::HashSet::new();
-    evidence.items.retain(|Item { path, .. }| {
-        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
-    });
+    retain_once(&mut evidence.items, |item| &item.path);
     evidence.sort_skipped();
     evidence
 }
 
+/// Leaves each file once that was named twice, or lies below two named folders.
+fn retain_once<T>(files: &mut Vec<T>, path: impl Fn(&T) -> &PathBuf) {
+    let mut seen = HashSet::new();
+    files.retain(|file| {
+        let path = path(file);
+        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+    });
+}
+
 impl Evidence {
+    /// A part of what was found.
+    pub fn of(items: Vec<Item>, skipped: Vec<Skipped>) -> Self {
+        Evidence {
+            items,
+            skipped,
+            ..Evidence::default()
+        }
+    }
+
     /// Sorts what was skipped, and tells nothing twice.
     pub fn sort_skipped(&mut self) {
         self.skipped
             .sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
         self.skipped.dedup();
+    }
+
+    /// The files that are no logs, expected or not, as if they were: each once, sorted by path.
+    pub fn others(&self) -> Vec<Log> {
+        let mut others = self.others.clone();
+        others.sort();
+        retain_once(&mut others, |path| path);
+        let log = |path: PathBuf| Log::new(path.clone(), Content::File(path));
+        others.into_iter().map(log).collect()
     }
 
     fn skip(&mut self, path: &Path, reason: impl ToString) {
@@ -268,17 +294,20 @@ impl Evidence {
             Ok(start) => start,
             Err(error) => return self.skip(path, error),
         };
-        match Format::of(&start) {
-            Some(format) => self.items.push(Item {
+        if let Some(format) = Format::of(&start) {
+            return self.items.push(Item {
                 path: path.to_owned(),
                 format,
                 named,
-            }),
-            None if expected => self.skip(path, no_log(&start)),
-            None if is_named_like_a_package(path) => {
-                self.skip(path, NO_PACKAGE);
-            }
-            None => self.other_files += 1,
+            });
+        }
+        self.others.push(path.to_owned());
+        if expected {
+            self.skip(path, no_log(&start));
+        } else if is_named_like_a_package(path) {
+            self.skip(path, NO_PACKAGE);
+        } else {
+            self.other_files += 1;
         }
     }
 }

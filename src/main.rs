@@ -138,6 +138,7 @@ fn export(
         (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
+        recover: run.recover,
         progress: Some(&progress),
         ..run.reading.options(&unpacking)
     };

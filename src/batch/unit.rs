@@ -90,11 +90,7 @@ impl<'j> Units<'j> {
                 messages: Vec::new(),
             });
         }
-        let found = Evidence {
-            items,
-            skipped: unit.skipped.clone(),
-            other_files: 0,
-        };
+        let found = Evidence::of(items, unit.skipped.clone());
         let mut paired = pair_found(found, &paths, job.options)?;
         paired.finish();
         let analysis = paired.analysis();

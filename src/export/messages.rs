@@ -4,7 +4,7 @@
 use super::columns::path_text;
 use super::text::visible;
 use crate::analysis::Analysis;
-use crate::damage::{Damage, Location};
+use crate::damage::{Damage, DamageKind, Location};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use crate::named::named;
@@ -220,14 +220,18 @@ fn damage(log: &LogAccount, format: LogFormat, out: &mut impl Write) -> io::Resu
         counts,
         ..Message::new(Level::Warning, Topic::Damage, message)
     };
+    // Of what was deleted not all is left, which is no damage.
+    let is_told = |damage: &&Damage| !log.recovered || damage.kind != DamageKind::Record;
+    let all = log.account.damage.iter().filter(is_told);
     for Damage {
         location, message, ..
-    } in log.account.damage.iter().take(TOLD_PER_LOG)
+    } in all.clone().take(TOLD_PER_LOG)
     {
         of_log(*location, message, Vec::new()).write(format, out)?;
     }
-    let more = log.account.damage.len().saturating_sub(TOLD_PER_LOG) as u64;
-    match more.saturating_add(log.account.more_damage) {
+    let more = all.count().saturating_sub(TOLD_PER_LOG) as u64;
+    let unlisted = log.account.more_damage;
+    match more.saturating_add(if log.recovered { 0 } else { unlisted }) {
         0 => Ok(()),
         more => {
             let counts = vec![("more", more)];
@@ -245,10 +249,10 @@ type Count = (
 );
 
 /// The numbers of a run, in the order of the words.
-const COUNTS: [Count; 8] = [
+const COUNTS: [Count; 10] = [
     ("records", "record", "", |a| sum(a, |log| log.account.read)),
     ("chunks", "chunk", "", |a| sum(a, |log| log.account.chunks)),
-    ("logs", "log", "", |a| a.logs.len() as u64),
+    ("logs", "log", "", |a| sum(a, |_| 1)),
     ("records_damaged", "record", " damaged", |a| {
         sum(a, |log| log.account.damaged)
     }),
@@ -263,10 +267,25 @@ const COUNTS: [Count; 8] = [
     ),
     ("skipped", "file", " skipped", |a| a.skipped.len() as u64),
     ("other_files", "other file", "", |a| a.other_files),
+    ("records_recovered", "record", " recovered", |a| {
+        sum_of(a, true, |log| log.account.read)
+    }),
+    (
+        "records_left_behind",
+        "record",
+        " left behind of which too little is left",
+        |a| sum_of(a, true, |log| log.account.damaged),
+    ),
 ];
 
 fn sum(analysis: &Analysis, count: fn(&LogAccount) -> u64) -> u64 {
-    let logs = analysis.logs.iter().map(count);
+    sum_of(analysis, false, count)
+}
+
+/// Of the logs, or of what was recovered.
+fn sum_of(analysis: &Analysis, recovered: bool, count: fn(&LogAccount) -> u64) -> u64 {
+    let logs = analysis.logs.iter();
+    let logs = logs.filter(|log| log.recovered == recovered).map(count);
     logs.fold(0, u64::saturating_add)
 }
 

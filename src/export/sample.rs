@@ -328,6 +328,7 @@ pub fn analysis() -> Analysis {
     let mut logs = vec![
         LogAccount {
             path: "case/Security, \"live\".evtx".into(),
+            recovered: false,
             account: crate::log::Account {
                 bytes: 1_118_208,
                 chunks: 2,
@@ -344,6 +345,7 @@ pub fn analysis() -> Analysis {
         },
         LogAccount {
             path: "case/empty\u{1b}.evtx".into(),
+            recovered: false,
             account: crate::log::Account::default(),
             span: None,
             other_host: None,
@@ -400,6 +402,8 @@ fn coverage() -> Vec<Coverage> {
         records: 701,
         duplicates: 12,
         left_out: 3,
+        recovered: 0,
+        contradicting: 0,
         wrapped: true,
         logs: vec![
             Holding {
@@ -527,6 +531,8 @@ fn coverage() -> Vec<Coverage> {
         records: 1,
         duplicates: 0,
         left_out: 0,
+        recovered: 0,
+        contradicting: 0,
         wrapped: false,
         logs: vec![],
         gaps: vec![],

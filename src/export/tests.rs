@@ -119,11 +119,11 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         privileges status sub_status status_text session_name session_number session_id file sources \
         target_server previous_time new_time provider activity other_session_number reason reason_text start_time stop_time \
         stop_type last_boot_id last_boot_good last_shutdown_good boot_type target_state uptime_seconds utc_offset_minutes \
-        standard_offset_minutes client_bias_hours lost_event_id object command message";
+        standard_offset_minutes client_bias_hours lost_event_id object command message recovered";
     const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
         duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
         clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
-        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx";
+        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx recovered_records recovered_contradictions";
     const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
         standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
         active_seconds";
@@ -492,8 +492,9 @@ const MESSAGES_PAGE: &str = "
 
 `--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
 and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names. Progress comes every ten
-seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped` and
-`other_files`. A damaged log tells its first 20 places, then how many `more`; the result's JSON has up to 100 of each log.
+seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
+`other_files`, `records_recovered` and `records_left_behind`. A damaged log tells its first 20 places, then how many `more`; the
+result's JSON has up to 100 of each log.
 ";
 
 const COLUMNS_PAGE: &str = "\

@@ -75,6 +75,8 @@ impl Account {
 pub struct LogAccount {
     /// The file.
     pub path: PathBuf,
+    /// Whether it is the account of what was recovered from the file beside what is read of it.
+    pub recovered: bool,
     /// Its account.
     pub account: Account,
     /// First and last time of its records.

@@ -27,12 +27,14 @@ mod frame;
 mod json;
 mod plan;
 mod record;
+mod recover;
 mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
 pub use plan::Run;
 pub use record::{Field, Record, Shape};
+pub use recover::{Recovery, recoveries};
 pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};
@@ -42,6 +44,9 @@ use std::io;
 
 /// Bytes before the first chunk.
 const FILE_HEADER_SIZE: u64 = 4096;
+
+/// What a file begins with.
+const FILE_MAGIC: &[u8; 8] = b"ElfFile\0";
 
 /// Bytes of a chunk.
 const CHUNK_SIZE: u64 = 65536;
@@ -121,6 +126,8 @@ pub struct Reader {
     /// What is being read of a block, and the frames of the chunk in it.
     bytes: Vec<u8>,
     frames: Vec<frame::Frame>,
+    /// What decodes recovered records, once there are any.
+    of_remains: Option<decoder::Decoder>,
 }
 
 impl Default for Reader {
@@ -136,6 +143,7 @@ impl Reader {
             decoder: (decoding == Decoding::Plans).then(decoder::Decoder::default),
             bytes: Vec::new(),
             frames: Vec::new(),
+            of_remains: None,
         }
     }
 
@@ -176,7 +184,7 @@ impl Reader {
             let read = bytes.get(..got.length).unwrap_or_default();
             for (index, slot) in (0..).zip(read.chunks(CHUNK_SIZE as usize)) {
                 let at = chunk::Place {
-                    number: (offset - FILE_HEADER_SIZE) / CHUNK_SIZE + index,
+                    number: Some((offset - FILE_HEADER_SIZE) / CHUNK_SIZE + index),
                     offset: offset + index * CHUNK_SIZE,
                 };
                 chunk::read(slot, at, self, &mut account, each);

@@ -6,7 +6,7 @@
 //! The steps, in the order of [`timeline`](timeline()):
 //!
 //! ```text
-//! machine                        the events and spans of one machine, out of all logs
+//! machine                        the events and spans of one machine, out of all logs, and what was recovered
 //! actions                        where its events of each action stand
 //! gaps, system, boot             where records are missing; its boots, and how each began and ended
 //! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
@@ -43,6 +43,7 @@ mod marks;
 mod moments;
 mod place;
 mod pre_authentication;
+mod recovered;
 mod shell;
 mod system;
 mod takeover;
@@ -221,6 +222,8 @@ named! {
         Conflict = "conflict",
         /// Another machine in the evidence has the same name.
         SameName = "same-name",
+        /// A record that it rests on was recovered: it lay where a log no longer has one, behind damage, or in no log.
+        Recovered = "recovered",
     }
 }
 

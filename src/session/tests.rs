@@ -3,6 +3,7 @@
 mod channels;
 mod gaps;
 mod ledger;
+mod recovered;
 mod remote;
 mod shells;
 
@@ -1001,8 +1002,8 @@ fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
         Source {
             events,
             spans: whole.spans[range].to_vec(),
-            uses: Vec::new(),
             folder,
+            ..Source::default()
         }
     };
     let parts = [part(0..6, 0, 0), part(8..14, 1, 1), part(4..10, 2, 2)];

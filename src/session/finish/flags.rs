@@ -6,7 +6,7 @@ use crate::event::{Action, Event};
 use crate::session::address::is_local;
 use crate::session::boot::Boot;
 use crate::session::draft::Draft;
-use crate::session::{Flag, Kind};
+use crate::session::{Flag, Kind, RecordRef};
 use crate::spoof::suspicion;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 
@@ -16,7 +16,13 @@ pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
 pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 impl Finisher {
-    pub(super) fn flags(&self, draft: &Draft, boot: Option<&Boot>, ending: &Ending) -> Vec<Flag> {
+    pub(super) fn flags(
+        &self,
+        draft: &Draft,
+        boot: Option<&Boot>,
+        ending: &Ending,
+        records: &[RecordRef],
+    ) -> Vec<Flag> {
         let logon = draft.logon().and_then(|logon| self.event(logon));
         let mut flags = draft.flags;
         let is_network =
@@ -76,6 +82,10 @@ impl Finisher {
         }
         if self.machine.same_name {
             flags.insert(Flag::SameName);
+        }
+        let recovered = &self.machine.recovered;
+        if records.iter().any(|record| recovered.holds(record.log)) {
+            flags.insert(Flag::Recovered);
         }
         flags.iter().collect()
     }
