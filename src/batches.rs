@@ -1,17 +1,22 @@
 //! The commands over units of work: what is done is told, unit by unit; one that fails stops no other.
 
+use crate::bar::Bar;
 use crate::cli::{Batch, Reading};
 use crate::output::{self, OpenError};
+use crate::signals::Signals;
 use crate::{Completeness, Failure, output_failure, unpacking, usage};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
+use winsessions::error::Error;
 use winsessions::evidence::Skipped;
 use winsessions::export::messages::{self, Level, LogFormat, Message, Topic};
 use winsessions::export::{path_text, visible};
+use winsessions::progress::{Progress, Stop};
 
 /// Why a batch has no result, or not of all units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,15 @@ pub enum Failed {
     Some(usize),
     /// There is no unit to join.
     Nothing,
+    /// A signal stopped it, with so many units finished of so many.
+    Stopped {
+        /// The exit status that tells the signal.
+        status: u8,
+        /// How many are finished.
+        done: usize,
+        /// How many there are.
+        all: usize,
+    },
 }
 
 impl fmt::Display for Failed {
@@ -27,6 +41,10 @@ impl fmt::Display for Failed {
         match self {
             Failed::Some(1) => write!(f, "1 unit failed"),
             Failed::Some(units) => write!(f, "{units} units failed"),
+            Failed::Stopped { done, all, .. } => write!(
+                f,
+                "stopped: {done} of {all} units are finished; the same command goes on with the rest"
+            ),
             Failed::Nothing => write!(f, "no unit found: `winsessions batch run` makes them"),
         }
     }
@@ -89,17 +107,28 @@ fn run_units(
     mut whole: bool,
     reading: &Reading,
 ) -> Result<Completeness, Failure> {
+    let stop = Stop::default();
+    let signals = Signals::watch(&stop).ok();
     let run = Units::begin(job)?;
-    let (mut failed, mut before) = (0, 0);
+    let (mut failed, mut before, mut finished) = (0, 0, 0);
     for unit in units {
-        match run.run(unit) {
+        if stop.is_requested() {
+            break;
+        }
+        let progress = Arc::new(Progress::new(stop.clone()));
+        let bar = (!reading.quiet).then(|| Bar::start(Arc::clone(&progress), reading.log_format));
+        let result = run.run(unit, &progress);
+        drop(bar);
+        match result {
             Ok(done) => {
+                finished += 1;
                 whole &= !done.partial;
                 before += usize::from(done.before);
                 if !reading.quiet {
                     tell_done(&unit.folder, &done, reading.log_format);
                 }
             }
+            Err(batch::Failure::Analysis(Error::Stopped)) => break,
             Err(failure) => {
                 failed += 1;
                 // What failed is told also to those who want no messages.
@@ -108,9 +137,13 @@ fn run_units(
             }
         }
     }
+    let all = units.len();
+    if let Some(status) = signals.and_then(|signals| signals.status()) {
+        let done = finished;
+        return Err(Failure::Units(Failed::Stopped { status, done, all }));
+    }
     if !reading.quiet {
-        let (all, done) = (units.len(), units.len() - failed);
-        let words = format!("{done} of {all} units are finished, {before} of them were before");
+        let words = format!("{finished} of {all} units are finished, {before} of them were before");
         tell(Level::Info, words, reading.log_format);
     }
     match failed {

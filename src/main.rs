@@ -477,7 +477,10 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
         Ok(Completeness::Partial) => 3,
         Err(Failure::Usage(answer)) if !answer.use_stderr() => 0,
         Err(Failure::Usage(_)) => 2,
-        Err(Failure::Stopped { status, .. }) => *status,
+        Err(
+            Failure::Stopped { status, .. }
+            | Failure::Units(batches::Failed::Stopped { status, .. }),
+        ) => *status,
         Err(Failure::Error(Error::NoLog { .. }) | Failure::Tile(TileError::Nothing { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
         // A scenario that makes no sense is wrong usage, as are too many copies; all else may work another time.

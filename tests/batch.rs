@@ -513,6 +513,80 @@ fn a_run_killed_at_any_moment_leaves_nothing_that_looks_finished_and_the_next_en
     assert_eq!(names(&out), names(&alone), "no working folder is left");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
+    let (place, evidence) = hosts(40);
+    let (alone, out) = (place.path().join("alone"), place.path().join("out"));
+    batch(&evidence, &alone, &[]);
+    let child = winsessions()
+        .args(["batch", "run", text(&evidence), "-o", text(&out)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It watches for SIGTERM, number 15, which comes after SIGINT.
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let watches = || {
+        let told = fs::read_to_string(&status).unwrap();
+        let caught = told.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+        caught.is_none_or(|mask| mask & (1 << 14) != 0)
+    };
+    while !watches() {
+        thread::yield_now();
+    }
+    let mut kill = Command::new("kill");
+    assert!(
+        kill.args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{told}");
+    assert!(
+        told.contains(" of 40 units are finished; the same command goes on with the rest"),
+        "{told}"
+    );
+    assert_nothing_half_finished(&out, &alone);
+    assert!(names(&out).len() < names(&alone).len());
+    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
+    assert!(files(&out) == files(&alone));
+}
+
+/// A package is in the unit of the machine whose logs are in it.
+#[test]
+fn a_package_gives_what_its_logs_give() {
+    let (place, evidence) = hosts(3);
+    let (plain, packed) = (place.path().join("plain"), place.path().join("packed"));
+    batch(&evidence, &plain, &[]);
+    for folder in fs::read_dir(&evidence).unwrap() {
+        let folder = folder.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let tar = evidence.join(format!("{name}.tar.gz"));
+        let made = Command::new("tar")
+            .args(["-czf", text(&tar), "-C", text(&folder), "."])
+            .status();
+        assert!(made.unwrap().success());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    let ended = batch(&evidence, &packed, &[]);
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(names(&plain), names(&packed));
+    let rows = |out: &Path, name: &str| -> Vec<String> {
+        let text = fs::read_to_string(out.join(name).join("sessions.csv")).unwrap();
+        // Where its records lie differs.
+        let rows = text.lines().map(|row| row.split("Security.evtx").next());
+        rows.map(|row| row.unwrap().split('/').next().unwrap().to_owned())
+            .collect()
+    };
+    for name in names(&plain) {
+        assert!(rows(&plain, &name).len() > 1);
+        assert_eq!(rows(&plain, &name), rows(&packed, &name));
+    }
+}
+
 /// The most memory that a process ever had, in kB.
 #[cfg(target_os = "linux")]
 fn peak(child: &mut Child) -> u64 {

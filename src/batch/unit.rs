@@ -8,6 +8,7 @@ use crate::analysis::{Analysis, Options, in_parallel, pair_found};
 use crate::evidence::{Evidence, Item};
 use crate::export::messages::{self, LogFormat};
 use crate::export::{Format, path_text};
+use crate::progress::Progress;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -60,11 +61,11 @@ impl<'j> Units<'j> {
         Ok(Units { job, work })
     }
 
-    /// Finishes a unit, unless that is done already.
+    /// Finishes a unit, unless that is done already; tells `progress` how far it is.
     ///
     /// # Errors
     /// Those of the analysis, of reading and of writing; the unit's folder is then what it was.
-    pub fn run(&self, unit: &Unit) -> Result<Done, Failure> {
+    pub fn run(&self, unit: &Unit, progress: &Progress) -> Result<Done, Failure> {
         let job = self.job;
         let state = states(&unit.sources);
         let items = unit.sources.iter().map(|source| source.item.clone());
@@ -91,7 +92,11 @@ impl<'j> Units<'j> {
             });
         }
         let found = Evidence::of(items, unit.skipped.clone());
-        let mut paired = pair_found(found, &paths, job.options)?;
+        let options = Options {
+            progress: Some(progress),
+            ..job.options
+        };
+        let mut paired = pair_found(found, &paths, options)?;
         paired.finish();
         let analysis = paired.analysis();
         if let Some(source) = changed(&unit.sources, &state) {
