@@ -469,6 +469,22 @@ fn assert_nothing_half_finished(out: &Path, expected: &Path) {
     }
 }
 
+#[test]
+fn a_unit_whose_results_were_altered_is_done_again() {
+    let (place, evidence) = hosts(1);
+    let out = place.path().join("out");
+    batch(&evidence, &out, &[]);
+    let before = files(&out);
+    let unit = out.join(names(&out).first().unwrap());
+    let sessions = unit.join("sessions.csv");
+    let mut bytes = fs::read(&sessions).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&sessions, bytes).unwrap();
+    assert!(files(&out) != before);
+    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
+    assert!(files(&out) == before);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_killed_at_any_moment_leaves_nothing_that_looks_finished_and_the_next_ends_with_the_same_bytes()

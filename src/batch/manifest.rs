@@ -4,7 +4,7 @@
 //! same bytes.
 
 use super::tables::{self, FORMATS, TABLES, Table};
-use super::{Failure, Unit};
+use super::{Failure, Unit, digest};
 use crate::analysis::{Analysis, Options};
 use crate::export::{Format, View, evidence};
 use crate::log::Decoding;
@@ -251,7 +251,7 @@ pub struct Finished {
     pub exit_status: u8,
 }
 
-/// The finished result of a unit in a folder, if it was made of exactly this and its files have the sizes that they had.
+/// The finished result of a unit in a folder, if it was made of exactly this and its files are what they were.
 pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
     let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
     let known: Basis = serde_json::from_str(&text).ok()?;
@@ -260,8 +260,11 @@ pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
     }
     let finished: Finished = serde_json::from_str(&text).ok()?;
     let is_whole = |table: &Table| {
-        let found = fs::symlink_metadata(folder.join(&table.name));
-        is_ours(&table.name) && found.is_ok_and(|file| file.is_file() && file.len() == table.bytes)
+        let path = folder.join(&table.name);
+        let found = fs::symlink_metadata(&path);
+        is_ours(&table.name)
+            && found.is_ok_and(|file| file.is_file() && file.len() == table.bytes)
+            && digest::of_file(&path).is_ok_and(|sha256| sha256 == table.sha256)
     };
     // Another password may open more.
     if basis.arguments.password && finished.exit_status != 0 {
