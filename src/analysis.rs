@@ -1,17 +1,20 @@
 //! Runs the stages over all evidence in parallel and merges in a fixed order: the only file that mentions rayon.
 
+use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Item, Log, Skipped};
-use crate::log::{self, Account, Block, Decoding, LogAccount, Reader};
+use crate::evidence::{self, Content, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
+use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
+use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::SystemTime;
 
 /// An event in its place on the timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +51,7 @@ pub struct Analysis {
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
-    /// What became of each log, sorted by path.
+    /// What became of each log, sorted by path; behind them what was recovered, in the same order.
     pub logs: Vec<LogAccount>,
     /// What should have been a log and is not.
     pub skipped: Vec<Skipped>,
@@ -64,21 +67,30 @@ impl Analysis {
         self.logs.get(log.0 as usize).map(|log| &log.path)
     }
 
-    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage).
+    /// Whether some evidence was damaged or unreadable (a dirty flag alone is no damage, nor is it that of something deleted not all is
+    /// left).
     pub fn is_partial(&self) -> bool {
-        !self.skipped.is_empty()
-            || self.conflicts > 0
-            || self.logs.iter().any(|log| !log.account.damage.is_empty())
+        let is_harmed = |log: &LogAccount| {
+            let mut damage = log.account.damage.iter();
+            damage.any(|damage| !log.recovered || damage.kind != DamageKind::Record)
+        };
+        !self.skipped.is_empty() || self.conflicts > 0 || self.logs.iter().any(is_harmed)
     }
 }
 
 /// Options of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Worker threads; `None`, and 0, mean one per core.
     pub threads: Option<usize>,
     /// What decodes records.
     pub decoding: Decoding,
+    /// How packages are opened, if not by default.
+    pub unpacking: Option<&'a Unpacking>,
+    /// Whether records are added that live reading leaves out.
+    pub recover: bool,
+    /// Who is told how far it is, and can stop it.
+    pub progress: Option<&'a Progress>,
 }
 
 /// A result whose sessions and events are still to be made: they take several times the space of what they are made from, and
@@ -97,8 +109,9 @@ pub struct Paired {
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
-pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::Stopped`] if that was
+/// asked for.
+pub fn analyse(paths: &[PathBuf], options: Options<'_>) -> Result<Analysis, Error> {
     let mut paired = pair(paths, options)?;
     paired.finish();
     Ok(paired.analysis)
@@ -108,19 +121,37 @@ pub fn analyse(paths: &[PathBuf], options: Options) -> Result<Analysis, Error> {
 ///
 /// # Errors
 /// Those of [`analyse`].
-pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
-    let threads = options.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::Threads {
-            threads,
-            message: error.to_string(),
-        })?;
-    let found = evidence::find(paths);
+pub fn pair(paths: &[PathBuf], options: Options<'_>) -> Result<Paired, Error> {
+    pair_found(evidence::find(paths), paths, options)
+}
+
+/// The same of evidence that was found below `paths`.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn pair_found(
+    mut found: Evidence,
+    paths: &[PathBuf],
+    options: Options<'_>,
+) -> Result<Paired, Error> {
+    let pool = workers(options.threads)?;
+    let unseen = Progress::default();
+    let progress = options.progress.unwrap_or(&unseen);
     let Logs {
-        accounts, sources, ..
-    } = pool.install(|| read(&found.items, options.decoding));
+        mut accounts,
+        sources,
+        hosts,
+        ..
+    } = pool.install(|| read(&mut found, &options, progress));
+    if progress.stop().is_requested() {
+        return Err(Error::Stopped);
+    }
+    // What something was recovered from was not skipped.
+    let recovered = accounts.iter().filter(|log| log.recovered);
+    let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
+    found
+        .skipped
+        .retain(|skipped| !recovered.contains(&skipped.path));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -134,7 +165,8 @@ pub fn pair(paths: &[PathBuf], options: Options) -> Result<Paired, Error> {
     let coverage = timelines
         .iter_mut()
         .flat_map(|t| std::mem::take(&mut t.coverage));
-    let coverage = coverage.collect();
+    let coverage: Vec<Coverage> = coverage.collect();
+    check_hosts(&hosts, &coverage, &mut accounts);
     // Machines are in the order of their hosts.
     let order: Vec<Vec<u32>> = pool.install(|| timelines.par_iter().map(Timeline::order).collect());
     let upto = order.iter().scan(0, |sessions, own| {
@@ -202,6 +234,27 @@ impl Paired {
     }
 }
 
+/// What `make` makes of each of `items`, many at a time; in their order.
+///
+/// # Errors
+/// [`Error::Threads`] if the workers cannot be started.
+pub fn in_parallel<T: Sync, R: Send>(
+    threads: Option<usize>,
+    items: &[T],
+    make: impl Fn(&T) -> R + Send + Sync,
+) -> Result<Vec<R>, Error> {
+    Ok(workers(threads)?.install(|| items.par_iter().map(make).collect()))
+}
+
+fn workers(threads: Option<usize>) -> Result<rayon::ThreadPool, Error> {
+    let threads = threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().map_err(|error| Error::Threads {
+        threads,
+        message: error.to_string(),
+    })
+}
+
 /// How many items are made at once.
 const ITEMS: usize = 256;
 
@@ -261,6 +314,8 @@ struct Logs {
     sources: Vec<Source>,
     /// The numbers of what the logs lie in.
     folders: HashMap<PathBuf, usize>,
+    /// The machines that collections say their logs are of.
+    hosts: Vec<(LogIndex, String)>,
     /// How many blocks that is in all.
     blocks: usize,
     /// Blocks behind one that is still being read.
@@ -271,6 +326,8 @@ impl Logs {
     /// Adds a log of which nothing has been read.
     fn begin(&mut self, log: &Log) -> LogIndex {
         let index = LogIndex(self.accounts.len() as u32);
+        let host = log.host.iter().map(|host| (index, host.clone()));
+        self.hosts.extend(host);
         let next = self.folders.len();
         self.sources.push(Source {
             folder: *self.folders.entry(log.folder.clone()).or_insert(next),
@@ -278,8 +335,13 @@ impl Logs {
         });
         self.accounts.push(LogAccount {
             path: log.path.clone(),
-            account: Account::default(),
+            recovered: false,
+            account: Account {
+                damage: log.damage.clone(),
+                ..Account::default()
+            },
             span: None,
+            other_host: None,
         });
         index
     }
@@ -307,50 +369,242 @@ impl Logs {
     }
 }
 
-/// Reads all logs of all items.
-fn read(items: &[Item], decoding: Decoding) -> Logs {
+/// Reads all logs of all items, and adds to what was found what packages hold besides; then, if that is asked for, what reading
+/// leaves out: the logs of live records come first.
+fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Logs {
+    let default = Unpacking::default();
+    let unpacking = options.unpacking.unwrap_or(&default);
     let mut read = Logs::default();
-    let logs: Vec<Log> = items.iter().flat_map(Item::logs).collect();
-    read_blocks(&mut read, &logs, decoding);
+    let items = std::mem::take(&mut found.items);
+    open_each(&items, unpacking, progress, |unpacked| {
+        found.skipped.extend(unpacked.skipped);
+        found.other_files += unpacked.other_files;
+        read_blocks(&mut read, &unpacked.logs, options.decoding, progress);
+    });
+    found.sort_skipped();
+    if options.recover {
+        let mut live = 0..read.accounts.len() as u32;
+        open_each(&items, unpacking, progress, |unpacked| {
+            for log in &unpacked.logs {
+                let beside = live.next().map(LogIndex);
+                recover(&mut read, log, beside, options.decoding, progress);
+            }
+        });
+        for file in &found.others() {
+            recover(&mut read, file, None, options.decoding, progress);
+        }
+    }
     read
 }
 
-/// Reads all blocks of logs, one after the other, each on whichever thread is free.
-fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding) {
-    let first = read.blocks;
-    let mut blocks: Vec<(LogIndex, &Content, Block)> = Vec::new();
+/// Opens items, as many at once as takes no more packages than there are threads, and hands over what is in them, in their order.
+fn open_each(
+    mut items: &[Item],
+    unpacking: &Unpacking,
+    progress: &Progress,
+    mut each: impl FnMut(Unpacked),
+) {
+    while !items.is_empty() {
+        // Packages take memory and space while they are open.
+        let mut packages = 0;
+        let opened_at_once = items.iter().take_while(|item| {
+            packages += usize::from(item.is_package());
+            packages <= rayon::current_num_threads()
+        });
+        let (now, later) = items.split_at(opened_at_once.count());
+        items = later;
+        let open = |item: &Item| match progress.stop().is_requested() {
+            true => Unpacked::default(),
+            false => item.open(unpacking),
+        };
+        let opened: Vec<Unpacked> = now.par_iter().with_max_len(1).map(open).collect();
+        let mut all = Unpacked::default();
+        for unpacked in opened {
+            all.logs.extend(unpacked.logs);
+            all.skipped.extend(unpacked.skipped);
+            all.other_files += unpacked.other_files;
+        }
+        each(all);
+    }
+}
+
+/// Reads all blocks of logs.
+fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Progress) {
+    let (mut begun, mut blocks) = (Vec::new(), Vec::new());
     for log in logs {
         let index = read.begin(log);
+        begun.push((index, log));
         let own = log::blocks(log.content.size());
-        blocks.extend(own.map(|block| (index, &log.content, block)));
+        blocks.extend(own.map(|block| (index, log, block)));
     }
+    read_parts(read, &begun, &blocks, decoding, progress);
+}
+
+/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
+/// there is no account.
+fn recover(
+    read: &mut Logs,
+    log: &Log,
+    beside: Option<LogIndex>,
+    decoding: Decoding,
+    progress: &Progress,
+) {
+    let index = read.begin(log);
+    if let (Some(account), Some(source)) = (read.accounts.last_mut(), read.sources.last_mut()) {
+        (account.recovered, source.recovered, source.beside) = (true, true, beside);
+    }
+    let parts = log::recoveries(&log.content);
+    let parts: Vec<_> = parts.map(|part| (index, log, part)).collect();
+    read_parts(read, &[(index, log)], &parts, decoding, progress);
+    let is_empty = |log: &mut LogAccount| {
+        let account = &log.account;
+        account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
+    };
+    if read.accounts.pop_if(is_empty).is_some() {
+        read.sources.pop();
+    }
+}
+
+/// A part of a log that one thread reads.
+trait Part: Copy + Sync {
+    fn is_first(self) -> bool;
+    fn size(self) -> u64;
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account;
+}
+
+impl Part for Block {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.read(content, self, each)
+    }
+}
+
+impl Part for Recovery {
+    fn is_first(self) -> bool {
+        self.is_first()
+    }
+    fn size(self) -> u64 {
+        self.size()
+    }
+    fn read(
+        self,
+        reader: &mut Reader,
+        content: &Content,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Account {
+        reader.recover(content, self, each)
+    }
+}
+
+/// Reads all parts of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
+fn read_parts<P: Part>(
+    read: &mut Logs,
+    logs: &[(LogIndex, &Log)],
+    parts: &[(LogIndex, &Log, P)],
+    decoding: Decoding,
+    progress: &Progress,
+) {
+    let first = read.blocks;
+    progress.expect(parts.iter().map(|(.., part)| part.size()).sum());
+    let stamps = logs.iter().map(|(_, log)| log.content.stamp());
+    let stamps: Vec<_> = stamps.collect();
     let next = AtomicUsize::new(0);
-    let read = Mutex::new(read);
+    let shared = Mutex::new(&mut *read);
     let work = || {
         let mut reader = Reader::new(decoding);
         let mut collector = Collector::new(LogIndex(0));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(log, content, block)) = blocks.get(number) else {
+            let Some(&(index, log, part)) = parts.get(number) else {
                 return;
             };
-            collector.begin(log);
-            let account = reader.read(content, block, &mut |record| collector.add(record));
-            let part = Source {
+            if progress.stop().is_requested() {
+                return;
+            }
+            if part.is_first() {
+                progress.begin(&log.path);
+            }
+            collector.begin(index);
+            let account = part.read(&mut reader, &log.content, &mut |record| {
+                collector.add(record);
+            });
+            let found = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
                 uses: collector.take_uses(),
                 ..Source::default()
             };
-            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-            read.add(first + number, log, account, part);
+            let mut read = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            read.add(first + number, index, account, found);
+            drop(read);
+            progress.advance(part.size());
         }
     };
     rayon::scope(|scope| {
-        for _ in 0..rayon::current_num_threads().min(blocks.len()) {
+        for _ in 0..rayon::current_num_threads().min(parts.len()) {
             scope.spawn(|_| work());
         }
     });
+    for ((index, log), stamp) in logs.iter().zip(stamps) {
+        let now = log.content.stamp();
+        let account = read.accounts.get_mut(index.0 as usize);
+        if let Some(read) = account.filter(|_| now != stamp) {
+            read.account.add_damage(Damage {
+                location: Location::default(),
+                kind: DamageKind::Changed,
+                message: changed(stamp, now),
+            });
+        }
+    }
+}
+
+/// In words, how a file was changed while it was read.
+fn changed(before: Option<(u64, SystemTime)>, now: Option<(u64, SystemTime)>) -> String {
+    let how = match (before, now) {
+        (Some((before, _)), Some((now, _))) if before != now => {
+            format!("it had {before} bytes and has {now}")
+        }
+        (_, None) => "it is there no more".to_owned(),
+        _ => "it was written to".to_owned(),
+    };
+    format!("changed while it was read: {how}")
+}
+
+/// Notes of each log the machine that it should be of, where none of its machines has or had that name: the first label of
+/// names counts, and no case.
+fn check_hosts(hosts: &[(LogIndex, String)], coverage: &[Coverage], accounts: &mut [LogAccount]) {
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let mut known: HashMap<LogIndex, HashSet<String>> = HashMap::new();
+    for of_channel in coverage {
+        let names = || std::iter::once(&of_channel.host).chain(&*of_channel.host_aliases);
+        for log in &of_channel.logs {
+            let own = known.entry(log.log).or_default();
+            own.extend(names().map(|name| label(name)));
+        }
+    }
+    for (log, host) in hosts {
+        let is_other = known
+            .get(log)
+            .is_some_and(|names| !names.contains(&label(host)));
+        if let Some(account) = accounts.get_mut(log.0 as usize).filter(|_| is_other) {
+            account.other_host = Some(host.clone());
+        }
+    }
 }
 
 /// The events of a machine that belong on the timeline: all but those that only mark where a boot begins.

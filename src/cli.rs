@@ -2,8 +2,13 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
+use winsessions::analysis::Options;
+use winsessions::batch::{self, Partition};
+use winsessions::evidence::Unpacking;
 use winsessions::export::Format;
+use winsessions::export::messages::LogFormat;
 use winsessions::filter::{Filter, Glob};
 use winsessions::log::Decoding;
 use winsessions::session::Kind;
@@ -68,6 +73,9 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// Evidence of many machines, each by itself: what there is to do, doing it, joining the results
+    #[command(subcommand)]
+    Batch(Batch),
     /// Writes event logs from a scenario, or a big log out of a small one, for tests and training
     #[command(override_usage = SYNTH_USAGE, after_help = SYNTH_EXAMPLES)]
     Synth {
@@ -82,6 +90,85 @@ pub enum Command {
         tile: Option<u32>,
     },
 }
+
+/// What to do with the evidence of many machines.
+#[derive(Debug, Subcommand)]
+pub enum Batch {
+    /// The units that there are: of each its id, host, logs and size
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan {
+        /// As a JSON document, with the sources of each unit
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Sessions, events, coverage and summary of each unit, in a folder of its own, with checksums and a manifest
+    #[command(after_help = BATCH_EXAMPLES)]
+    Run {
+        /// The folder to put the folders of units in, made if it is not there; never inside the evidence
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Only the units of one of N equal parts, hash:1/N to hash:N/N; together they are all units
+        #[arg(long, value_name = "hash:I/N")]
+        partition: Option<Partition>,
+        /// Only this unit, by its id; repeatable
+        #[arg(long, value_name = "ID", conflicts_with = "partition")]
+        unit: Vec<String>,
+        /// Do units again that are finished
+        #[arg(long)]
+        force: bool,
+        /// In which formats, separated by commas: csv, jsonl, json
+        #[arg(long, value_name = "FORMATS", default_value = "csv", value_delimiter = ',',
+            value_parser = PossibleValuesParser::new(batch::FORMATS.map(Format::name)).map(format_named))]
+        formats: Vec<Format>,
+        /// Text from evidence exactly as it is in CSV; `winsessions sessions --help` says what it is otherwise
+        #[arg(long)]
+        csv_raw: bool,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// One result of many units: the same bytes as of one run over everything
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge {
+        /// Folders that `batch run` wrote units into
+        #[arg(required = true, value_name = "OUT")]
+        outs: Vec<PathBuf>,
+        /// The folder to write; one that holds an earlier merge is replaced
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        /// How messages are written to standard error: for people, or for programs an object of JSON a line
+        #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+            value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+        log_format: LogFormat,
+        /// No messages about units that are left out; the exit status still tells
+        #[arg(short, long)]
+        quiet: bool,
+    },
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  winsessions batch plan evidence/
+  winsessions batch plan --json evidence/ | jq -r '.units[] | [.id, .host, .bytes] | @tsv'
+A unit is the evidence of one machine: the logs of a folder, or of several where the latest record
+names the same host. A folder in which logs contradict each other is parted by name.";
+
+const BATCH_EXAMPLES: &str = "\
+Examples:
+  winsessions batch run evidence/ -o results/
+  winsessions batch run evidence/ -o results/ --partition hash:2/8     one job of eight
+  winsessions batch run evidence/ -o results/ --unit 0f3c1e5a9b7d2468 --formats csv,jsonl
+Units are done one after the other. One whose manifest says the same evidence (SHA-256), version
+and arguments is not done again; a killed run goes on where it was when it is started again.
+Exit status: 1 if a unit failed, else 3 if evidence of one is damaged or unreadable, else 0.";
+
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  winsessions batch merge results/ -o all/
+  winsessions batch merge results1/ results2/ -o all/
+A unit that is not finished, or is not what its manifest says, is named and left out: status 3.
+Status 3 also tells that evidence of a unit was damaged or unreadable; 4 that there is no unit.";
 
 const SUMMARY_EXAMPLES: &str = "\
 Examples:
@@ -123,26 +210,66 @@ those without templates do (keeping both, they are taken as duplicates); 4: no l
 /// What is read, and where results go.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Logs, or folders that hold them; a log is known by its content, not by its name
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
     /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
     pub format: Option<Format>,
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Add records that are in no log any more, or in none: behind the end of a chunk's records, behind damage, in chunks without
+    /// a header, and chunks in any file of the evidence (memory dumps, unallocated space). Rows that rest on them are marked; what
+    /// a log holds is always preferred
+    #[arg(long)]
+    pub recover: bool,
+    /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')
+    /// in front: what begins with = + - @, also behind blanks or quotes or in their full-width forms, or with a tab or line
+    /// break, and each such part behind a ; or tab or line break
+    #[arg(long)]
+    pub csv_raw: bool,
+}
+
+/// What is read, and how.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// Logs, triage packages (zip, 7z, tar, gz, zst), or folders that hold them; known by their content, not by their names
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     /// Worker threads, 256 at most; one per core if not given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// The first line of FILE is the password of packages that are encrypted
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// What a package may unpack to, in GiB, instead of 64 GiB, or 16 GiB a member, or 1000 times its size
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub unpack_limit: Option<u32>,
     /// What decodes records: this program's own decoder, or the evtx crate alone, to check the other by. The result is the
     /// same, but that the evtx crate ends a text at its first NUL; it takes longer
     #[arg(long, value_name = "DECODER", default_value = "own", hide_default_value = true,
         value_parser = PossibleValuesParser::new(["own", "evtx"]).map(decoder))]
     pub decoder: Decoding,
-    /// No messages about what was read, skipped or damaged; the exit status still tells
+    /// How messages and progress are written to standard error: for people, or for programs an object of JSON a line
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true,
+        value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|f| f.name())).map(log_format))]
+    pub log_format: LogFormat,
+    /// No progress and no messages about what was read, skipped or damaged; the exit status still tells
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl Reading {
+    /// How the analysis reads.
+    pub fn options<'a>(&self, unpacking: &'a Unpacking) -> Options<'a> {
+        Options {
+            threads: self.threads.map(usize::from),
+            decoding: self.decoder,
+            unpacking: Some(unpacking),
+            recover: false,
+            progress: None,
+        }
+    }
 }
 
 impl Run {
@@ -259,6 +386,36 @@ fn format_named(name: String) -> Format {
     named.copied().unwrap_or(Format::Csv)
 }
 
+fn log_format(name: String) -> LogFormat {
+    match name.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    }
+}
+
+/// How messages are to be written, by the arguments as they were typed: also where the others make no sense.
+pub fn log_format_of(arguments: impl Iterator<Item = OsString>) -> LogFormat {
+    let arguments: Vec<OsString> = arguments.collect();
+    let is = |argument: &OsString, text: &str| *argument == *text;
+    let pairs = arguments.windows(2);
+    let json = arguments.iter().any(|one| is(one, "--log-format=json"))
+        || pairs.into_iter().any(
+            |pair| matches!(pair, [name, value] if is(name, "--log-format") && is(value, "json")),
+        );
+    log_format(if json { "json" } else { "text" }.to_owned())
+}
+
+/// How wide tables are where no terminal says.
+const DEFAULT_WIDTH: usize = 120;
+
+/// How wide the terminal is.
+pub fn terminal_width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    named
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
 fn glob(text: &str) -> Result<Glob, String> {
     Ok(Glob::new(text))
@@ -292,7 +449,8 @@ Exit status:
   1  failed (input or output); worth a retry
   2  wrong usage
   3  complete but partial: some evidence is damaged or unreadable; standard error says what
-  4  no event log found in what was named";
+  4  no event log found in what was named
+  130, 143  stopped by Ctrl-C (SIGINT) or SIGTERM, no file was written; a second one ends at once";
 
 const SESSIONS_EXAMPLES: &str = "\
 Examples:
@@ -387,7 +545,7 @@ mod tests {
             | Command::Summary { run, .. }
             | Command::Explain { run, .. }
             | Command::Coverage { run } => run,
-            Command::Synth { .. } => unreachable!("no rows"),
+            Command::Batch(_) | Command::Synth { .. } => unreachable!("no rows"),
         }
     }
 
@@ -411,6 +569,9 @@ mod tests {
             EVENTS_EXAMPLES,
             COVERAGE_EXAMPLES,
             SYNTH_EXAMPLES,
+            PLAN_EXAMPLES,
+            BATCH_EXAMPLES,
+            MERGE_EXAMPLES,
             EXPLAIN_EXAMPLES,
             SUMMARY_EXAMPLES,
             KINDS,

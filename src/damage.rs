@@ -46,6 +46,10 @@ named! {
         TrailingBytes = "trailing-bytes",
         /// The file could not be read to its end.
         Unreadable = "unreadable",
+        /// What came out of a package breaks off, or is not what went in; it was read all the same.
+        Package = "package",
+        /// The file was changed by another while it was read: what was read may be of two states.
+        Changed = "changed",
     }
 }
 

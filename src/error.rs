@@ -24,6 +24,9 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// It was asked to stop while it read.
+    #[error("stopped")]
+    Stopped,
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {message}")]
     Threads {

@@ -1,19 +1,49 @@
 //! Finds the logs in what the user named, without parsing them.
 //!
-//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s. A log is known
-//! by its first eight bytes, never by its name. Below a named path, links are not followed and only regular files are opened,
-//! for reading.
+//! In: paths of files and folders. Out: every [`Item`] below them once, sorted by path, and of each its [`Log`]s; the other files
+//! too, for who looks for records in them. An item is a log or a package of logs, known by what it begins with, never by its
+//! name. Below a named path, links are not followed and only regular files are opened, for reading.
+//!
+//! `package` opens packages, within `limits`; `zip`, `seven_zip`, `tar` and `streams` know one format each; `layout` tells from
+//! the place of a log which collection it belongs to, and of which machine that is.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod bytes;
+mod checked;
 mod content;
+mod format;
+mod layout;
+mod limits;
+mod open;
+mod package;
+mod seven_zip;
+mod sparse;
+mod streams;
+mod tar;
+mod zip;
 
 pub use content::{Content, Opened};
+pub use limits::Limits;
+pub use package::Unpacked;
+pub use sparse::Ranges;
 
-use std::fs::{self, File};
+use crate::damage::Damage;
+use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
+use limits::Spent;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// What a log begins with.
-const LOG_MAGIC: &[u8; 8] = b"ElfFile\0";
 
 /// Something in the evidence that was expected to be a log and could not be used as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,33 +54,140 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Something that holds logs.
+/// How packages are opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unpacking {
+    /// What they may cost.
+    pub limits: Limits,
+    /// What opens those that are encrypted.
+    pub password: Option<Vec<u8>>,
+}
+
+/// Something that holds logs: a log, or a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The file.
     pub path: PathBuf,
+    format: Format,
+    /// Whether the user named it.
+    named: bool,
 }
 
 /// A log, wherever it is.
 #[derive(Debug)]
 pub struct Log {
-    /// The file.
+    /// The file; in a package, the package's path and the member's in it.
     pub path: PathBuf,
     /// Its bytes.
     pub content: Content,
-    /// What it lies in: logs that lie in one folder may be of one machine.
+    /// What it lies in: logs that lie in one folder may be of one machine. Where the layout of a collection is known, that is
+    /// where the collection begins.
     pub folder: PathBuf,
+    /// The machine that the collection says it is of.
+    pub host: Option<String>,
+    /// What was damaged on its way out of a package.
+    pub damage: Vec<Damage>,
 }
 
 impl Item {
-    /// The logs that it holds, sorted by path.
-    pub fn logs(&self) -> Vec<Log> {
-        let folder = self.path.parent().unwrap_or(&self.path);
-        vec![Log {
-            content: Content::File(self.path.clone()),
-            folder: folder.to_owned(),
-            path: self.path.clone(),
-        }]
+    /// A log that nobody looked at.
+    #[cfg(test)]
+    pub(crate) fn log(path: PathBuf) -> Self {
+        let (format, named) = (Format::Log, false);
+        Item {
+            path,
+            format,
+            named,
+        }
+    }
+
+    /// Whether it is a package, which takes memory and space while its logs are read.
+    pub fn is_package(&self) -> bool {
+        self.format != Format::Log
+    }
+
+    /// Its logs, sorted by path, and what else is in it.
+    pub fn open(&self, how: &Unpacking) -> Unpacked {
+        if self.is_package() {
+            return package::open(&self.path, self.format, self.named, how);
+        }
+        let mut log = Log::new(self.path.clone(), Content::File(self.path.clone()));
+        log.host = client_host(&log.folder).or(log.host);
+        let log = match index_of(&self.path) {
+            None => Ok(log),
+            Some(index) => {
+                let spent = Spent::new(how.limits, log.content.size());
+                index.and_then(|ranges| log.rebuilt(ranges, &spent))
+            }
+        };
+        let mut found = Unpacked::default();
+        match log {
+            Ok(log) => found.logs.push(log),
+            Err(reason) => found.skipped.push(Skipped {
+                path: self.path.clone(),
+                reason: sparse::refusal(&reason),
+            }),
+        }
+        found
+    }
+}
+
+/// What the index beside a file says, if that is a file with holes.
+fn index_of(path: &Path) -> Option<Result<Ranges, String>> {
+    let mut index = OsString::from(path);
+    index.push(".idx");
+    let index = PathBuf::from(index);
+    let bytes = bytes_of(&index)?;
+    sparse::is_index(&index, &bytes).then(|| Ranges::parse(&bytes))
+}
+
+/// The machine that the collection in a folder says it is of.
+fn client_host(folder: &Path) -> Option<String> {
+    layout::client_host(&bytes_of(&folder.join(layout::CLIENT_INFO))?)
+}
+
+/// A small file beside a log, if it is there.
+fn bytes_of(path: &Path) -> Option<Vec<u8>> {
+    let meta = fs::symlink_metadata(path).ok();
+    meta.filter(fs::Metadata::is_file)?;
+    let mut bytes = Vec::new();
+    let file = open::open(path).ok()?;
+    file.take(sparse::MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+impl Log {
+    fn new(path: PathBuf, content: Content) -> Log {
+        let layout = layout::of(&path);
+        Log {
+            path,
+            content,
+            folder: layout.root,
+            host: layout.host,
+            damage: Vec::new(),
+        }
+    }
+
+    /// The same with its holes, as an index says.
+    fn rebuilt(self, ranges: Ranges, spent: &Spent) -> Result<Log, String> {
+        let stored = self.content.size();
+        if ranges.stored_size() > stored {
+            return Err(format!(
+                "it names {} bytes, and {stored} are there",
+                ranges.stored_size()
+            ));
+        }
+        // Holes take time to read.
+        if !spent.add_bytes(ranges.size()) {
+            return Err(format!("with them it would have {} bytes", ranges.size()));
+        }
+        Ok(Log {
+            content: Content::Sparse {
+                stored: Box::new(self.content),
+                ranges,
+            },
+            ..self
+        })
     }
 }
 
@@ -63,6 +200,8 @@ pub struct Evidence {
     pub skipped: Vec<Skipped>,
     /// How many files were looked at and are no logs (nobody expected them to be).
     pub other_files: u64,
+    /// The files that are no logs, expected or not.
+    others: Vec<PathBuf>,
 }
 
 /// Looks for logs in `paths` and in all folders below them.
@@ -99,20 +238,49 @@ pub fn find(paths: &[PathBuf]) -> Evidence {
             }
         }
     }
-    evidence.items.sort_by(|a, b| a.path.cmp(&b.path));
-    // The same file named twice, or below two named folders, is one item.
-    let mut seen = std::collections::HashSet::new();
-    evidence.items.retain(|Item { path }| {
-        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
-    });
     evidence
-        .skipped
-        .sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
-    evidence.skipped.dedup();
+        .items
+        .sort_by(|a, b| (&a.path, !a.named).cmp(&(&b.path, !b.named)));
+    retain_once(&mut evidence.items, |item| &item.path);
+    evidence.sort_skipped();
     evidence
 }
 
+/// Leaves each file once that was named twice, or lies below two named folders.
+fn retain_once<T>(files: &mut Vec<T>, path: impl Fn(&T) -> &PathBuf) {
+    let mut seen = HashSet::new();
+    files.retain(|file| {
+        let path = path(file);
+        seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+    });
+}
+
 impl Evidence {
+    /// A part of what was found.
+    pub fn of(items: Vec<Item>, skipped: Vec<Skipped>) -> Self {
+        Evidence {
+            items,
+            skipped,
+            ..Evidence::default()
+        }
+    }
+
+    /// Sorts what was skipped, and tells nothing twice.
+    pub fn sort_skipped(&mut self) {
+        self.skipped
+            .sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
+        self.skipped.dedup();
+    }
+
+    /// The files that are no logs, expected or not, as if they were: each once, sorted by path.
+    pub fn others(&self) -> Vec<Log> {
+        let mut others = self.others.clone();
+        others.sort();
+        retain_once(&mut others, |path| path);
+        let log = |path: PathBuf| Log::new(path.clone(), Content::File(path));
+        others.into_iter().map(log).collect()
+    }
+
     fn skip(&mut self, path: &Path, reason: impl ToString) {
         self.skipped.push(Skipped {
             path: path.to_owned(),
@@ -120,40 +288,33 @@ impl Evidence {
         });
     }
 
-    fn add(&mut self, path: &Path) {
-        let path = path.to_owned();
-        self.items.push(Item { path });
-    }
-
     fn look_at(&mut self, path: &Path, named: bool) {
-        let expected = named
-            || path
-                .extension()
-                .is_some_and(|ext| ext.eq_ignore_ascii_case("evtx"));
-        match first_bytes(path) {
-            Ok(start) if start.as_slice() == LOG_MAGIC => self.add(path),
-            Ok(start) if expected && start.is_empty() => self.skip(path, "the file is empty"),
-            Ok(start) if expected => {
-                let start = start.escape_ascii();
-                self.skip(
-                    path,
-                    format!(
-                        "not an event log: it starts with \"{start}\", not with \"ElfFile\\x00\""
-                    ),
-                );
-            }
-            Ok(_) => self.other_files += 1,
-            Err(error) => self.skip(path, error),
+        let expected = named || is_named_like_a_log(path);
+        let start = match start_of_file(path) {
+            Ok(start) => start,
+            Err(error) => return self.skip(path, error),
+        };
+        if let Some(format) = Format::of(&start) {
+            return self.items.push(Item {
+                path: path.to_owned(),
+                format,
+                named,
+            });
+        }
+        self.others.push(path.to_owned());
+        if expected {
+            self.skip(path, no_log(&start));
+        } else if is_named_like_a_package(path) {
+            self.skip(path, NO_PACKAGE);
+        } else {
+            self.other_files += 1;
         }
     }
 }
 
-fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(LOG_MAGIC.len());
-    File::open(path)?
-        .take(LOG_MAGIC.len() as u64)
-        .read_to_end(&mut start)?;
-    Ok(start)
+fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {
+    let (start, error) = start_of(&mut open::open(path)?);
+    error.map_or(Ok(start), Err)
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export
+//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export -> batch
 //! ```
 //!
-//! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
+//! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
 //! logs from stories and shares no code with what reads them, so that a common mistake shows.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod batch;
 pub mod damage;
 pub mod error;
 pub mod event;
@@ -20,8 +21,10 @@ pub mod filter;
 pub mod guid;
 pub mod log;
 mod named;
+pub mod progress;
 pub mod session;
 pub mod sid;
+pub mod spoof;
 pub mod summary;
 pub mod synth;
 pub mod text;

@@ -1,32 +1,41 @@
 //! The command-line program.
 
+mod bar;
+mod batches;
 mod cli;
 mod output;
+mod signals;
 
+use bar::Bar;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Run};
+use cli::{Cli, Command, Reading, Run};
 use output::{OpenError, Output};
+use signals::Signals;
 use std::borrow::Borrow;
+use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use winsessions::analysis::{Analysis, Options, Paired, pair};
+use winsessions::batch;
 use winsessions::error::Error;
+use winsessions::evidence::{Limits, Unpacking};
+use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
+use winsessions::progress::{Progress, Stop};
 use winsessions::session::Session;
 use winsessions::summary::summarize;
 use winsessions::synth::{self, TileError, Tiled};
 
-/// How wide tables are where no terminal says.
-const DEFAULT_WIDTH: usize = 120;
-
 fn main() -> ExitCode {
-    let result = run(Cli::parse());
+    let result = Cli::try_parse().map_err(Failure::Usage).and_then(run);
     if let Err(failure) = &result {
-        failure.tell();
+        failure.tell(cli::log_format_of(std::env::args_os()));
     }
     ExitCode::from(status(&result))
 }
@@ -48,11 +57,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let view = View::new(found.analysis(), at);
                 to.write::<Session, _, _>(&view, 0..found.sessions(), kept)?;
                 let unknown = unknown.into_inner();
-                if unknown > 0 && !run.quiet {
-                    let _ = writeln!(
-                        io::stderr(),
-                        "winsessions: {unknown} more may be interactive: the evidence does not tell"
-                    );
+                if unknown > 0 && !run.reading.quiet {
+                    let words =
+                        format!("{unknown} more may be interactive: the evidence does not tell");
+                    let _ = Message {
+                        counts: vec![("sessions", unknown as u64)],
+                        ..Message::new(Level::Info, Topic::LeftOut, words)
+                    }
+                    .write(run.reading.log_format, &mut io::stderr());
                 }
                 Ok(())
             })
@@ -84,6 +96,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let analysis = found.analysis();
             to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
+        Command::Batch(command) => batches::run(command),
         Command::Synth {
             source,
             target,
@@ -116,19 +129,45 @@ fn export(
     run: &Run,
     write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
-    let mut to = Destination::open(run)?;
+    let stop = Stop::default();
+    let mut to = Destination::open(run, &stop)?;
+    // Where signals cannot be watched they end the process, as they do without.
+    let signals = Signals::watch(&stop).ok();
+    let progress = Arc::new(Progress::new(stop));
+    let bar =
+        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let unpacking = unpacking(&run.reading)?;
     let options = Options {
-        threads: run.threads.map(usize::from),
-        decoding: run.decoder,
+        recover: run.recover,
+        progress: Some(&progress),
+        ..run.reading.options(&unpacking)
     };
-    let mut found = pair(&run.paths, options)?;
-    write(&mut found, &mut to)?;
+    let found = pair(&run.reading.paths, options);
+    drop(bar);
+    let written = found.map_err(Failure::from).and_then(|mut found| {
+        write(&mut found, &mut to)?;
+        Ok(found)
+    });
+    if let Some(status) = signals.and_then(|signals| signals.status()) {
+        let while_reading = matches!(written, Err(Failure::Error(Error::Stopped)));
+        return Err(Failure::Stopped {
+            status,
+            read: progress.bytes(),
+            any: !while_reading && run.file().is_none(),
+        });
+    }
+    let found = written?;
     to.output
+        .output
         .finish()
         .map_err(|source| output_failure(run.file().cloned(), source))?;
-    if !run.quiet {
+    if !run.reading.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
-        let _ = messages::write(found.analysis(), &mut io::stderr().lock());
+        let _ = messages::write(
+            found.analysis(),
+            run.reading.log_format,
+            &mut io::stderr().lock(),
+        );
     }
     let completeness = match found.analysis().is_partial() {
         true => Completeness::Partial,
@@ -137,6 +176,29 @@ fn export(
     // The process ends here: taking millions of parts asunder would be for nothing.
     std::mem::forget(found);
     Ok(completeness)
+}
+
+/// How packages are opened.
+fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
+    let password = reading
+        .password_file
+        .as_deref()
+        .map(|file| -> Result<_, Failure> {
+            let told = |error| usage(format!("--password-file {}: {error}", file.display()));
+            let mut password = fs::read(file).map_err(told)?;
+            let end = password
+                .iter()
+                .position(|byte| matches!(byte, b'\r' | b'\n'));
+            password.truncate(end.unwrap_or(password.len()));
+            Ok(password)
+        });
+    let gibibytes = reading
+        .unpack_limit
+        .map(|gibibytes| u64::from(gibibytes) << 30);
+    Ok(Unpacking {
+        limits: gibibytes.map_or_else(Limits::default, Limits::unpacking),
+        password: password.transpose()?,
+    })
 }
 
 /// Writes a big log of copies of the one at `source`; tells what could not be copied as it should.
@@ -180,26 +242,55 @@ fn open(file: &Path, evidence: &[PathBuf]) -> Result<Output, Failure> {
     })
 }
 
+/// An output that takes nothing more once it was asked to stop.
+struct Stoppable {
+    output: Output,
+    stop: Stop,
+}
+
+impl Write for Stoppable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.stop.is_requested() {
+            true => Err(io::Error::other(Error::Stopped)),
+            false => self.output.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
 /// Where rows go, and how.
 struct Destination {
-    output: Output,
+    output: Stoppable,
     path: Option<PathBuf>,
     writer: Writer,
 }
 
 impl Destination {
-    fn open(run: &Run) -> Result<Self, Failure> {
+    fn open(run: &Run, stop: &Stop) -> Result<Self, Failure> {
+        let format = run.format(io::stdout().is_terminal());
+        if run.csv_raw && format != Format::Csv {
+            return Err(usage(format!(
+                "--csv-raw is about CSV, and what is to be written is {format}: add --format csv"
+            )));
+        }
         let output = match run.file() {
-            Some(file) => open(file, &run.paths)?,
+            Some(file) => open(file, &run.reading.paths)?,
             None => Output::stdout(),
         };
         Ok(Destination {
-            output,
+            output: Stoppable {
+                output,
+                stop: stop.clone(),
+            },
             path: run.file().cloned(),
             writer: Writer {
-                format: run.format(io::stdout().is_terminal()),
-                width: terminal_width(),
-                threads: run.threads.map(usize::from),
+                format,
+                width: cli::terminal_width(),
+                threads: run.reading.threads.map(usize::from),
+                csv_raw: run.csv_raw,
             },
         })
     }
@@ -236,13 +327,6 @@ impl Destination {
     }
 }
 
-fn terminal_width() -> usize {
-    let named = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
-    named
-        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
-        .unwrap_or(DEFAULT_WIDTH)
-}
-
 /// Whether all evidence was read.
 enum Completeness {
     Whole,
@@ -253,36 +337,90 @@ enum Completeness {
 enum Failure {
     Usage(clap::Error),
     Error(Error),
+    Batch(batch::Failure),
+    Units(batches::Failed),
+    /// By a signal, with so many bytes read of so many, and perhaps with some rows on standard output.
+    Stopped {
+        status: u8,
+        read: (u64, u64),
+        any: bool,
+    },
     Synth(synth::Error),
     Tile(TileError),
 }
 
 impl Failure {
-    fn tell(&self) {
+    /// Says why, on standard error; where that is gone, nobody hears it.
+    fn tell(&self, format: LogFormat) {
         let mut stderr = io::stderr().lock();
-        let _ = match self {
-            Failure::Error(error) if is_closed_pipe(error) => Ok(()),
+        let failed = |words: &dyn Display| Message::new(Level::Error, Topic::Failed, words);
+        let message = match self {
+            Failure::Error(error) if is_closed_pipe(error) => return,
+            Failure::Usage(answer) if !answer.use_stderr() || format == LogFormat::Text => {
+                let _ = print(answer);
+                return;
+            }
+            Failure::Usage(answer) => failed(&answer.render()),
             Failure::Error(error) => {
                 if let Error::NoLog { skipped, .. } = error {
-                    let _ = messages::skipped(skipped, &mut stderr);
+                    let _ = messages::skipped(skipped, format, &mut stderr);
                 }
-                let text = error.to_string();
-                writeln!(stderr, "winsessions: {}", visible(&text))
+                failed(error)
             }
-            Failure::Usage(error) => error.print(),
-            Failure::Synth(error) => {
-                writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
+            Failure::Stopped {
+                read: (done, total),
+                any,
+                ..
+            } => {
+                let left = match any {
+                    true => "the result is not complete",
+                    false => "no result was written",
+                };
+                let (read, of) = (bar::bytes(*done), bar::bytes(*total));
+                Message {
+                    counts: vec![("bytes_read", *done), ("bytes_total", *total)],
+                    ..Message::new(
+                        Level::Error,
+                        Topic::Stopped,
+                        format!("stopped: {read} of {of} were read, {left}"),
+                    )
+                }
             }
-            Failure::Tile(error) => {
-                writeln!(stderr, "winsessions: {}", visible(&error.to_string()))
-            }
+            Failure::Batch(error) => failed(error),
+            Failure::Units(error) => failed(error),
+            Failure::Synth(error) => failed(error),
+            Failure::Tile(error) => failed(error),
         };
+        let _ = message.write(format, &mut stderr);
     }
+}
+
+/// Prints what the command line was answered with. It repeats arguments, and a shell can make arguments of file names.
+fn print(answer: &clap::Error) -> io::Result<()> {
+    let acts_or_hides = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        visible(&text) != text
+    };
+    if !answer.use_stderr() || !std::env::args_os().any(acts_or_hides) {
+        return answer.print();
+    }
+    let text = answer.render().to_string();
+    let lines = text.split('\n').map(visible);
+    io::stderr().write_all(lines.collect::<Vec<_>>().join("\n").as_bytes())
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Error(error)
+    }
+}
+
+impl From<batch::Failure> for Failure {
+    fn from(failure: batch::Failure) -> Self {
+        match failure {
+            batch::Failure::Analysis(error) => Failure::Error(error),
+            other => Failure::Batch(other),
+        }
     }
 }
 
@@ -337,7 +475,9 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
     match result {
         Ok(Completeness::Whole) => 0,
         Ok(Completeness::Partial) => 3,
+        Err(Failure::Usage(answer)) if !answer.use_stderr() => 0,
         Err(Failure::Usage(_)) => 2,
+        Err(Failure::Stopped { status, .. }) => *status,
         Err(Failure::Error(Error::NoLog { .. }) | Failure::Tile(TileError::Nothing { .. })) => 4,
         Err(Failure::Error(error)) if is_closed_pipe(error) => 0,
         // A scenario that makes no sense is wrong usage, as are too many copies; all else may work another time.
@@ -345,7 +485,16 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        Err(Failure::Error(_) | Failure::Synth(_) | Failure::Tile(_)) => 1,
+        // What is in the way has to go before another time.
+        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        Err(Failure::Units(batches::Failed::Nothing)) => 4,
+        Err(
+            Failure::Error(_)
+            | Failure::Batch(_)
+            | Failure::Units(_)
+            | Failure::Synth(_)
+            | Failure::Tile(_),
+        ) => 1,
     }
 }
 

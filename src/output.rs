@@ -71,15 +71,7 @@ impl Output {
             )));
         }
         let target = real_target(named)?;
-        for path in evidence {
-            // Evidence that does not exist cannot be altered; the analysis says what is wrong with it.
-            if fs::canonicalize(path).is_ok_and(|real| target.starts_with(real)) {
-                return Err(OpenError::InEvidence {
-                    output: named.to_owned(),
-                    evidence: path.clone(),
-                });
-            }
-        }
+        keep_outside(&target, named, evidence)?;
         // Whether it can be written shows before the work, and nothing lies about while the work is done.
         drop(create_beside(&target)?);
         Ok(Output::Planned(target))
@@ -133,6 +125,51 @@ impl Write for Output {
             Output::File { file, .. } => file.flush(),
         }
     }
+}
+
+/// Makes a folder to write into, if it is not there, which must not be or lie in any of `evidence`.
+///
+/// # Errors
+/// [`OpenError::InEvidence`], or what the operating system says.
+pub fn folder(named: &Path, evidence: &[PathBuf]) -> Result<PathBuf, OpenError> {
+    let target = new_folder(named, evidence)?;
+    fs::create_dir_all(&target)?;
+    Ok(target)
+}
+
+/// The real path of a folder that may not be there yet, which must not be or lie in any of `evidence`.
+///
+/// # Errors
+/// [`OpenError::InEvidence`], or what the operating system says.
+pub fn new_folder(named: &Path, evidence: &[PathBuf]) -> Result<PathBuf, OpenError> {
+    let target = match (fs::canonicalize(named), named.parent()) {
+        (Ok(real), _) => real,
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            let name = named.file_name().ok_or(io::ErrorKind::InvalidFilename);
+            let name = name.map_err(io::Error::from)?;
+            match parent {
+                parent if parent == Path::new("") => fs::canonicalize(".")?.join(name),
+                parent => new_folder(parent, evidence)?.join(name),
+            }
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    keep_outside(&target, named, evidence)?;
+    Ok(target)
+}
+
+/// That nothing of `evidence` is, or holds, the real path `target`.
+fn keep_outside(target: &Path, named: &Path, evidence: &[PathBuf]) -> Result<(), OpenError> {
+    for path in evidence {
+        // Evidence that does not exist cannot be altered; the analysis says what is wrong with it.
+        if fs::canonicalize(path).is_ok_and(|real| target.starts_with(real)) {
+            return Err(OpenError::InEvidence {
+                output: named.to_owned(),
+                evidence: path.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The path without links and `..`, so that it can be compared: of an existing file its own, else its folder's.
@@ -262,6 +299,27 @@ mod tests {
         }
         assert_eq!(names(&evidence), ["Security.evtx", "deep"]);
         assert_eq!(fs::read(&log).unwrap(), b"evidence");
+    }
+
+    #[test]
+    fn a_folder_is_made_only_outside_of_the_evidence() {
+        let place = tempfile::tempdir().unwrap();
+        let evidence = place.path().join("case");
+        let named = std::slice::from_ref(&evidence);
+        fs::create_dir(&evidence).unwrap();
+        for inside in ["case", "case/out", "case/a/b", "case/../case/x"] {
+            let made = folder(&place.path().join(inside), named);
+            assert!(
+                matches!(made, Err(OpenError::InEvidence { .. })),
+                "{inside}"
+            );
+        }
+        let made = folder(&place.path().join("new/../case/x"), named);
+        assert!(made.is_err());
+        assert_eq!(names(&evidence), [""; 0]);
+        let made = folder(&place.path().join("out/a"), named).unwrap();
+        assert!(made.is_dir());
+        assert_eq!(names(place.path()), ["case", "out"]);
     }
 
     #[test]

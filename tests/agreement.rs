@@ -58,7 +58,8 @@ impl Equals {
 
 fn logs(below: &[PathBuf]) -> Vec<PathBuf> {
     let items = winsessions::evidence::find(below).items;
-    items.into_iter().map(|item| item.path).collect()
+    let logs = items.into_iter().filter(|item| !item.is_package());
+    logs.map(|item| item.path).collect()
 }
 
 fn fixtures() -> Vec<PathBuf> {

@@ -62,6 +62,31 @@ fn a_kind_that_does_not_exist_is_answered_with_those_that_do() {
 }
 
 #[test]
+fn no_argument_that_is_repeated_can_act_on_the_terminal() {
+    let hostile = "x\u{1b}]0;title\u{7}\u{9b}2J\u{202e}y.evtx";
+    for arguments in [
+        &["sessions", hostile][..],
+        &["sessions", hostile, "--from", hostile],
+        &["sessions", hostile, "--kind", hostile],
+        &["sessions", hostile, "--format", hostile],
+        &["explain", hostile, hostile],
+        &["explain", "0000000000000000", hostile],
+        &["synth", hostile, hostile],
+        &["sessions", hostile, "-o", hostile],
+        &[hostile],
+        &["sessions", "x", &format!("--{hostile}")],
+    ] {
+        let told = stderr(&winsessions(arguments));
+        let acts = |character: char| character.is_control() && character != '\n';
+        assert!(
+            !told.contains(acts) && !told.contains('\u{202e}'),
+            "{told:?}"
+        );
+        assert!(told.contains("\\u{9b}"), "{told:?}");
+    }
+}
+
+#[test]
 fn help_teaches_and_is_status_0() {
     let output = winsessions(&["sessions", "--help"]);
     assert_eq!(output.status.code(), Some(0));
@@ -471,4 +496,236 @@ fn a_story_says_why_a_session_can_begin_after_the_record_that_names_it() {
         words.contains("can be written just before the logon"),
         "{story}"
     );
+}
+
+#[test]
+fn a_password_comes_from_the_first_line_of_a_file_that_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages/aes.zip");
+    let run = |arguments: &[&str]| {
+        let all = [&["sessions", path(&package)], arguments].concat();
+        winsessions(&all)
+    };
+    for text in ["secret", "secret\r\nmore", "secret\n"] {
+        fs::write(&password, text).unwrap();
+        let output = run(&["--password-file", path(&password)]);
+        assert_eq!(output.status.code(), Some(0), "{text:?}");
+    }
+    assert_eq!(run(&[]).status.code(), Some(4));
+    let missing = run(&["--password-file", path(&folder.path().join("none"))]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).starts_with("error: --password-file "));
+    assert_eq!(run(&["--unpack-limit", "0"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_very_long_name_is_cut_in_a_table_told_in_a_story_and_whole_in_csv() {
+    let name = format!("=x{}", "y\u{202e}".repeat(14_000));
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("scenario.toml");
+    let story = format!(
+        r#"
+            title = "A very long name"
+            [account.long]
+            rid = 1001
+            name = "{name}"
+            [[machine]]
+            name = "SRV-OAK"
+            os = "server-2019"
+            sid = "S-1-5-21-11-12-13"
+            [[machine.step]]
+            at = "2024-05-06T07:55:00Z"
+            do = "boot"
+            [[machine.step]]
+            at = "08:00:00"
+            do = "logon"
+            kind = "network"
+            account = "long"
+        "#
+    );
+    fs::write(&scenario, story).unwrap();
+    let logs = folder.path().join("logs");
+    let made = winsessions(&["synth", path(&scenario), path(&logs)]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let rows = csv(&["sessions", path(&logs), "--csv-raw"]);
+    let row = rows.iter().find(|row| row["account_name"] == name).unwrap();
+    assert_eq!(row["flags"], "suspicious-name");
+    let rows = csv(&["sessions", path(&logs)]);
+    assert!(
+        rows.iter()
+            .any(|row| row["account_name"] == format!("'{name}"))
+    );
+    let table = winsessions(&["sessions", "-q", "--format", "table", path(&logs)]);
+    for line in String::from_utf8(table.stdout).unwrap().lines() {
+        assert!(line.chars().count() <= 120, "{}", line.len());
+    }
+    let story = winsessions(&["explain", "-q", &row["session_id"], path(&logs)]);
+    let story = String::from_utf8(story.stdout).unwrap();
+    assert!(story.contains("suspicious-name: ") && !story.contains('\u{202e}'));
+}
+
+/// The objects that a run tells on standard error.
+fn told(arguments: &[&str]) -> (Option<i32>, Vec<serde_json::Value>) {
+    let output = winsessions(&[arguments, &["--log-format", "json"]].concat());
+    let lines = stderr(&output);
+    let objects = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    (output.status.code(), objects.collect())
+}
+
+#[test]
+fn messages_for_programs_are_objects_a_line_with_the_place_and_the_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("Sec\u{202e}\u{9b}urity.evtx");
+    let mut bytes = fs::read(format!("{}/WS-ALDER/Security.evtx", fixture("workday"))).unwrap();
+    bytes[70_000] ^= 0xff;
+    fs::write(&log, bytes).unwrap();
+    fs::write(folder.path().join("none.evtx"), "no log").unwrap();
+    let (status, objects) = told(&["sessions", path(folder.path())]);
+    assert_eq!(status, Some(3));
+    let topics: Vec<_> = objects
+        .iter()
+        .map(|o| o["topic"].as_str().unwrap())
+        .collect();
+    assert_eq!(topics.first(), Some(&"skipped"));
+    assert_eq!(topics.last(), Some(&"summary"));
+    let damage = objects.iter().find(|o| o["topic"] == "damage").unwrap();
+    assert_eq!(damage["file"], path(&log));
+    assert_eq!(
+        (&damage["level"], &damage["chunk"]),
+        (&"warning".into(), &1.into())
+    );
+    let summary = objects.last().unwrap();
+    assert_eq!(
+        (&summary["logs"], &summary["skipped"]),
+        (&1.into(), &1.into())
+    );
+    assert!(summary["records"].as_u64() > Some(100));
+    let output = winsessions(&["sessions", "--log-format=json", path(folder.path())]);
+    assert!(!stderr(&output).contains(['\u{202e}', '\u{9b}']));
+}
+
+#[test]
+fn failures_for_programs_are_objects_too_and_a_short_run_shows_no_progress() {
+    for (arguments, expected) in [
+        (&["sessions", "no-such-evidence"][..], 4),
+        (&["sessions", "x", "--from", "yesterday"], 2),
+        (&["sessions", "x", "--csv-raw", "--format", "json"], 2),
+        (&["sessions", "x", "-o", "no-such-folder/x.csv"], 1),
+    ] {
+        let (status, objects) = told(arguments);
+        assert_eq!(status, Some(expected), "{arguments:?}");
+        let last = objects.last().unwrap();
+        assert_eq!(
+            (&last["level"], &last["topic"]),
+            (&"error".into(), &"failed".into())
+        );
+    }
+    let evidence = fixture("workday");
+    for format in ["text", "json"] {
+        let output = winsessions(&["events", &evidence, "--log-format", format]);
+        assert_eq!(stderr(&output).lines().count(), 1, "the summary alone");
+    }
+}
+
+/// Evidence that takes a while to read.
+#[cfg(target_os = "linux")]
+fn much_evidence() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("{}/WS-ALDER/Security.evtx", fixture("workday"));
+    for number in 0..400 {
+        fs::copy(&log, folder.path().join(format!("{number}.evtx"))).unwrap();
+    }
+    folder
+}
+
+/// Starts a run and waits until it watches for signals.
+#[cfg(target_os = "linux")]
+fn started(arguments: &[&str]) -> std::process::Child {
+    let child = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !watches(child.id()) {
+        std::thread::yield_now();
+    }
+    child
+}
+
+/// Whether a process watches for SIGTERM, number 15, which it does last, or is over.
+#[cfg(target_os = "linux")]
+fn watches(process: u32) -> bool {
+    let told = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = told.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    caught.is_none_or(|mask| mask & (1 << 14) != 0)
+}
+
+#[cfg(target_os = "linux")]
+fn send(signal: &str, child: &std::process::Child) {
+    let mut kill = Command::new("kill");
+    let sent = kill.args([signal, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_logs_are_read_leaves_no_file_and_says_how_far_it_was() {
+    let evidence = much_evidence();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.csv");
+    fs::write(&file, "old").unwrap();
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let child = started(&["sessions", path(evidence.path()), "-o", path(&file)]);
+        send(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(status), "{told}");
+        assert!(told.starts_with("winsessions: stopped: "), "{told}");
+        assert!(
+            told.ends_with(" were read, no result was written\n"),
+            "{told}"
+        );
+        assert_eq!(fs::read(&file).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_rows_are_written_ends_the_rows() {
+    use std::io::Read;
+    let evidence = evidence();
+    let whole = winsessions(&["events", "--format", "json", path(evidence.path())]).stdout;
+    let mut child = started(&["events", "--format", "json", path(evidence.path())]);
+    let mut rows = child.stdout.take().unwrap();
+    // Until somebody reads them, no more rows than a pipe holds are written.
+    let mut first = [0];
+    rows.read_exact(&mut first).unwrap();
+    send("-INT", &child);
+    let mut rest = Vec::new();
+    rows.read_to_end(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(rest.len() + 1 < whole.len());
+    assert!(stderr(&output).contains("the result is not complete"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    use std::io::Read;
+    let evidence = evidence();
+    let mut child = started(&["events", "--format", "json", path(evidence.path())]);
+    let mut rows = child.stdout.take().unwrap();
+    rows.read_exact(&mut [0]).unwrap();
+    // Nobody reads the other rows: it waits for that and would wait forever.
+    send("-INT", &child);
+    send("-TERM", &child);
+    assert!(matches!(child.wait().unwrap().code(), Some(130 | 143)));
+    drop(rows);
 }

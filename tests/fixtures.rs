@@ -128,6 +128,51 @@ fn the_logs_of_the_traps_are_what_their_scenarios_make() {
     }
 }
 
+#[test]
+fn hostile_names_are_harmless_on_terminals_and_in_spreadsheets_and_exact_elsewhere() {
+    let _held = FIXTURES.lock();
+    let folder = root().join("fixtures/hostile/names");
+    hold_logs(&folder);
+    let kept = |name: &str, arguments: &[&str]| {
+        let made = winsessions(&folder, &[arguments, &["evidence"]].concat());
+        hold(&folder.join("expected").join(name), &made);
+        String::from_utf8(made).unwrap()
+    };
+    let mut shown = Vec::new();
+    for command in ["sessions", "events"] {
+        shown.push(kept(
+            &format!("{command}.txt"),
+            &[command, "--format", "table"],
+        ));
+        let csv = [command, "--format", "csv"];
+        kept(&format!("{command}.csv"), &csv);
+        kept(
+            &format!("{command}.raw.csv"),
+            &[&csv[..], &["--csv-raw"]].concat(),
+        );
+        kept(&format!("{command}.jsonl"), &[command, "--format", "jsonl"]);
+    }
+    let rows = winsessions(&folder, &["sessions", "--format", "jsonl", "evidence"]);
+    let rows = String::from_utf8(rows).unwrap();
+    let mut flagged = 0;
+    for row in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let id = row["session_id"].as_str().unwrap();
+        let flags = row["flags"].as_array().unwrap();
+        let story = winsessions(&folder, &["explain", id, "evidence"]);
+        if flags.iter().any(|flag| flag == "suspicious-name") {
+            flagged += 1;
+            shown.push(String::from_utf8(story).unwrap());
+        }
+    }
+    assert_eq!(flagged, 8);
+    for text in shown {
+        let acts = |character: char| character.is_control() && character != '\n';
+        assert!(!text.contains(acts), "{text:?}");
+        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2066}', '\u{2028}', '\u{34f}']));
+    }
+}
+
 /// What a shell makes of an argument with a star for each story.
 fn expanded(argument: &str) -> Vec<String> {
     let Some((before, after)) = argument.split_once("/*/") else {

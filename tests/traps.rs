@@ -202,6 +202,7 @@ fn bytes(files: &[PathBuf], threads: usize) -> Vec<u8> {
             format,
             width: 200,
             threads: Some(threads),
+            csv_raw: true,
         };
         let rows = &analysis.sessions;
         writer.write_all::<Session>(&view, rows, &mut out).unwrap();
@@ -219,6 +220,7 @@ fn rows<R: export::Row + export::Tabular + Sync>(rows: &[R], analysis: &Analysis
         format: Format::Jsonl,
         width: 200,
         threads: None,
+        csv_raw: true,
     };
     let mut out = Vec::new();
     writer

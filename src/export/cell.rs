@@ -60,6 +60,15 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// Whether it holds text from evidence, which can be anything.
+    #[inline(always)]
+    pub(super) fn is_text(&self) -> bool {
+        matches!(
+            self,
+            Cell::Text(_) | Cell::Path(_) | Cell::Record { .. } | Cell::Texts(_) | Cell::Words(_)
+        )
+    }
+
     /// Appends the value as text, without quotes.
     #[inline(always)]
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {

@@ -40,7 +40,10 @@ impl<'a> View<'a> {
             .iter()
             .filter(|_| !analysis.events.is_empty());
         let by_id = sessions.map(|s| (&*s.id, s)).collect();
-        let files = analysis.logs.iter().map(|log| path_text(&log.path));
+        let files = analysis.logs.iter().map(|log| match log.recovered {
+            false => path_text(&log.path),
+            true => format!("{}{RECOVERED}", path_text(&log.path)).into(),
+        });
         View {
             analysis,
             at,
@@ -57,6 +60,11 @@ impl<'a> View<'a> {
     /// The time that was asked about.
     pub fn at(&self) -> Option<Time> {
         self.at
+    }
+
+    /// Whether what a log holds was recovered.
+    pub(super) fn is_recovered(&self, log: LogIndex) -> bool {
+        self.log(log).is_some_and(|log| log.recovered)
     }
 
     /// The session that an event belongs to.
@@ -85,8 +93,11 @@ impl<'a> View<'a> {
     }
 }
 
+/// What stands behind the path of a file where records were recovered from it.
+const RECOVERED: &str = "#recovered";
+
 /// A path as it was given or found, with forward slashes; what is no Unicode is replaced.
-pub(super) fn path_text(path: &Path) -> Cow<'_, str> {
+pub fn path_text(path: &Path) -> Cow<'_, str> {
     let text = path.to_string_lossy();
     match std::path::MAIN_SEPARATOR {
         '/' => text,
@@ -311,7 +322,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("logons", "How many logons it holds.", |_, s| s.logons.into()),
     column("failures_before", "How many logons of the account were refused just before it, one soon after the other; empty if none was, or none was audited.", |_, s| s.failures_before.into()),
     column("flags", "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::Flags(&s.flags)),
-    column("start_record", "The record that proves the start, `file#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
+    column("start_record", "The record that proves the start, `file#channel/record`, or `file#recovered#channel/record`; empty if none does.", |view, s| view.record(s, s.start_record)),
     column("end_record", "The record that proves the end; empty if none does.", |view, s| view.record(s, s.end_record)),
     column("token_closed", "When the last token closed, where the person left earlier.", |_, s| s.token_closed.into()),
     column("source_record", "The record that `source_address` and `source_port` are from, where that is not the start's: another channel tells them, and the logon does not.", |view, s| view.record(s, s.source_record)),
@@ -376,7 +387,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("session_name", "The window station's session name.", |_, e| text(&e.event.session_name)),
     column("session_number", "The window station's session number.", |_, e| e.event.session_number.into()),
     column("session_id", "The session that it belongs to, if any.", |_, e| text(&e.session)),
-    column("file", "The log that it was read from.", |view, e| view.file(e.event.log).into()),
+    column("file", "The log that it was read from; `#recovered` behind it says that the record was recovered.", |view, e| view.file(e.event.log).into()),
     column("sources", "In how many logs the record was found.", |_, e| (e.sources.len() as u64).into()),
     column("target_server", "The server that explicit credentials were meant for.", |_, e| text(&e.event.target_server)),
     column("previous_time", "The clock before it was changed.", |_, e| e.event.previous_time.into()),
@@ -402,6 +413,7 @@ pub static EVENTS: &[Column<TimelineEvent>] = &[
     column("object", "What it is about: a service, a task, a cleared log, a profile's folder, a time zone, the provider of a lost event.", |_, e| text(&e.event.details().object)),
     column("command", "What a new service runs.", |_, e| text(&e.event.details().command)),
     column("message", "What the writer says in its own words.", |_, e| text(&e.event.details().message)),
+    column("recovered", "Whether the record was recovered (`--recover`): it lay where a log no longer has one, behind damage, or in no log.", |view, e| view.is_recovered(e.event.log).into()),
 ];
 }
 
@@ -434,7 +446,7 @@ pub static PARTS: &[Column<Part>] = &[
 /// Every record that a session rests on, in record order.
 #[rustfmt::skip]
 pub static RECORDS: &[Column<RecordRef>] = &[
-    column("file", "The log it was read from.", |view, r| view.file(r.log).into()),
+    column("file", "The log it was read from; `#recovered` behind it says that the record was recovered.", |view, r| view.file(r.log).into()),
     column("channel", "Its channel.", |_, r| (&*r.channel).into()),
     column("record_id", "Its EventRecordID.", |_, r| r.record_id.into()),
     column("event_id", "Its event ID.", |_, r| r.event_id.into()),
@@ -450,7 +462,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("host", "The machine's latest name.", |_, c| (&*c.host).into()),
     column("host_aliases", "Its earlier names, oldest first; joined with `;` in CSV.", |_, c| Cell::Texts(&c.host_aliases)),
     column("channel", "The channel.", |_, c| (&*c.channel).into()),
-    column("origin", "`live`, `exported` or `both`: whether a missing number is a missing record.", |_, c| c.origin.name().into()),
+    column("origin", "`live`, `exported` or `both`: whether a missing number is a missing record; `recovered` where no log holds the channel.", |_, c| c.origin.name().into()),
     column("first_record", "The lowest record number.", |_, c| c.first.0.into()),
     column("first_time", "The time of that record.", |_, c| c.first.1.into()),
     column("last_record", "The highest record number.", |_, c| c.last.0.into()),
@@ -476,6 +488,8 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
     column("utc_offset", "Local time less UTC at the machine, `-08:00`, by the last record of the channel that tells; System only.", |_, c| c.utc_offset().into()),
     column("records_by_evtx", "Records of its logs that the evtx crate decoded instead of this program's own decoder: it has no plan for them, or damage lies around them.", |view, c| of_logs(view, c, |l| l.account.read_by_evtx).into()),
+    column("recovered_records", "Records that were recovered beside those (`--recover`), each once; what live logs hold under their numbers is a duplicate.", |_, c| c.recovered.into()),
+    column("recovered_contradictions", "Recovered logon-related records that contradict others: a live log's of the same number is used, or none.", |_, c| c.contradicting.into()),
 ];
 
 fn count<T>(list: &[T]) -> Cell<'static> {
@@ -484,6 +498,7 @@ fn count<T>(list: &[T]) -> Cell<'static> {
 
 fn of_logs(view: &View<'_>, coverage: &Coverage, value: fn(&LogAccount) -> u64) -> u64 {
     let logs = coverage.logs.iter().filter_map(|held| view.log(held.log));
+    let logs = logs.filter(|log| !log.recovered);
     logs.map(value).fold(0, u64::saturating_add)
 }
 
@@ -499,7 +514,13 @@ pub(super) fn is_cut(log: &LogAccount) -> bool {
 #[rustfmt::skip]
 pub static HOLDINGS: &[Column<Holding>] = &[
     column("file", "The log.", |view, h| view.file(h.log).into()),
-    column("origin", "`live` or `exported`: whether a missing number is a missing record.", |_, h| (if h.live { "live" } else { "exported" }).into()),
+    column("origin", "`live` or `exported`: whether a missing number is a missing record; `recovered` of what was recovered from the file.", |view, h| {
+        match (view.is_recovered(h.log), h.live) {
+            (true, _) => "recovered",
+            (false, true) => "live",
+            (false, false) => "exported",
+        }.into()
+    }),
     column("records", "Records of the channel that it holds.", |_, h| h.records.into()),
     column("first_record", "The lowest record number.", |_, h| h.first.0.into()),
     column("first_time", "The time of that record.", |_, h| h.first.1.into()),
@@ -644,7 +665,9 @@ pub static LOGS: &[Column<LogAccount>] = &[
     column("dirty", "Whether the file header says that the log was not closed; no damage.", |_, l| l.account.dirty.into()),
     column("first", "The earliest time of its records.", |_, l| l.span.map(|(first, _)| first).into()),
     column("last", "The latest time of its records.", |_, l| l.span.map(|(_, last)| last).into()),
+    column("other_host", "The machine that the collection it was found in is named after, where no machine in the log has or had that name.", |_, l| l.other_host.as_deref().into()),
     column("more_damage", "How many more places were damaged than `damage` lists.", |_, l| l.account.more_damage.into()),
+    column("recovered", "Whether it is the account of what was recovered from the file (`--recover`); the one of what is read of it stands by itself.", |_, l| l.recovered.into()),
 ];
 
 /// The damaged places of a log, in file order.

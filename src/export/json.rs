@@ -12,15 +12,22 @@ use std::io::{self, Write};
 
 /// Appends what stands before the rows of a document: schema, generator, the account of the evidence.
 pub(super) fn opening<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
-    let analysis = view.analysis();
     // Writing to memory does not fail.
     let _ = write!(
         bytes,
-        "{{\"schema\":\"{}\",\n\"generator\":{{\"name\":\"{}\",\"version\":\"{}\"}},\n\"evidence\":{{\"logs\":",
+        "{{\"schema\":\"{}\",\n\"generator\":{{\"name\":\"{}\",\"version\":\"{}\"}},\n\"evidence\":",
         R::SCHEMA,
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_VERSION"),
     );
+    evidence(view, bytes);
+    let _ = write!(bytes, ",\n\"{}\":", R::LIST);
+}
+
+/// Appends the account of the evidence.
+pub(super) fn evidence(view: &View<'_>, bytes: &mut Vec<u8>) {
+    let analysis = view.analysis();
+    bytes.extend_from_slice(b"{\"logs\":");
     enclosed(*b"[]", bytes, |bytes| {
         for log in &analysis.logs {
             bytes.extend_from_slice(b",\n");
@@ -41,10 +48,8 @@ pub(super) fn opening<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
     });
     let _ = write!(
         bytes,
-        ",\n\"other_files\":{},\"conflicting_records\":{}}},\n\"{}\":",
-        analysis.other_files,
-        analysis.conflicts,
-        R::LIST
+        ",\n\"other_files\":{},\"conflicting_records\":{}}}",
+        analysis.other_files, analysis.conflicts,
     );
 }
 
@@ -54,32 +59,18 @@ pub(super) fn row<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
     enclosed(*b"{}", bytes, |bytes| members(view, row, bytes));
 }
 
-/// The rows of a document on their way out.
-pub(super) struct Rows<'w, W> {
-    out: &'w mut W,
-    /// Whether there is one yet.
-    any: bool,
+/// Writes some rows, as [`row`] made them; `any` tells whether there were some before.
+pub(super) fn write_rows(rows: &mut [u8], any: &mut bool, out: &mut impl Write) -> io::Result<()> {
+    if let Some(comma) = rows.first_mut().filter(|_| !*any) {
+        *comma = b'[';
+        *any = true;
+    }
+    out.write_all(rows)
 }
 
-impl<'w, W: Write> Rows<'w, W> {
-    pub(super) fn new(out: &'w mut W) -> Self {
-        Rows { out, any: false }
-    }
-
-    /// Writes some more of them, as [`row`] made them.
-    pub(super) fn write(&mut self, rows: &mut [u8]) -> io::Result<()> {
-        if let Some(comma) = rows.first_mut().filter(|_| !self.any) {
-            *comma = b'[';
-            self.any = true;
-        }
-        self.out.write_all(rows)
-    }
-
-    /// Writes what stands behind them.
-    pub(super) fn end(self) -> io::Result<()> {
-        let end = if self.any { "\n]}\n" } else { "[]}\n" };
-        self.out.write_all(end.as_bytes())
-    }
+/// What stands behind the rows; `any` tells whether there are some.
+pub(super) fn closing(any: bool) -> &'static [u8] {
+    if any { b"\n]}\n" } else { b"[]}\n" }
 }
 
 /// Appends a row as an object with its schema, and a line break.

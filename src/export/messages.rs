@@ -1,60 +1,292 @@
-//! What a run tells people on standard error: what was read, skipped and damaged.
+//! What a run tells on standard error: what was read, skipped and damaged, and what else happened; for people a line of words,
+//! for programs an object of JSON a line.
 
 use super::columns::path_text;
 use super::text::visible;
 use crate::analysis::Analysis;
-use crate::damage::{Damage, Location};
+use crate::damage::{Damage, DamageKind, Location};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
+use crate::named::named;
+use crate::spoof::acts_or_hides;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// How many damaged places of one log are told one by one.
 const TOLD_PER_LOG: usize = 20;
+
+named! {
+    /// How messages are written.
+    pub enum LogFormat {
+        /// For people: a line of words.
+        Text = "text",
+        /// For programs: an object of JSON a line.
+        Json = "json",
+    }
+}
+
+named! {
+    /// How much a message matters.
+    pub enum Level {
+        /// It is as it should be.
+        Info = "info",
+        /// Some evidence was not read as it should.
+        Warning = "warning",
+        /// There is no result.
+        Error = "error",
+    }
+}
+
+named! {
+    /// What a message is about.
+    pub enum Topic {
+        /// How far the run is: `bytes_read` of `bytes_total`.
+        Progress = "progress",
+        /// A file or folder (`file`) that was not read.
+        Skipped = "skipped",
+        /// A place in a log (`file`, `offset`, `chunk`, `record`, as far as they are known) that could not be read as it should.
+        Damage = "damage",
+        /// A collection (`file`, its first log) is named after a machine that no record names.
+        OtherHost = "other-host",
+        /// Rows that a filter left out, though they may fit.
+        LeftOut = "left-out",
+        /// What was read in all, with its counts; the last message of a run that has a result.
+        Summary = "summary",
+        /// What became of a unit of a batch, which the words begin with.
+        Unit = "unit",
+        /// Why there is no result; the last message of such a run.
+        Failed = "failed",
+        /// The run was stopped: `bytes_read` of `bytes_total`; the last message of such a run.
+        Stopped = "stopped",
+    }
+}
+
+/// Something to tell.
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about.
+    pub topic: Topic,
+    /// The file that it is about.
+    pub file: Option<&'a Path>,
+    /// The place in that file.
+    pub place: Location,
+    /// In words; may hold anything.
+    pub message: String,
+    /// Numbers by name, for programs.
+    pub counts: Vec<(&'static str, u64)>,
+}
+
+impl Message<'_> {
+    /// A message about no file.
+    pub fn new(level: Level, topic: Topic, message: impl ToString) -> Self {
+        Message {
+            level,
+            topic,
+            file: None,
+            place: Location::default(),
+            message: message.to_string(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// Writes it, in a line.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+        match format {
+            LogFormat::Text => {
+                write!(out, "winsessions: ")?;
+                if let Some(file) = self.file {
+                    write!(out, "{}: ", visible(&path_text(file)))?;
+                }
+                if self.place != Location::default() {
+                    write!(out, "{}: ", self.place)?;
+                }
+                writeln!(out, "{}", visible(&self.message))
+            }
+            LogFormat::Json => {
+                let file = self.file.map(path_text);
+                let texts = [
+                    ("level", Some(self.level.name())),
+                    ("topic", Some(self.topic.name())),
+                    ("message", Some(&*self.message)),
+                    ("file", file.as_deref()),
+                ];
+                let place = [
+                    ("offset", self.place.offset),
+                    ("chunk", self.place.chunk),
+                    ("record", self.place.record),
+                ];
+                let mut line = String::new();
+                for (name, text) in texts {
+                    if let Some(text) = text {
+                        line.push_str(&format!(",\"{name}\":{}", quoted(text)));
+                    }
+                }
+                let known = place.into_iter().filter_map(|(name, at)| Some((name, at?)));
+                for (name, number) in known.chain(self.counts.iter().copied()) {
+                    line.push_str(&format!(",\"{name}\":{number}"));
+                }
+                writeln!(out, "{{{}}}", line.trim_start_matches(','))
+            }
+        }
+    }
+}
+
+/// `text` as a string of JSON. Standard error can be a terminal: what it would act on or not show is escaped too.
+fn quoted(text: &str) -> String {
+    let mut made = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => made.extend(['\\', character]),
+            _ if acts_or_hides(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    made.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            _ => made.push(character),
+        }
+    }
+    made.push('"');
+    made
+}
 
 /// Tells every skipped file and damaged place, then what was read in a line.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(analysis: &Analysis, out: &mut impl Write) -> io::Result<()> {
-    skipped(&analysis.skipped, out)?;
+pub fn write(analysis: &Analysis, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+    skipped(&analysis.skipped, format, out)?;
     for log in &analysis.logs {
-        damage(log, out)?;
+        damage(log, format, out)?;
     }
-    writeln!(out, "winsessions: {}", Summary(analysis))
+    other_hosts(&analysis.logs, format, out)?;
+    let counts = COUNTS
+        .iter()
+        .map(|(name, _, _, count)| (*name, count(analysis)));
+    Message {
+        counts: counts.collect(),
+        ..Message::new(Level::Info, Topic::Summary, Summary(analysis))
+    }
+    .write(format, out)
 }
 
 /// Tells what should have been a log and is not, and why.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn skipped(skipped: &[Skipped], out: &mut impl Write) -> io::Result<()> {
-    for Skipped { path, reason } in skipped {
-        let path = path_text(path);
-        writeln!(out, "winsessions: {}: {}", visible(&path), visible(reason))?;
+pub fn skipped(skipped: &[Skipped], format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+    skipped.iter().try_for_each(|Skipped { path, reason }| {
+        Message {
+            file: Some(path),
+            ..Message::new(Level::Warning, Topic::Skipped, reason)
+        }
+        .write(format, out)
+    })
+}
+
+/// Tells of collections that say they are of a machine that their logs do not name, once of each machine.
+fn other_hosts(logs: &[LogAccount], format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+    let mut of_host: BTreeMap<&str, (&LogAccount, u64)> = BTreeMap::new();
+    for log in logs {
+        if let Some(host) = &log.other_host {
+            of_host.entry(host).or_insert((log, 0)).1 += 1;
+        }
+    }
+    for (host, (first, count)) in of_host {
+        let logs = match count {
+            1 => String::new(),
+            more => format!(", as {}", counted(more - 1, "other log")),
+        };
+        let text = format!("said to be of {host}{logs}, which no record names; the records count");
+        Message {
+            file: Some(&first.path),
+            ..Message::new(Level::Info, Topic::OtherHost, &text)
+        }
+        .write(format, out)?;
     }
     Ok(())
 }
 
-fn damage(log: &LogAccount, out: &mut impl Write) -> io::Result<()> {
-    let path = path_text(&log.path);
-    let path = visible(&path);
-    for damage in log.account.damage.iter().take(TOLD_PER_LOG) {
-        writeln!(out, "winsessions: {path}: {}", visible(&told(damage)))?;
+fn damage(log: &LogAccount, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+    let of_log = |place, message: &dyn fmt::Display, counts| Message {
+        file: Some(&log.path),
+        place,
+        counts,
+        ..Message::new(Level::Warning, Topic::Damage, message)
+    };
+    // Of what was deleted not all is left, which is no damage.
+    let is_told = |damage: &&Damage| !log.recovered || damage.kind != DamageKind::Record;
+    let all = log.account.damage.iter().filter(is_told);
+    for Damage {
+        location, message, ..
+    } in all.clone().take(TOLD_PER_LOG)
+    {
+        of_log(*location, message, Vec::new()).write(format, out)?;
     }
-    let more = log.account.damage.len().saturating_sub(TOLD_PER_LOG) as u64;
-    match more.saturating_add(log.account.more_damage) {
+    let more = all.count().saturating_sub(TOLD_PER_LOG) as u64;
+    let unlisted = log.account.more_damage;
+    match more.saturating_add(if log.recovered { 0 } else { unlisted }) {
         0 => Ok(()),
-        more => writeln!(out, "winsessions: {path}: and {more} more"),
+        more => {
+            let counts = vec![("more", more)];
+            of_log(Location::default(), &format!("and {more} more"), counts).write(format, out)
+        }
     }
 }
 
-fn told(damage: &Damage) -> String {
-    if damage.location == Location::default() {
-        damage.message.clone()
-    } else {
-        damage.to_string()
-    }
+/// A number of a run: its name for programs, its noun, what follows that, and how many there are.
+type Count = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Analysis) -> u64,
+);
+
+/// The numbers of a run, in the order of the words.
+const COUNTS: [Count; 10] = [
+    ("records", "record", "", |a| sum(a, |log| log.account.read)),
+    ("chunks", "chunk", "", |a| sum(a, |log| log.account.chunks)),
+    ("logs", "log", "", |a| sum(a, |_| 1)),
+    ("records_damaged", "record", " damaged", |a| {
+        sum(a, |log| log.account.damaged)
+    }),
+    ("checksum_failures", "bad checksum", "", |a| {
+        sum(a, |log| log.account.bad_checksums)
+    }),
+    (
+        "conflicting_records",
+        "record",
+        " with other contents in another log",
+        |a| a.conflicts,
+    ),
+    ("skipped", "file", " skipped", |a| a.skipped.len() as u64),
+    ("other_files", "other file", "", |a| a.other_files),
+    ("records_recovered", "record", " recovered", |a| {
+        sum_of(a, true, |log| log.account.read)
+    }),
+    (
+        "records_left_behind",
+        "record",
+        " left behind of which too little is left",
+        |a| sum_of(a, true, |log| log.account.damaged),
+    ),
+];
+
+fn sum(analysis: &Analysis, count: fn(&LogAccount) -> u64) -> u64 {
+    sum_of(analysis, false, count)
+}
+
+/// Of the logs, or of what was recovered.
+fn sum_of(analysis: &Analysis, recovered: bool, count: fn(&LogAccount) -> u64) -> u64 {
+    let logs = analysis.logs.iter();
+    let logs = logs.filter(|log| log.recovered == recovered).map(count);
+    logs.fold(0, u64::saturating_add)
 }
 
 /// `read 8574 records in 98 chunks of 1 log; 3 records damaged; 2 files skipped`
@@ -62,29 +294,17 @@ struct Summary<'a>(&'a Analysis);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let logs = &self.0.logs;
-        let sum =
-            |count: fn(&LogAccount) -> u64| logs.iter().map(count).fold(0, u64::saturating_add);
-        write!(
-            f,
-            "read {} in {} of {}",
-            counted(sum(|log| log.account.read), "record"),
-            counted(sum(|log| log.account.chunks), "chunk"),
-            counted(logs.len() as u64, "log"),
-        )?;
-        let others = [
-            (sum(|log| log.account.damaged), "record", " damaged"),
-            (sum(|log| log.account.bad_checksums), "bad checksum", ""),
-            (
-                self.0.conflicts,
-                "record",
-                " with other contents in another log",
-            ),
-            (self.0.skipped.len() as u64, "file", " skipped"),
-            (self.0.other_files, "other file", ""),
-        ];
-        for (count, noun, what) in others.into_iter().filter(|(count, ..)| *count > 0) {
-            write!(f, "; {}{what}", counted(count, noun))?;
+        let told = COUNTS.iter().map(|(_, noun, what, count)| {
+            let count = count(self.0);
+            (count, format!("{}{what}", counted(count, noun)))
+        });
+        let mut before = ["read ", " in ", " of "].into_iter();
+        for (count, words) in told {
+            match before.next() {
+                Some(before) => write!(f, "{before}{words}")?,
+                None if count > 0 => write!(f, "; {words}")?,
+                None => {}
+            }
         }
         Ok(())
     }

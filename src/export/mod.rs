@@ -2,7 +2,7 @@
 //!
 //! In: an [`Analysis`](crate::analysis::Analysis) and the rows of it that were asked for. Out: bytes. A format
 //! is one file here and one arm of [`Writer::write`]; columns stand in [`columns`] for all of them. Values for machines
-//! (CSV, JSON) are exact; for terminals they are made harmless. Nothing here chooses or sorts rows.
+//! (JSON, raw CSV) are exact; for spreadsheets and terminals they are made harmless. Nothing here chooses or sorts rows.
 
 mod cell;
 pub mod columns;
@@ -21,16 +21,17 @@ pub(crate) mod sample;
 mod tests;
 
 pub use cell::Cell;
-pub use columns::{Cells, Row, View};
+pub use columns::{Cells, Row, View, path_text};
 pub use explain::explain;
 pub use json::Lists;
 pub use table::{TableColumn, Tabular};
-pub use text::visible;
+pub use text::{cut, visible, width};
 
 use crate::analysis::in_order;
 use crate::named::named;
 use std::borrow::Borrow;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 named! {
     /// How results are written.
@@ -55,6 +56,8 @@ pub struct Writer {
     pub width: usize,
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
+    /// Whether CSV holds text from evidence exactly; else what a spreadsheet would run gets an apostrophe in front.
+    pub csv_raw: bool,
 }
 
 impl Writer {
@@ -82,35 +85,84 @@ impl Writer {
         row: impl Fn(&T) -> Option<B> + Sync,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let items = items.into_iter();
+        let mut sheet = self.begin::<R, _>(view, out)?;
+        sheet.write(items, row)?;
+        sheet.end()
+    }
+
+    /// Writes what stands before the rows.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn begin<'w, R: Row, W: Write>(
+        &'w self,
+        view: &'w View<'w>,
+        mut out: W,
+    ) -> io::Result<Sheet<'w, R, W>> {
         let mut bytes = Vec::new();
         match self.format {
+            Format::Csv => csv::header::<R>(view, &mut bytes),
+            Format::Json => json::opening::<R>(view, &mut bytes),
+            Format::Table | Format::Jsonl => {}
+        }
+        out.write_all(&bytes)?;
+        Ok(Sheet {
+            writer: self,
+            view,
+            out,
+            any: false,
+            rows: PhantomData,
+        })
+    }
+}
+
+/// Rows on their way out, some at a time.
+#[derive(Debug)]
+pub struct Sheet<'w, R, W> {
+    writer: &'w Writer,
+    view: &'w View<'w>,
+    out: W,
+    /// Whether there is a row yet, where that makes a difference.
+    any: bool,
+    rows: PhantomData<R>,
+}
+
+impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
+    /// Writes what `row` makes of `items`. A table, whose columns depend on all its rows, is complete with these.
+    ///
+    /// # Errors
+    /// Those of `out`, or that the workers cannot be started.
+    pub fn write<T: Send + Sync, B: Borrow<R>>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        row: impl Fn(&T) -> Option<B> + Sync,
+    ) -> io::Result<()> {
+        let (view, threads) = (self.view, self.writer.threads);
+        let csv_raw = self.writer.csv_raw;
+        let items = items.into_iter();
+        let out = &mut self.out;
+        match self.writer.format {
             Format::Table => {
                 let rows: Vec<B> = items.filter_map(|item| row(&item)).collect();
                 let rows: Vec<&R> = rows.iter().map(Borrow::borrow).collect();
-                table::write(view, &rows, self.width, out)
+                table::write(view, &rows, self.writer.width, out)
             }
             Format::Csv => {
-                csv::header::<R>(view, &mut bytes);
-                out.write_all(&bytes)?;
                 let line = |item: &T, bytes: &mut Vec<u8>| {
                     if let Some(row) = row(item) {
-                        csv::line::<R>(view, row.borrow(), bytes);
+                        csv::line::<R>(view, row.borrow(), csv_raw, bytes);
                     }
                 };
-                in_order(self.threads, items, line, |lines| out.write_all(lines))
+                in_order(threads, items, line, |lines| out.write_all(lines))
             }
             Format::Json => {
-                json::opening::<R>(view, &mut bytes);
-                out.write_all(&bytes)?;
                 let row = |item: &T, bytes: &mut Vec<u8>| {
                     if let Some(row) = row(item) {
                         json::row::<R>(view, row.borrow(), bytes);
                     }
                 };
-                let mut list = json::Rows::new(out);
-                in_order(self.threads, items, row, |rows| list.write(rows))?;
-                list.end()
+                let any = &mut self.any;
+                in_order(threads, items, row, |rows| json::write_rows(rows, any, out))
             }
             Format::Jsonl => {
                 let line = |item: &T, bytes: &mut Vec<u8>| {
@@ -118,8 +170,38 @@ impl Writer {
                         json::line::<R>(view, row.borrow(), bytes);
                     }
                 };
-                in_order(self.threads, items, line, |lines| out.write_all(lines))
+                in_order(threads, items, line, |lines| out.write_all(lines))
             }
         }
     }
+
+    /// Where the rows go.
+    pub fn out(&self) -> &W {
+        &self.out
+    }
+
+    /// Writes what stands behind the rows.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn end(mut self) -> io::Result<()> {
+        self.out.write_all(self.writer.format.closing(self.any))
+    }
+}
+
+impl Format {
+    /// What stands behind all rows; `any` tells whether there are some.
+    pub fn closing(self, any: bool) -> &'static [u8] {
+        match self {
+            Format::Json => json::closing(any),
+            Format::Table | Format::Csv | Format::Jsonl => b"",
+        }
+    }
+}
+
+/// The account of the evidence as it stands in JSON documents.
+pub fn evidence(view: &View<'_>) -> String {
+    let mut bytes = Vec::new();
+    json::evidence(view, &mut bytes);
+    String::from_utf8(bytes).unwrap_or_default()
 }

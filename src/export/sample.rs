@@ -206,7 +206,7 @@ pub fn analysis() -> Analysis {
         source_address: Some("10.0.0.5".into()),
         source_port: Some(65_535),
         workstation: Some("very-long-".repeat(40).into()),
-        flags: vec![Flag::Nla, Flag::Tunnel],
+        flags: vec![Flag::Nla, Flag::Tunnel, Flag::SuspiciousName],
         intervals: vec![Interval {
             state: State::Disconnected,
             from: None,
@@ -328,6 +328,7 @@ pub fn analysis() -> Analysis {
     let mut logs = vec![
         LogAccount {
             path: "case/Security, \"live\".evtx".into(),
+            recovered: false,
             account: crate::log::Account {
                 bytes: 1_118_208,
                 chunks: 2,
@@ -340,11 +341,14 @@ pub fn analysis() -> Analysis {
                 ..Default::default()
             },
             span: Some((time("2020-09-18T23:59"), time("2022-02-05T21:18:52"))),
+            other_host: Some("WS\u{202e}02".into()),
         },
         LogAccount {
             path: "case/empty\u{1b}.evtx".into(),
+            recovered: false,
             account: crate::log::Account::default(),
             span: None,
+            other_host: None,
         },
     ];
     let place = |chunk, record, offset| Location {
@@ -398,6 +402,8 @@ fn coverage() -> Vec<Coverage> {
         records: 701,
         duplicates: 12,
         left_out: 3,
+        recovered: 0,
+        contradicting: 0,
         wrapped: true,
         logs: vec![
             Holding {
@@ -525,6 +531,8 @@ fn coverage() -> Vec<Coverage> {
         records: 1,
         duplicates: 0,
         left_out: 0,
+        recovered: 0,
+        contradicting: 0,
         wrapped: false,
         logs: vec![],
         gaps: vec![],

@@ -28,6 +28,9 @@ const INDENT: &str = "    ";
 /// How many details of one sort are told one by one; JSON holds all.
 const TOLD: usize = 20;
 
+/// What marks a row that rests on recovered records.
+const MARK: char = '*';
+
 /// Blanks between columns.
 const GAP: usize = 2;
 
@@ -95,6 +98,12 @@ pub trait Tabular: Row {
     /// What the marks in it mean; a line under the table.
     const LEGEND: &'static str = "";
 
+    /// Whether it is marked as resting on recovered records.
+    fn is_recovered(&self, view: &View<'_>) -> bool {
+        let _ = view;
+        false
+    }
+
     /// The machine that a row stands under: its number, its name and its earlier names.
     fn host(&self) -> (usize, &Text, &[Text]);
 
@@ -118,7 +127,7 @@ impl Tabular for Session {
             v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
         }),
         keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, s| account(&s.account))),
-        column("KIND", 0, [12, 17, 20], |_, s| s.kind.to_string()),
+        column("KIND", 0, [12, 17, 20], |v, s| marked(s.kind.to_string(), s.is_recovered(v))),
         column("FROM", 0, [10, 15, 40], |_, s| came_from(s)),
         column("FLAGS", 2, [13, 13, 40], |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
@@ -135,13 +144,17 @@ impl Tabular for Session {
     fn host(&self) -> (usize, &Text, &[Text]) {
         (self.machine, &self.host, &self.host_aliases)
     }
+
+    fn is_recovered(&self, _: &View<'_>) -> bool {
+        self.flags.contains(&Flag::Recovered)
+    }
 }
 
 impl Tabular for TimelineEvent {
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
         column("TIME (UTC)", 0, [19, 19, 19], |_, e| day_and_time(e.event.time)),
-        column("EVENT", 0, [14, 20, 24], |_, e| e.event.action.to_string()),
+        column("EVENT", 0, [14, 20, 24], |v, e| marked(e.event.action.to_string(), e.is_recovered(v))),
         keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, e| account(&e.event.account))),
         column("KIND", 0, [12, 17, 20], |_, e| {
             e.kind.map(|kind| kind.to_string()).unwrap_or_default()
@@ -163,6 +176,10 @@ impl Tabular for TimelineEvent {
 
     fn host(&self) -> (usize, &Text, &[Text]) {
         (self.machine, &self.host, &[])
+    }
+
+    fn is_recovered(&self, view: &View<'_>) -> bool {
+        view.is_recovered(self.event.log)
     }
 }
 
@@ -261,6 +278,18 @@ impl Tabular for Coverage {
             self.offsets.iter().map(offset),
             "records about local time",
         );
+        if self.recovered > 0 {
+            let recovered = counted(self.recovered, "record");
+            lines.push(format!(
+                "{recovered} recovered beside these; others can be missing around each"
+            ));
+        }
+        if self.contradicting > 0 {
+            let records = counted(self.contradicting, "recovered record");
+            lines.push(format!(
+                "{records} left out: others of the same number or time contradict"
+            ));
+        }
         if self.left_out > 0 {
             let left_out = counted(self.left_out, "number");
             lines.push(format!("{left_out} left out by an export or a collector"));
@@ -386,6 +415,14 @@ fn by(who: &Account) -> String {
     }
 }
 
+/// A word, and the mark behind it if it is `recovered`.
+fn marked(mut word: String, recovered: bool) -> String {
+    if recovered {
+        word.push(MARK);
+    }
+    word
+}
+
 /// A count that says nothing where it is zero.
 fn not_zero(count: u64) -> String {
     match count {
@@ -437,6 +474,9 @@ pub fn write<R: Tabular>(
     }
     if !R::LEGEND.is_empty() && !rows.is_empty() {
         writeln!(out, "\n{}", R::LEGEND)?;
+    }
+    if rows.iter().any(|row| row.is_recovered(view)) {
+        writeln!(out, "\n{MARK} rests on recovered records")?;
     }
     Ok(())
 }

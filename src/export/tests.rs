@@ -2,6 +2,7 @@ use super::*;
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
+use crate::export::messages::{Level, LogFormat, Topic};
 use crate::session::{
     Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, LinkRule, Origin,
     PartReason, Role, Session, StartSource, State,
@@ -28,6 +29,7 @@ fn writer(format: Format, width: usize) -> Writer {
         format,
         width,
         threads: Some(1),
+        csv_raw: false,
     }
 }
 
@@ -94,8 +96,11 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
     golden("explain-100.txt", &stories(&analysis, 100));
     let mut told = Vec::new();
-    messages::write(&analysis, &mut told).unwrap();
+    messages::write(&analysis, LogFormat::Text, &mut told).unwrap();
     golden("messages.txt", &told);
+    let mut told = Vec::new();
+    messages::write(&analysis, LogFormat::Json, &mut told).unwrap();
+    golden("messages.jsonl", &told);
 }
 
 #[test]
@@ -114,11 +119,11 @@ fn the_columns_have_the_names_and_the_order_of_the_interface() {
         privileges status sub_status status_text session_name session_number session_id file sources \
         target_server previous_time new_time provider activity other_session_number reason reason_text start_time stop_time \
         stop_type last_boot_id last_boot_good last_shutdown_good boot_type target_state uptime_seconds utc_offset_minutes \
-        standard_offset_minutes client_bias_hours lost_event_id object command message";
+        standard_offset_minutes client_bias_hours lost_event_id object command message recovered";
     const COVERAGE: &str = "host host_aliases channel origin first_record first_time last_record last_time records \
         duplicates log_count gap_count missing_records left_out_records wrapped clear_count clock_change_count \
         clock_step_count boot_count audit_loss_count conflict_count records_damaged checksum_failures logs_cut \
-        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx";
+        trailing_bytes lost_boot_count lost_logoff_count utc_offset records_by_evtx recovered_records recovered_contradictions";
     const SUMMARY: &str = "host account_name account_domain account_sid account_class interactivity kind sessions \
         standing_sessions logons failures failure_reasons first_seen last_seen total_seconds unknown_durations \
         active_seconds";
@@ -151,13 +156,22 @@ fn csv_ends_each_row_with_the_schema_and_every_row_has_every_column() {
 }
 
 #[test]
-fn hostile_names_come_back_exactly_from_csv_and_json() {
+fn hostile_names_come_back_exactly_from_raw_csv_and_json_and_cannot_run_in_a_spreadsheet() {
     let analysis = sample::analysis();
-    let name = analysis.sessions[0].account.name.as_deref().unwrap();
-    let out = sessions(&analysis, Format::Csv, 0);
-    let mut reader = ::csv::Reader::from_reader(&out[..]);
-    let row = reader.records().next().unwrap().unwrap();
-    assert_eq!(&row[3], name);
+    let (host, account) = (&analysis.sessions[0].host, &analysis.sessions[0].account);
+    let name = account.name.as_deref().unwrap();
+    for (csv_raw, host) in [(true, host.to_string()), (false, format!("'{host}"))] {
+        let mut out = Vec::new();
+        Writer {
+            csv_raw,
+            ..writer(Format::Csv, 0)
+        }
+        .write_all(&View::new(&analysis, None), &analysis.sessions, &mut out)
+        .unwrap();
+        let mut reader = ::csv::Reader::from_reader(&out[..]);
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!((&row[1], &row[3]), (&*host, name));
+    }
     for (format, start) in [(Format::Json, "/sessions/0"), (Format::Jsonl, "")] {
         let out = sessions(&analysis, format, 0);
         let mut values = serde_json::Deserializer::from_slice(&out).into_iter();
@@ -202,6 +216,7 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
                     format,
                     width: 0,
                     threads,
+                    csv_raw: true,
                 }
                 .write::<Session, _, _>(&view, 0..count, row, &mut out)
                 .unwrap();
@@ -391,7 +406,7 @@ fn messages_tell_twenty_places_of_a_log_and_count_the_rest() {
     account.damage = vec![place; 25];
     account.more_damage = 7;
     let mut out = Vec::new();
-    messages::write(&analysis, &mut out).unwrap();
+    messages::write(&analysis, LogFormat::Text, &mut out).unwrap();
     let told = String::from_utf8(out).unwrap();
     assert_eq!(told.matches("offset 0x11000").count(), 20);
     assert!(told.contains("live\".evtx: and 12 more\n"), "{told}");
@@ -466,8 +481,21 @@ fn the_documentation_lists_every_column() {
     words!("origin, in coverage", Origin);
     words!("cause, in gaps", GapCause);
     words!("kind, in damage", DamageKind);
+    page.push_str(MESSAGES_PAGE);
+    words!("topic, in messages", Topic);
+    words!("level, in messages", Level);
     golden("../../../docs/columns.md", page.as_bytes());
 }
+
+const MESSAGES_PAGE: &str = "
+## Messages
+
+`--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
+and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names. Progress comes every ten
+seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
+`other_files`, `records_recovered` and `records_left_behind`. A damaged log tells its first 20 places, then how many `more`; the
+result's JSON has up to 100 of each log.
+";
 
 const COLUMNS_PAGE: &str = "\
 # Columns
@@ -481,7 +509,8 @@ Times are the machine's own clock. Where it was set back inside a session, `end`
 before its own `boot`: records are ordered by their numbers, durations leave the change out, and the session is flagged
 `clock-changed`.
 
-- **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row.
+- **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row. Text that a spreadsheet would run
+  has an apostrophe in front, unless `--csv-raw` is given.
 - **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
   `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under the command's name, one on a line.
 - **JSON lines**: one object a line, `schema` first.

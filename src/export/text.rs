@@ -1,12 +1,11 @@
 //! Text from evidence made safe and short for a terminal.
 
+use crate::spoof::acts_or_hides;
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthChar;
 
-/// `text` with every character that a terminal would act on or not show written as an escape, `\u{202e}`.
-///
-/// That is: controls (line breaks, tabs and escape sequences among them), marks that change the direction of
-/// writing, and characters without width or ink. Combining marks stay: names need them.
+/// `text` with every character that a terminal would act on or not show ([`acts_or_hides`]) written as an escape, `\u{202e}`:
+/// line breaks, tabs and escape sequences among them.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(acts_or_hides) {
         return Cow::Borrowed(text);
@@ -20,17 +19,6 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
-}
-
-/// Controls and the Default_Ignorable_Code_Point list of Unicode, which holds the marks of direction.
-fn acts_or_hides(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// How many columns `text` takes on a terminal.
@@ -88,6 +76,10 @@ mod tests {
             '\u{3164}',
             '\u{e0041}',
             '\u{fe0f}',
+            '\u{600}',
+            '\u{e000}',
+            '\u{378}',
+            '\u{10ffff}',
         ] {
             let shown = visible(&format!("x{hidden}y")).into_owned();
             assert_eq!(shown, format!("x\\u{{{:x}}}y", u32::from(hidden)));

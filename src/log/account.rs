@@ -42,7 +42,7 @@ pub struct Account {
 
 impl Account {
     /// Lists one more damaged place, or counts it if the list is full.
-    pub(super) fn add_damage(&mut self, damage: Damage) {
+    pub fn add_damage(&mut self, damage: Damage) {
         if self.damage.len() < MAX_DAMAGE {
             self.damage.push(damage);
         } else {
@@ -75,8 +75,12 @@ impl Account {
 pub struct LogAccount {
     /// The file.
     pub path: PathBuf,
+    /// Whether it is the account of what was recovered from the file beside what is read of it.
+    pub recovered: bool,
     /// Its account.
     pub account: Account,
     /// First and last time of its records.
     pub span: Option<(Time, Time)>,
+    /// The machine that the collection it was found in says it is of, where no machine in it has or had that name.
+    pub other_host: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! One chunk: its header's claims, its checksums, its records.
 
 use super::account::Account;
+use super::bytes::{Extent, u32_at};
 use super::decoder::Decoder;
 use super::frame::{self, Frame};
 use super::record::Record;
@@ -15,10 +16,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a chunk begins with.
-const CHUNK_MAGIC: &[u8; 8] = b"ElfChnk\0";
+pub(super) const CHUNK_MAGIC: &[u8; 8] = b"ElfChnk\0";
 
 /// Bytes of a chunk header, before the first record.
-const CHUNK_HEADER_SIZE: usize = 512;
+pub(super) const CHUNK_HEADER_SIZE: usize = 512;
+
+/// Where in a chunk's header its checksum stands.
+const HEADER_CHECKSUM: usize = 124;
 
 /// The offsets of the chunk's name table, in its header.
 const NAME_TABLE: std::ops::Range<usize> = 128..384;
@@ -26,17 +30,17 @@ const NAME_TABLE: std::ops::Range<usize> = 128..384;
 /// Where a chunk is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// Counted from 0 in file order.
-    pub number: u64,
+    /// Counted from 0 in file order; `None` of one that lies beside them.
+    pub number: Option<u64>,
     /// Bytes from the start of the file.
     pub offset: u64,
 }
 
 impl Place {
-    fn location(self) -> Location {
+    pub(super) fn location(self) -> Location {
         Location {
             offset: Some(self.offset),
-            chunk: Some(self.number),
+            chunk: self.number,
             record: None,
         }
     }
@@ -164,6 +168,65 @@ pub(super) fn read(
     account.damaged += found.damaged;
 }
 
+/// Whether the checksums of a whole chunk's header and of its records match.
+pub(super) fn is_sound(chunk: &[u8]) -> bool {
+    chunk.starts_with(CHUNK_MAGIC)
+        && EvtxChunkHeader::from_bytes(chunk).is_ok_and(|header| {
+            header_checksum(chunk) == Some(header.header_chunk_checksum)
+                && data_checksum(chunk, &header) == Some(header.events_checksum)
+        })
+}
+
+/// Whether the checksum of a chunk's header matches.
+pub(super) fn has_sound_header(chunk: &[u8]) -> bool {
+    let stored = u32_at(chunk, HEADER_CHECKSUM);
+    stored.is_some() && header_checksum(chunk) == stored
+}
+
+/// What [`read`] has to do with in a chunk that starts with its magic.
+#[derive(Debug, Default)]
+pub(super) struct Accounted {
+    /// Where the records lie that it reads, in order.
+    pub extents: Vec<Extent>,
+    /// The numbers of those that it finds and cannot decode.
+    pub damaged: Vec<u64>,
+}
+
+/// What [`read`] accounts for in a whole chunk that starts with its magic. `frames` is space for its frames.
+pub(super) fn accounted(bytes: &[u8], frames: &mut Vec<Frame>) -> Accounted {
+    let mut accounted = Accounted::default();
+    let Ok(header) = EvtxChunkHeader::from_bytes(bytes) else {
+        return accounted;
+    };
+    let end = bytes.len().min(header.free_space_offset as usize);
+    let last = header.last_event_record_id;
+    if frame::chain(bytes, CHUNK_HEADER_SIZE, end, last, frames) {
+        accounted.extents.extend(frames.iter().map(Frame::extent));
+        return accounted;
+    }
+    let walked = catch_unwind(AssertUnwindSafe(|| {
+        with_records(bytes, &header, |records, _| {
+            for item in records {
+                match item {
+                    // Behind a torn one others may begin before its end.
+                    Ok(record) => accounted.extents.extend(extent_of(bytes, &record)),
+                    Err(EvtxError::FailedToParseRecord { record_id, .. }) => {
+                        accounted.damaged.push(record_id);
+                    }
+                    Err(_) => {}
+                }
+            }
+        })
+    }));
+    // What was found until then counts.
+    drop(walked);
+    accounted
+        .extents
+        .sort_unstable_by_key(|extent| extent.start);
+    accounted.damaged.sort_unstable();
+    accounted
+}
+
 /// The checksum of a chunk header: all of it but the bytes that hold flags and checksum.
 fn header_checksum(chunk: &[u8]) -> Option<u32> {
     let mut hasher = crc32fast::Hasher::new();
@@ -272,26 +335,16 @@ impl Chunk<'_, '_> {
         &mut self,
         read: impl FnOnce(&mut Self, &mut IterChunkRecords<'_>),
     ) -> Result<(), String> {
-        let settings = Arc::new(ParserSettings::new().num_threads(1));
-        let opened = EvtxChunk::new(self.bytes, self.header, settings.clone());
-        if let Ok(mut opened) = opened {
-            read(self, &mut opened.iter());
-            return Ok(());
-        }
-        // The name table only saves time. Where it is damaged, the names are read from the records.
-        let mut bytes = self.bytes.to_vec();
-        if let Some(table) = bytes.get_mut(NAME_TABLE) {
-            table.fill(0);
-        }
-        self.account.add_damage(Damage {
-            location: self.at.location(),
-            kind: DamageKind::ChunkHeader,
-            message: "the chunk's name table is damaged".to_owned(),
-        });
-        let header = EvtxChunkHeader::from_bytes(&bytes).map_err(|error| words(&error))?;
-        let opened = EvtxChunk::new(&bytes, &header, settings);
-        read(self, &mut opened.map_err(|error| words(&error))?.iter());
-        Ok(())
+        with_records(self.bytes, self.header, |records, is_table_sound| {
+            if !is_table_sound {
+                self.account.add_damage(Damage {
+                    location: self.at.location(),
+                    kind: DamageKind::ChunkHeader,
+                    message: "the chunk's name table is damaged".to_owned(),
+                });
+            }
+            read(self, records);
+        })
     }
 
     /// Takes a record, or the reason why there is none, from the `evtx` crate.
@@ -350,6 +403,40 @@ impl Chunk<'_, '_> {
             message,
         });
     }
+}
+
+/// Hands the records of a chunk to `read`, and whether its name table is sound, by the `evtx` crate.
+fn with_records(
+    bytes: &[u8],
+    header: &EvtxChunkHeader,
+    read: impl FnOnce(&mut IterChunkRecords<'_>, bool),
+) -> Result<(), String> {
+    let settings = Arc::new(ParserSettings::new().num_threads(1));
+    if let Ok(mut opened) = EvtxChunk::new(bytes, header, settings.clone()) {
+        read(&mut opened.iter(), true);
+        return Ok(());
+    }
+    // The name table only saves time. Where it is damaged, the names are read from the records.
+    let mut bytes = bytes.to_vec();
+    if let Some(table) = bytes.get_mut(NAME_TABLE) {
+        table.fill(0);
+    }
+    let header = EvtxChunkHeader::from_bytes(&bytes).map_err(|error| words(&error))?;
+    let opened = EvtxChunk::new(&bytes, &header, settings);
+    read(&mut opened.map_err(|error| words(&error))?.iter(), false);
+    Ok(())
+}
+
+/// Where a record lies, if both its sizes agree.
+fn extent_of(chunk: &[u8], record: &EvtxRecord<'_>) -> Option<Extent> {
+    let end = record.binxml_offset as usize + record.binxml_size as usize;
+    let size = record.binxml_size as usize + frame::SMALLEST;
+    let is_whole = frame::size_copy(chunk, end) == u32::try_from(size).ok();
+    let end = end + frame::SMALLEST - frame::HEADER_SIZE;
+    is_whole.then_some(Extent {
+        start: end.checked_sub(size)? as u32,
+        end: end as u32,
+    })
 }
 
 /// What is said of a panic.

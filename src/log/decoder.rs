@@ -63,6 +63,8 @@ struct Plans {
     looked_at: usize,
     /// Bytes that they hold.
     kept: usize,
+    /// Whether chunks may have been written over: then a definition counts only if it is sound.
+    is_of_remains: bool,
 }
 
 /// The event that was read last, and what is the same in all whose values have the same places or types.
@@ -190,10 +192,19 @@ impl Latest {
 }
 
 impl Decoder {
+    /// One for chunks of which a part may have been written over.
+    pub(super) fn of_remains() -> Self {
+        let mut decoder = Decoder::default();
+        decoder.plans.is_of_remains = true;
+        decoder
+    }
+
     /// Forgets the chunk that was decoded last; offsets mean others in the next.
     pub(super) fn start_chunk(&mut self) {
         if self.plans.kept + self.names.kept > MOST_KEPT {
+            let is_of_remains = self.plans.is_of_remains;
             *self = Decoder::default();
+            self.plans.is_of_remains = is_of_remains;
         }
         self.plans.in_chunk.start();
         self.plans.looked_at = 0;
@@ -411,7 +422,11 @@ impl Plans {
                 self.all.len() - 1
             }
         };
-        self.all.get(plan)?.content.as_ref().map(|_| plan)
+        let found = self.all.get(plan)?;
+        if self.is_of_remains && !found.is_sound_at(&place) {
+            return None;
+        }
+        found.content.as_ref().map(|_| plan)
     }
 }
 

@@ -4,7 +4,7 @@ use super::bytes::{Extent, array, u32_at, u64_at};
 use crate::time::Time;
 
 /// What a record begins with.
-const MAGIC: [u8; 4] = *b"**\0\0";
+pub(super) const MAGIC: [u8; 4] = *b"**\0\0";
 
 /// Bytes before the content.
 pub(super) const HEADER_SIZE: usize = 24;
@@ -32,21 +32,25 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame at an offset, if it is whole and both its sizes agree.
-    fn at(chunk: &[u8], start: usize) -> Option<Frame> {
-        let header: [u8; HEADER_SIZE] = array(chunk, start)?;
-        let magic: [u8; 4] = array(&header, 0)?;
-        let size = u32_at(&header, 4)?;
-        let number = u64_at(&header, 8)?;
-        let written = u64_at(&header, 16)?;
-        let frame = Frame {
+    /// The frame at an offset, if it is whole and says when it was written.
+    pub(super) fn at(chunk: &[u8], start: usize) -> Option<Frame> {
+        let size = whole(chunk, start)?;
+        let number = u64_at(chunk, start + 8)?;
+        let written = u64_at(chunk, start + 16)?;
+        (written <= LATEST).then_some(Frame {
             start,
-            size: size as usize,
+            size,
             number,
             written: Time::from_filetime(written),
-        };
-        let whole = magic == MAGIC && frame.size >= SMALLEST && written <= LATEST;
-        (whole && size_copy(chunk, start + frame.size - COPY_SIZE)? == size).then_some(frame)
+        })
+    }
+
+    /// Where the record is.
+    pub(super) fn extent(&self) -> Extent {
+        Extent {
+            start: self.start as u32,
+            end: (self.start + self.size) as u32,
+        }
     }
 
     /// Where the content is.
@@ -56,6 +60,16 @@ impl Frame {
             end: (self.start + self.size - COPY_SIZE) as u32,
         }
     }
+}
+
+/// The size of the record at an offset, if there is magic and both sizes agree.
+pub(super) fn whole(chunk: &[u8], start: usize) -> Option<usize> {
+    let header: [u8; HEADER_SIZE] = array(chunk, start)?;
+    let magic: [u8; 4] = array(&header, 0)?;
+    let size = u32_at(&header, 4)?;
+    let is_record = magic == MAGIC && size as usize >= SMALLEST;
+    let copy = is_record.then(|| size_copy(chunk, start + size as usize - COPY_SIZE))??;
+    (copy == size).then_some(size as usize)
 }
 
 /// The copy of a record's size that follows its content.

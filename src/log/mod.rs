@@ -27,12 +27,14 @@ mod frame;
 mod json;
 mod plan;
 mod record;
+mod recover;
 mod template;
 mod value;
 
 pub use account::{Account, LogAccount, MAX_DAMAGE};
 pub use plan::Run;
 pub use record::{Field, Record, Shape};
+pub use recover::{Recovery, recoveries};
 pub use value::Value;
 
 use crate::damage::{Damage, DamageKind, Location};
@@ -42,6 +44,9 @@ use std::io;
 
 /// Bytes before the first chunk.
 const FILE_HEADER_SIZE: u64 = 4096;
+
+/// What a file begins with.
+const FILE_MAGIC: &[u8; 8] = b"ElfFile\0";
 
 /// Bytes of a chunk.
 const CHUNK_SIZE: u64 = 65536;
@@ -57,27 +62,37 @@ const READ_SIZE: u64 = 2 * CHUNK_SIZE;
 pub struct Block {
     /// The first chunk, counted from 0.
     first_chunk: u64,
+    /// How many chunks at most.
+    chunks: u64,
     /// Bytes of the whole file.
     file_size: u64,
 }
 
 /// The blocks that a log of `file_size` bytes is read in.
 pub fn blocks(file_size: u64) -> impl Iterator<Item = Block> {
+    blocks_of(BLOCK_CHUNKS, file_size)
+}
+
+/// Its chunks, each a block by itself: to look at some of them.
+pub fn chunks(file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
+    blocks_of(1, file_size)
+}
+
+fn blocks_of(chunks: u64, file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
     let slots = file_size
         .saturating_sub(FILE_HEADER_SIZE)
         .div_ceil(CHUNK_SIZE)
         .max(1);
-    (0..slots)
-        .step_by(BLOCK_CHUNKS as usize)
-        .map(move |first_chunk| Block {
-            first_chunk,
-            file_size,
-        })
+    (0..slots.div_ceil(chunks)).map(move |number| Block {
+        first_chunk: number * chunks,
+        chunks,
+        file_size,
+    })
 }
 
 impl Block {
     /// Whether the file header belongs to this block.
-    fn is_first(self) -> bool {
+    pub fn is_first(self) -> bool {
         self.first_chunk == 0
     }
 
@@ -87,10 +102,10 @@ impl Block {
     }
 
     /// Bytes of the block.
-    fn size(self) -> u64 {
+    pub fn size(self) -> u64 {
         self.file_size
             .saturating_sub(self.offset())
-            .min(BLOCK_CHUNKS * CHUNK_SIZE)
+            .min(self.chunks * CHUNK_SIZE)
     }
 }
 
@@ -111,6 +126,8 @@ pub struct Reader {
     /// What is being read of a block, and the frames of the chunk in it.
     bytes: Vec<u8>,
     frames: Vec<frame::Frame>,
+    /// What decodes recovered records, once there are any.
+    of_remains: Option<decoder::Decoder>,
 }
 
 impl Default for Reader {
@@ -126,6 +143,7 @@ impl Reader {
             decoder: (decoding == Decoding::Plans).then(decoder::Decoder::default),
             bytes: Vec::new(),
             frames: Vec::new(),
+            of_remains: None,
         }
     }
 
@@ -166,7 +184,7 @@ impl Reader {
             let read = bytes.get(..got.length).unwrap_or_default();
             for (index, slot) in (0..).zip(read.chunks(CHUNK_SIZE as usize)) {
                 let at = chunk::Place {
-                    number: (offset - FILE_HEADER_SIZE) / CHUNK_SIZE + index,
+                    number: Some((offset - FILE_HEADER_SIZE) / CHUNK_SIZE + index),
                     offset: offset + index * CHUNK_SIZE,
                 };
                 chunk::read(slot, at, self, &mut account, each);

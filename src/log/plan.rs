@@ -66,6 +66,11 @@ impl Plan {
     pub(super) fn is_for(&self, place: &Place<'_>) -> bool {
         self.definition.is_at(place)
     }
+
+    /// Whether nothing has been written over such a place.
+    pub(super) fn is_sound_at(&self, place: &Place<'_>) -> bool {
+        self.definition.is_sound_at(place)
+    }
 }
 
 impl Content {

@@ -83,6 +83,8 @@ pub(super) struct Definition {
     /// Which bits of the body are the same in all chunks: all but offsets.
     mask: Box<[u8]>,
     names: Box<[NameReference]>,
+    /// Whether its last byte says that it ends.
+    is_complete: bool,
 }
 
 /// An element of a definition.
@@ -149,6 +151,7 @@ impl Definition {
             elsewhere: 0,
         };
         let elements = reader.elements()?;
+        let is_complete = reader.next == place.body.len() && place.body.ends_with(&[token::END]);
         let names = reader.names;
         let mut mask = vec![0xff; place.body.len()];
         for name in &names {
@@ -162,6 +165,7 @@ impl Definition {
             body: place.body.into(),
             mask: mask.into(),
             names: names.into(),
+            is_complete,
         })
     }
 
@@ -193,6 +197,31 @@ impl Definition {
                 }
             })
     }
+
+    /// Whether nothing has been written over the definition at a place that it [`is_at`](Self::is_at), as far as that can be seen:
+    /// it ends where its size says, and each name has the hash of its characters.
+    pub(super) fn is_sound_at(&self, place: &Place<'_>) -> bool {
+        let mut names = self.names.iter();
+        self.is_complete
+            && names.all(|name| {
+                let offset = u32_at(place.body, name.at).map(|offset| offset as usize);
+                let found = offset.and_then(|at| {
+                    let hash = u16_at(place.chunk, at.checked_add(4)?)?;
+                    Some(hash == hash_of(name_at(place.chunk, at)?))
+                });
+                found == Some(true)
+            })
+    }
+}
+
+/// The hash that stands before a name.
+fn hash_of(units: &[u8]) -> u16 {
+    let units = units.as_chunks().0.iter();
+    let hash = units.fold(0, |hash: u32, unit| {
+        hash.wrapping_mul(65599)
+            .wrapping_add(u16::from_le_bytes(*unit).into())
+    });
+    hash as u16
 }
 
 /// The characters of the name at an offset.

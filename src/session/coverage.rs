@@ -6,7 +6,7 @@
 use super::actions::Actions;
 use super::boot::{Boot, BootEnd};
 use super::local_time::{self, OffsetMark};
-use super::machine::{Conflict, Machine, SECURITY};
+use super::machine::{Conflict, Machine, SECURITY, joined};
 use super::system::{SYSTEM, SystemBoot};
 use super::{EndReason, StartSource};
 use crate::event::{Account, Action, Event, LogIndex, LogonType, Span, Text};
@@ -30,6 +30,8 @@ named! {
         Exported = "exported",
         /// Both.
         Both = "both",
+        /// No log holds it: all its records were recovered.
+        Recovered = "recovered",
     }
 }
 
@@ -66,6 +68,10 @@ pub struct Coverage {
     pub duplicates: u64,
     /// How many numbers exported logs leave out between their first and last records.
     pub left_out: u64,
+    /// How many records were recovered beside them, each once; others lie around them.
+    pub recovered: u64,
+    /// How many recovered events contradict what is used under their numbers; of what was recovered only these can be told.
+    pub contradicting: u64,
     /// Whether the oldest records are not there: the numbers do not begin at 1, and no clear says why. They were
     /// overwritten, as a rule; else archived or lost.
     pub wrapped: bool,
@@ -278,6 +284,11 @@ pub(super) fn coverage(
     for span in &machine.log_spans {
         channels.entry(&span.channel).or_default().push(span);
     }
+    let mut recovered: BTreeMap<&Text, Vec<&Span>> = BTreeMap::new();
+    for span in &machine.recovered.spans {
+        channels.entry(&span.channel).or_default();
+        recovered.entry(&span.channel).or_default().push(span);
+    }
     let mut clears = clears(actions, channels.keys().copied());
     let covered = channels.into_iter().filter_map(|(channel, spans)| {
         let clears = clears.remove(channel).unwrap_or_default();
@@ -286,7 +297,8 @@ pub(super) fn coverage(
             SYSTEM => system_boots(machine, audited, system),
             _ => Vec::new(),
         };
-        of_channel(machine, actions, channel, spans, clears, boots)
+        let recovered = recovered.remove(channel).unwrap_or_default();
+        of_channel(machine, actions, channel, [spans, recovered], clears, boots)
     });
     covered.collect()
 }
@@ -319,13 +331,15 @@ fn of_channel(
     machine: &Machine,
     actions: &Actions,
     channel: &Text,
-    mut spans: Vec<&Span>,
+    [mut spans, recovered]: [Vec<&Span>; 2],
     clears: Vec<Clear>,
     boots: Vec<CoveredBoot>,
 ) -> Option<Coverage> {
     spans.sort_by_key(|span| (span.first_id, span.last_id, span.log));
-    let first = spans.first()?;
-    let last = spans
+    // What was recovered tells the bounds only where there is nothing else.
+    let told = if spans.is_empty() { &recovered } else { &spans };
+    let first = told.first()?;
+    let last = told
         .iter()
         .max_by_key(|span| (span.last_id, std::cmp::Reverse(span.log)))?;
     let range = machine.channel(channel);
@@ -346,10 +360,20 @@ fn of_channel(
     ) {
         (true, true) => Origin::Both,
         (true, false) => Origin::Live,
-        (false, _) => Origin::Exported,
+        (false, true) => Origin::Exported,
+        (false, false) => Origin::Recovered,
     };
-    let logs = holdings(&spans);
-    let left_out = logs.iter().filter(|held| !held.live).map(|held| {
+    let dense = spans.iter().filter(is_dense).map(|span| (*span).clone());
+    let dense = joined(dense.collect());
+    let held = recovered.iter().map(|span| held_by(&dense, span));
+    let held = held.fold(0, u64::saturating_add);
+    let found = recovered.iter().map(|span| span.records);
+    let found = found.fold(0, u64::saturating_add);
+    let contradicting = machine.recovered.contradicting.get(channel);
+    let contradicting = contradicting.copied().unwrap_or_default();
+    let copies_of_recovered = copies(&recovered, 0);
+    let live_logs = holdings(&spans);
+    let left_out = live_logs.iter().filter(|held| !held.live).map(|held| {
         let numbers = held.last.0.saturating_sub(held.first.0).saturating_add(1);
         numbers.saturating_sub(held.records)
     });
@@ -366,12 +390,19 @@ fn of_channel(
         first: (first.first_id, first.first_time),
         last: (last.last_id, last.last_time),
         records: read - duplicates,
-        duplicates,
+        duplicates: duplicates
+            .saturating_add(held.saturating_sub(contradicting))
+            .saturating_add(copies_of_recovered),
+        recovered: found
+            .saturating_sub(held)
+            .saturating_sub(copies_of_recovered),
+        contradicting,
         left_out: left_out.fold(0, u64::saturating_add),
-        wrapped: first.live
+        wrapped: !spans.is_empty()
+            && first.live
             && first.first_id > 1
             && !own_clears.explain(first.first_id, None, first.first_time),
-        logs,
+        logs: live_logs.into_iter().chain(holdings(&recovered)).collect(),
         gaps: gaps(&spans, &own_clears),
         clock_changes: changes.map(|(_, event)| clock_change(event)).collect(),
         boots,
@@ -560,6 +591,19 @@ fn holdings(spans: &[&Span]) -> Vec<Holding> {
         holding.live &= span.live;
     }
     logs.into_values().collect()
+}
+
+/// How many of the records of a recovered run live logs hold too, by their numbers. `live` are runs in their order.
+fn held_by(live: &[Span], recovered: &Span) -> u64 {
+    let from = live.partition_point(|run| run.last_id < recovered.first_id);
+    let runs = live.iter().skip(from);
+    let overlaps = runs
+        .take_while(|run| run.first_id <= recovered.last_id)
+        .map(|run| {
+            let last = run.last_id.min(recovered.last_id);
+            last - run.first_id.max(recovered.first_id) + 1
+        });
+    overlaps.fold(0, u64::saturating_add).min(recovered.records)
 }
 
 /// How many copies of records there are beside the first; `copied` of them are known as events. `spans` are sorted by first

@@ -206,7 +206,7 @@ impl Finisher {
             privileges: privileges.and_then(|named| named.privileges.clone()),
             logons: draft.logons,
             failures_before: draft.failures,
-            flags: self.flags(draft, boot, &ending),
+            flags: self.flags(draft, boot, &ending, &records),
             intervals: draft
                 .intervals()
                 .iter()

@@ -5,7 +5,7 @@
 
 use super::actions::Actions;
 use super::machine::Machine;
-use crate::event::{Action, Event, Text};
+use crate::event::{Action, Event, Span, Text};
 use crate::time::Time;
 use std::collections::BTreeMap;
 
@@ -50,6 +50,18 @@ impl Gaps {
             own.before = neighbours.collect();
             own.runs = runs;
         }
+        for event in &machine.events {
+            // Beside what was read live, nobody knows what lay before and after a recovered record.
+            if machine.recovered.holds(event.log) && !is_covered(&machine.spans, event) {
+                let own = channels.entry(event.channel.clone()).or_default();
+                let around = [event.record_id().saturating_sub(1), event.record_id()];
+                own.before.extend(around);
+            }
+        }
+        channels.values_mut().for_each(|own| {
+            own.before.sort_unstable();
+            own.before.dedup();
+        });
         for (_, event) in actions
             .all(Action::AuditLost)
             .filter(|(_, event)| is_lost(event))
@@ -125,6 +137,14 @@ impl Gaps {
         let own = self.channel(channel).and_then(|own| own.runs.first());
         own.is_some_and(|(earliest, _)| *earliest <= time)
     }
+}
+
+/// Whether one of the runs, which are in order, goes over the number of an event.
+fn is_covered(runs: &[Span], event: &Event) -> bool {
+    let place = (&event.channel, event.record_id());
+    let upto = runs.partition_point(|run| (&run.channel, run.first_id) <= place);
+    let run = upto.checked_sub(1).and_then(|at| runs.get(at));
+    run.is_some_and(|run| run.channel == event.channel && event.record_id() <= run.last_id)
 }
 
 /// Whether one of `gaps` lies from a record up to another.

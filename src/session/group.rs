@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How far times must contradict the order of record numbers to speak of two machines: a clock is set by less, and the first
 /// records of a boot are by another clock than its start.
-const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
+pub(super) const ORDER: Ticks = 24 * 3600 * TICKS_PER_SECOND;
 
 /// Puts the parts of each machine together. The order of `members` does not matter.
 pub(super) fn group(members: Vec<Member>) -> Vec<Vec<Member>> {
@@ -306,17 +306,26 @@ pub(super) fn only_home(
     groups: &[Vec<Member>],
     by_name: &HashMap<String, Vec<usize>>,
 ) -> Option<usize> {
+    only_named(member, by_name, |at| {
+        groups
+            .get(at)
+            .is_some_and(|group| group.iter().any(|other| other.folder == member.folder))
+    })
+}
+
+/// The only group with one of `member`'s names that `is_home`.
+pub(super) fn only_named(
+    member: &Member,
+    by_name: &HashMap<String, Vec<usize>>,
+    is_home: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let mut homes: Vec<usize> = member
         .labels()
         .flat_map(|label| by_name.get(&label).cloned().unwrap_or_default())
         .collect();
     homes.sort_unstable();
     homes.dedup();
-    homes.retain(|&at| {
-        groups
-            .get(at)
-            .is_some_and(|group| group.iter().any(|other| other.folder == member.folder))
-    });
+    homes.retain(|&at| is_home(at));
     match homes.as_slice() {
         [home] => Some(*home),
         _ => None,

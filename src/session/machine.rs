@@ -5,12 +5,13 @@
 //! both hold. Same-named machines that have nothing else in common stay apart, flagged.
 
 use super::group;
+use super::recovered::{self, Recovered};
 use crate::event::{Action, Content, Event, LogIndex, Span, Text, Use, UsedContents};
 use crate::sid::OwnNames;
 use crate::time::Time;
 use ahash::RandomState;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ pub struct Source {
     pub uses: Vec<Use>,
     /// A number that logs of the same folder share.
     pub folder: usize,
+    /// Whether it was recovered. Logs of which that is so come behind all others.
+    pub recovered: bool,
+    /// Of what was recovered from the file of a log, that log.
+    pub beside: Option<LogIndex>,
 }
 
 /// One machine's part of the evidence.
@@ -52,10 +57,12 @@ pub struct Machine {
     pub events: Vec<Event>,
     /// Every log that holds an event, for those that several hold; by their places among the events.
     pub copies: Vec<(usize, Sources)>,
-    /// Where all its records lie, by channel and record ID.
+    /// Where all its records lie that were read live, by channel and record ID.
     pub spans: Vec<Span>,
     /// The same in each log by itself, copies included.
     pub log_spans: Vec<Span>,
+    /// What was recovered beside them.
+    pub(super) recovered: Recovered,
     /// What tells its own accounts from a domain's.
     pub(super) own: OwnNames,
     /// Records that stand in two logs with different contents; the first log's is used.
@@ -134,9 +141,12 @@ pub struct Conflict {
 /// Tells the machines of all logs apart. The order of the result follows the names, that of the logs does not matter
 /// but for which of two conflicting records is used.
 pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
-    let (with_events, without): (Vec<Member>, Vec<Member>) = sources
+    let (recovered, members): (Vec<Member>, Vec<Member>) = sources
         .into_iter()
         .flat_map(members)
+        .partition(|member| member.is_recovered);
+    let (with_events, without): (Vec<Member>, Vec<Member>) = members
+        .into_iter()
         .partition(|member| !member.events.is_empty());
     let mut groups = group::group(with_events);
     // A log without logon records still tells how long its machine ran; one whose machine has no other log, or of which
@@ -153,15 +163,19 @@ pub fn machines(sources: Vec<Source>) -> Vec<Machine> {
         }
     }
     groups.extend(alone.into_values());
+    recovered::add(&mut groups, recovered);
     let mut machines: Vec<Machine> = groups.into_iter().map(merge).collect();
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
+    let is_live = |machine: &Machine| machine.recovered.from.is_none() || !machine.spans.is_empty();
     for machine in machines.iter().filter(|machine| !machine.events.is_empty()) {
-        *names.entry(first_label(&machine.host)).or_default() += 1;
+        // What was recovered takes no name away from a live log.
+        *names.entry(first_label(&machine.host)).or_default() += u32::from(is_live(machine));
     }
     for machine in &mut machines {
+        let most = u32::from(is_live(machine));
         machine.same_name = names
             .get(&first_label(&machine.host))
-            .is_some_and(|&count| count > 1);
+            .is_some_and(|&count| count > most);
     }
     machines.sort_by(|a, b| a.host.cmp(&b.host).then_with(|| place(a).cmp(&place(b))));
     for (number, machine) in machines.iter_mut().enumerate() {
@@ -178,8 +192,8 @@ fn place(machine: &Machine) -> Option<(Time, u64)> {
         .map(|event| (event.time, event.record_id()))
 }
 
-/// The lower-case first label of a host name.
-pub(super) fn first_label(name: &str) -> String {
+/// The lower-case first label of a host name: what the names of one machine agree in.
+pub(crate) fn first_label(name: &str) -> String {
     name.split('.').next().unwrap_or(name).to_lowercase()
 }
 
@@ -190,10 +204,15 @@ pub(super) struct Member {
     pub names: Vec<Text>,
     pub events: Vec<Event>,
     pub spans: Vec<Span>,
-    uses: Vec<Use>,
+    pub uses: Vec<Use>,
     pub folder: usize,
     /// Whether it is of a collector's log.
     pub is_collected: bool,
+    pub is_recovered: bool,
+    /// Of what was recovered from the file of a log, that log.
+    pub beside: Option<LogIndex>,
+    /// Events of each channel that contradict others of it and were left out.
+    pub contradicting: HashMap<Text, u64>,
 }
 
 impl Member {
@@ -219,17 +238,21 @@ fn members(source: Source) -> Vec<Member> {
         mut spans,
         uses,
         folder,
+        recovered,
+        beside,
     } = source;
     sort(&mut events);
     spans.sort_by(|a, b| (&a.channel, a.first_id).cmp(&(&b.channel, b.first_id)));
-    if let Some(names) = one_machine(&events, &spans) {
+    // What lies about can be of any.
+    let names = one_machine(&events, &spans).filter(|_| !recovered);
+    if let Some(names) = names {
         return vec![Member {
             names,
             events,
             spans,
             uses,
             folder,
-            is_collected: false,
+            ..Member::default()
         }];
     }
     let mut parts: BTreeMap<Text, Member> = BTreeMap::new();
@@ -253,7 +276,12 @@ fn members(source: Source) -> Vec<Member> {
         let name = one.computer.clone();
         part(&mut parts, &name, folder).uses.push(one);
     }
-    parts.into_values().collect()
+    let parts = parts.into_values().map(|member| Member {
+        is_recovered: recovered,
+        beside,
+        ..member
+    });
+    parts.collect()
 }
 
 /// The part of the machine that has a name.
@@ -341,7 +369,7 @@ pub(super) fn is_of_a_start(event: &Event) -> bool {
     ) || event.logon_type.is_some_and(|logon_type| logon_type.0 == 0)
 }
 
-fn sort(events: &mut [Event]) {
+pub(super) fn sort(events: &mut [Event]) {
     // The sort takes half their space before it sees that they are in order, as they are as a rule.
     if !events.is_sorted_by(|a, b| record_order(a, b).is_le()) {
         events.sort_by(record_order);
@@ -376,8 +404,12 @@ fn merge(group: Vec<Member>) -> Machine {
     let mut spans = Vec::new();
     let mut uses: Vec<Use> = Vec::new();
     let reference = reference_channel(&group);
+    let mut recovered = Recovered::of(&group);
+    let is_live = group.iter().any(|member| !member.is_recovered);
     for member in group {
-        for span in &member.spans {
+        // Live records tell the names.
+        let telling = member.spans.iter();
+        for span in telling.filter(|_| !(is_live && member.is_recovered)) {
             let last = if Some(&span.channel) == reference.as_ref() {
                 span.last_id
             } else {
@@ -392,7 +424,9 @@ fn merge(group: Vec<Member>) -> Machine {
             true => all = member.events,
             false => all.extend(member.events),
         }
-        spans.extend(member.spans);
+        if !member.is_recovered {
+            spans.extend(member.spans);
+        }
         uses.extend(member.uses);
     }
     // The latest name is the one with the highest record number; only those of one channel can be compared.
@@ -402,6 +436,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let host = aliases.pop().unwrap_or_else(|| Text::from(""));
 
     sort(&mut all);
+    recovered.retain_needed(&mut all, &spans);
     let mut own = OwnNames::default();
     aliases
         .iter()
@@ -458,6 +493,7 @@ fn merge(group: Vec<Member>) -> Machine {
         copies,
         spans,
         log_spans,
+        recovered,
         own,
         conflicts,
     }
@@ -518,7 +554,7 @@ pub(super) fn of_channel(events: &[Event], channel: &str) -> Range<usize> {
 }
 
 /// Runs of records by channel and record ID; those that overlap or touch are one.
-fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+pub(super) fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_by(|a, b| {
         (&a.channel, a.first_id, a.last_id, a.log).cmp(&(&b.channel, b.first_id, b.last_id, b.log))
     });

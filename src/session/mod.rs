@@ -6,7 +6,7 @@
 //! The steps, in the order of [`timeline`](timeline()):
 //!
 //! ```text
-//! machine                        the events and spans of one machine, out of all logs
+//! machine                        the events and spans of one machine, out of all logs, and what was recovered
 //! actions                        where its events of each action stand
 //! gaps, system, boot             where records are missing; its boots, and how each began and ended
 //! build                          drafts: the audit records of a boot, paired; moments, marks: what other channels tell meanwhile
@@ -43,6 +43,7 @@ mod marks;
 mod moments;
 mod place;
 mod pre_authentication;
+mod recovered;
 mod shell;
 mod system;
 mod takeover;
@@ -59,6 +60,7 @@ pub use coverage::{
 pub use finish::{STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
 pub use link::{Link, LinkRule, Score};
 pub use local_time::{LocalClock, OffsetMark};
+pub(crate) use machine::first_label;
 pub use machine::{Conflict, Machine, Source, Sources, machines};
 pub use timeline::{Timeline, timeline};
 
@@ -204,6 +206,8 @@ named! {
         HijackSuspected = "hijack-suspected",
         /// Records of another channel fit other sessions as well: the nearest in time was taken.
         UncertainLink = "uncertain-link",
+        /// A name of it hides characters, begins or ends with a blank, or mixes letters that look alike, as Latin and Cyrillic ones: perhaps made to be taken for another. That is the account, its domain, the workstation, the machine, or the account that goes out on the network.
+        SuspiciousName = "suspicious-name",
         /// Probably one of two Logon IDs of one logon.
         Twin = "twin",
         /// The person left while Windows was asked to stop: perhaps because of it.
@@ -218,6 +222,8 @@ named! {
         Conflict = "conflict",
         /// Another machine in the evidence has the same name.
         SameName = "same-name",
+        /// A record that it rests on was recovered: it lay where a log no longer has one, behind damage, or in no log.
+        Recovered = "recovered",
     }
 }
 

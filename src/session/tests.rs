@@ -3,6 +3,7 @@
 mod channels;
 mod gaps;
 mod ledger;
+mod recovered;
 mod remote;
 mod shells;
 
@@ -1010,8 +1011,8 @@ fn logs_are_put_together_by_what_they_say_and_not_by_their_order() {
         Source {
             events,
             spans: whole.spans[range].to_vec(),
-            uses: Vec::new(),
             folder,
+            ..Source::default()
         }
     };
     let parts = [part(0..6, 0, 0), part(8..14, 1, 1), part(4..10, 2, 2)];
@@ -1522,4 +1523,34 @@ fn a_desktop_that_only_the_session_manager_shows_does_not_end_before_it_began() 
             EndSource::Inferred
         )
     );
+}
+
+#[test]
+fn a_session_with_a_name_that_hides_something_is_flagged_whichever_name_it_is() {
+    type Set = fn(&mut Event);
+    let cases: [(&[Flag], Set); 6] = [
+        (&[], |_| {}),
+        (&[Flag::SuspiciousName], |logon| {
+            logon.account.name = Some("\u{430}dmin".into());
+        }),
+        (&[Flag::SuspiciousName], |logon| {
+            logon.account.domain = Some("WS01 ".into());
+        }),
+        (&[Flag::SuspiciousName], |logon| {
+            logon.workstation = Some("KA\u{200b}LI".into());
+        }),
+        (&[Flag::SuspiciousName], |logon| {
+            logon.outbound.name = Some("\u{202e}cvs".into());
+        }),
+        (&[], |logon| logon.process_name = Some(" x\u{200b}".into())),
+    ];
+    for (number, (flags, set)) in cases.into_iter().enumerate() {
+        let mut story = Story::booted();
+        set(story.at(60).logon(3, 0x1_2345, ALICE));
+        assert_eq!(story.own()[0].flags, flags, "{number}");
+    }
+    let mut story = Story::new();
+    story.computer = "WS\u{2060}01";
+    story.boot().at(60).logon(3, 0x1_2345, ALICE);
+    assert_eq!(story.own()[0].flags, [Flag::SuspiciousName]);
 }

@@ -6,6 +6,7 @@ use crate::event::{Action, Text};
 use crate::export::said::said;
 use crate::export::table::{account, step_of};
 use crate::session::{Coverage, Flag, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
+use crate::spoof::suspicion;
 use crate::time::Time;
 use std::collections::HashSet;
 
@@ -19,6 +20,7 @@ impl<'v, 'a> Story<'v, 'a> {
                 Flag::SpansClear => self.clears(&mut lines),
                 Flag::SpansGap => self.gaps(&mut lines),
                 Flag::Conflict => self.conflicts(&mut lines),
+                Flag::SuspiciousName => self.names(&mut lines),
                 Flag::AtShutdown => self.stop_requests(&mut lines),
                 _ => {}
             }
@@ -174,6 +176,23 @@ impl<'v, 'a> Story<'v, 'a> {
                 )
             }));
         }
+    }
+
+    /// The names that are perhaps made to be taken for others, and why each is thought so.
+    fn names(&self, lines: &mut Vec<String>) {
+        let s = self.session;
+        let names = [
+            ("account", s.account.name.as_ref()),
+            ("domain", s.account.domain.as_ref()),
+            ("workstation", s.workstation.as_ref()),
+            ("account on the network", s.outbound.name.as_ref()),
+            ("machine", Some(&s.host)),
+        ];
+        let suspicious = names.into_iter().filter_map(|(what, name)| {
+            let why = suspicion(name?)?;
+            Some(format!("  {what} \"{}\": {why}", name?))
+        });
+        lines.extend(suspicious);
     }
 
     /// Who asked Windows to stop about the time that the person left.

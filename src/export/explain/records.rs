@@ -26,11 +26,16 @@ impl<'v, 'a> Story<'v, 'a> {
             page.line(
                 1,
                 &format!(
-                    "{}  {} {}  record {}  {}",
+                    "{}  {} {}  record {}{}  {}",
                     record.time,
                     short(&record.channel),
                     record.event_id,
                     record.record_id,
+                    if self.view.is_recovered(record.log) {
+                        " (recovered)"
+                    } else {
+                        ""
+                    },
                     self.what(index, record, event)
                 ),
             );

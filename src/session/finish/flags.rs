@@ -2,11 +2,12 @@
 
 use super::Finisher;
 use super::ending::Ending;
-use crate::event::Action;
+use crate::event::{Action, Event};
 use crate::session::address::is_local;
 use crate::session::boot::Boot;
 use crate::session::draft::Draft;
-use crate::session::{Flag, Kind};
+use crate::session::{Flag, Kind, RecordRef};
+use crate::spoof::suspicion;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 
 /// How long before somebody left the request to stop lies at most.
@@ -15,7 +16,13 @@ pub const STOP_REQUEST_BEFORE: Ticks = 120 * TICKS_PER_SECOND;
 pub const STOP_REQUEST_AFTER: Ticks = 5 * TICKS_PER_SECOND;
 
 impl Finisher {
-    pub(super) fn flags(&self, draft: &Draft, boot: Option<&Boot>, ending: &Ending) -> Vec<Flag> {
+    pub(super) fn flags(
+        &self,
+        draft: &Draft,
+        boot: Option<&Boot>,
+        ending: &Ending,
+        records: &[RecordRef],
+    ) -> Vec<Flag> {
         let logon = draft.logon().and_then(|logon| self.event(logon));
         let mut flags = draft.flags;
         let is_network =
@@ -70,10 +77,33 @@ impl Finisher {
                 flags.insert(Flag::SpansGap);
             }
         }
+        if self.has_suspicious_name(draft, logon) {
+            flags.insert(Flag::SuspiciousName);
+        }
         if self.machine.same_name {
             flags.insert(Flag::SameName);
         }
+        let recovered = &self.machine.recovered;
+        if records.iter().any(|record| recovered.holds(record.log)) {
+            flags.insert(Flag::Recovered);
+        }
         flags.iter().collect()
+    }
+
+    /// Whether a name of the session is made to be taken for another, or to hide something.
+    fn has_suspicious_name(&self, draft: &Draft, logon: Option<&Event>) -> bool {
+        let logon = logon.filter(|_| !draft.standing);
+        let names = [
+            draft.account.name.as_ref(),
+            draft.account.domain.as_ref(),
+            logon.and_then(|logon| logon.workstation.as_ref()),
+            logon.and_then(|logon| logon.outbound.name.as_ref()),
+            Some(&self.machine.host),
+        ];
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| suspicion(name).is_some())
     }
 
     /// Whether a stop of Windows was asked for about the time that somebody left.

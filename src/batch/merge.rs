@@ -1,0 +1,410 @@
+//! Joins the folders of units into one result.
+//!
+//! In: folders that runs wrote units into. Out: one folder with the same tables, each the bytes of one run over everything: rows
+//! are sorted by host first, a host's rows are all in one unit, and manifests tell where in each file they stand. So whole pieces
+//! of files are copied, in the order of the hosts. What grows with the number of units is a list of these pieces, some hundred
+//! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
+//!
+//! Two things of one run cannot be told from its units: in JSON documents `other_files`, which are in no unit, and what was
+//! skipped beside the logs of no one unit.
+
+use super::Failure;
+use super::digest::{self, Tally};
+use super::manifest::{self, Basis, Finished, MANIFEST, Of, Tool};
+use super::name::PREFIX;
+use super::tables::{self, FORMATS, HostRows, TABLES, Table};
+use super::work::Work;
+use crate::export::Format;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// A merge that is finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// How many units it joins.
+    pub units: usize,
+    /// What could not be joined.
+    pub refused: Vec<Refused>,
+    /// How many of the units had damaged or unreadable evidence.
+    pub partial: usize,
+}
+
+/// A folder of a unit, or a file of it, that is not part of a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// Why not, in words.
+    pub reason: String,
+}
+
+/// A unit whose files are what its manifest says.
+struct Part {
+    folder: PathBuf,
+    finished: Finished,
+    manifest_sha256: String,
+}
+
+/// What a merge was made of.
+#[derive(Debug, Serialize)]
+struct Manifest<'a> {
+    schema: &'static str,
+    tool: Tool,
+    units: Vec<Joined<'a>>,
+    outputs: &'a [Table],
+    exit_status: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct Joined<'a> {
+    #[serde(flatten)]
+    unit: &'a Of,
+    manifest_sha256: &'a str,
+    exit_status: u8,
+}
+
+/// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already. `None` if there is no unit.
+///
+/// # Errors
+/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
+pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure> {
+    let mut folders = Vec::new();
+    for out in outs {
+        for entry in fs::read_dir(out).map_err(Failure::io(out))? {
+            let entry = entry.map_err(Failure::io(out))?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(PREFIX) && entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    folders.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
+    if folders.is_empty() {
+        return Ok(None);
+    }
+    let is_in = |unit: &PathBuf| fs::canonicalize(unit).is_ok_and(|unit| target.starts_with(unit));
+    if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
+        return Err(Failure::Foreign { path });
+    }
+    let mut refused = Vec::new();
+    let mut ids = HashSet::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for folder in folders {
+        match part(&folder) {
+            Ok(part) if ids.insert(part.finished.unit.id.clone()) => parts.push(part),
+            Ok(_) => refused.push(refuse(&folder, "the same unit is there twice")),
+            Err(one) => refused.push(one),
+        }
+    }
+    let work = Work::begin(&parent(target))?;
+    let made = work.folder("merge")?;
+    let mut outputs = Vec::new();
+    for format in FORMATS {
+        for table in TABLES {
+            outputs.extend(join(&mut parts, table, format, &made, &mut refused)?);
+        }
+    }
+    let partial = parts.iter().filter(|part| part.finished.exit_status != 0);
+    let partial = partial.count();
+    let units = parts.iter().map(|part| Joined {
+        unit: &part.finished.unit,
+        manifest_sha256: &part.manifest_sha256,
+        exit_status: part.finished.exit_status,
+    });
+    let manifest = Manifest {
+        schema: "winsessions/merge/1",
+        tool: Tool::this(),
+        units: units.collect(),
+        outputs: &outputs,
+        exit_status: if partial > 0 || !refused.is_empty() {
+            3
+        } else {
+            0
+        },
+    };
+    manifest::seal(&manifest, &outputs, &made)?;
+    work.put(&made, target, || false)?;
+    Ok(Some(Merged {
+        units: parts.len(),
+        refused,
+        partial,
+    }))
+}
+
+/// The folder that a folder lies in.
+fn parent(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn refuse(path: &Path, reason: impl ToString) -> Refused {
+    Refused {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+/// The unit in a folder, if it is finished and nothing in it was changed.
+fn part(folder: &Path) -> Result<Part, Refused> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|error| refuse(&path, format!("the unit is not finished: {error}")))?;
+    let mut finished: Finished =
+        serde_json::from_str(&text).map_err(|error| refuse(&path, error))?;
+    if finished.schema != Basis::SCHEMA || finished.tool != Tool::this() {
+        return Err(refuse(&path, "another version made it: run it again"));
+    }
+    finished.outputs.sort_by(|a, b| a.name.cmp(&b.name));
+    for table in &finished.outputs {
+        let path = folder.join(&table.name);
+        if !manifest::is_ours(&table.name) || !table.is_possible() {
+            return Err(refuse(folder, "its manifest makes no sense"));
+        }
+        let found = digest::of_file(&path).map_err(|error| refuse(&path, error))?;
+        if found != table.sha256 {
+            return Err(refuse(
+                &path,
+                "it is not what the manifest says (SHA-256): run the unit again",
+            ));
+        }
+    }
+    Ok(Part {
+        folder: folder.to_owned(),
+        finished,
+        manifest_sha256: digest::of_bytes(text.as_bytes()),
+    })
+}
+
+impl Table {
+    /// Where the rows end.
+    fn rows_end(&self) -> u64 {
+        let hosts = self.hosts.iter();
+        hosts.fold(self.rows_at, |end, host| end.saturating_add(host.bytes))
+    }
+
+    /// Whether rows stand where a file has bytes.
+    fn is_possible(&self) -> bool {
+        self.rows_end() <= self.bytes
+    }
+}
+
+/// Bytes of a file.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    /// The unit that the file is of.
+    part: usize,
+    start: u64,
+    length: u64,
+}
+
+/// Writes one table of all units that have it; `None` if none has. It is taken out of the parts, since it is done with.
+fn join(
+    parts: &mut [Part],
+    table: &str,
+    format: Format,
+    made: &Path,
+    refused: &mut Vec<Refused>,
+) -> Result<Option<Table>, Failure> {
+    let name = tables::file_name(table, format);
+    let mut holders: Vec<(usize, Table)> = Vec::new();
+    let mut missing = Vec::new();
+    for (at, part) in parts.iter_mut().enumerate() {
+        let outputs = &mut part.finished.outputs;
+        match outputs.iter().position(|output| output.name == name) {
+            Some(place) => holders.push((at, outputs.swap_remove(place))),
+            None => missing.push(refuse(
+                &part.folder.join(&name),
+                "the unit has no such file",
+            )),
+        }
+    }
+    let Some((first, first_table)) = holders.first() else {
+        return Ok(None);
+    };
+    refused.extend(missing);
+    let mut source = Source {
+        parts,
+        name: &name,
+        open: None,
+    };
+    let first_head = Piece {
+        part: *first,
+        start: 0,
+        length: first_table.rows_at,
+    };
+    let mut rows: Vec<(HostRows, Piece)> = Vec::new();
+    for (part, table) in &holders {
+        let mut start = table.rows_at;
+        for host in &table.hosts {
+            let piece = Piece {
+                part: *part,
+                start,
+                length: host.bytes,
+            };
+            start += host.bytes;
+            rows.push((host.clone(), piece));
+        }
+    }
+    // Machines of one name are in one unit, in their order.
+    rows.sort_by(|(a, _), (b, _)| a.host.cmp(&b.host));
+    let mut rows_at = 0;
+    let (bytes, sha256) = tables::create(&made.join(&name), |out| {
+        match format {
+            Format::Json => source.copy_head(&holders, out)?,
+            _ => source.copy(first_head, None, out)?,
+        }
+        rows_at = out.bytes();
+        let mut any = false;
+        for (_, piece) in &rows {
+            // In a JSON document a comma stands before each row but the first, where the list is opened.
+            let comma = (format == Format::Json).then_some(if any { b',' } else { b'[' });
+            source.copy(*piece, comma, out)?;
+            any = true;
+        }
+        out.write_all(format.closing(any))
+    })?;
+    let mut hosts: Vec<HostRows> = Vec::new();
+    for (host, _) in rows {
+        match hosts.last_mut().filter(|last| last.host == host.host) {
+            Some(last) => {
+                last.rows += host.rows;
+                last.bytes += host.bytes;
+            }
+            None => hosts.push(host),
+        }
+    }
+    Ok(Some(Table {
+        name,
+        rows: hosts.iter().map(|host| host.rows).sum(),
+        bytes,
+        sha256,
+        rows_at,
+        hosts,
+    }))
+}
+
+/// The files of one table in all units, one of them open.
+struct Source<'p> {
+    parts: &'p [Part],
+    name: &'p str,
+    open: Option<(usize, BufReader<File>)>,
+}
+
+type Out = Tally<BufWriter<File>>;
+
+impl Source<'_> {
+    /// The file of a part, at a place.
+    fn at(&mut self, part: usize, start: u64) -> io::Result<&mut BufReader<File>> {
+        let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == part);
+        if !is_open {
+            let folder = self.parts.get(part).map(|part| &part.folder);
+            let folder = folder.ok_or(io::ErrorKind::NotFound)?;
+            let file = File::open(folder.join(self.name))?;
+            self.open = Some((part, BufReader::new(file)));
+        }
+        let (_, file) = self.open.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(file)
+    }
+
+    /// Copies a piece, with `first` as its first byte if given.
+    fn copy(&mut self, piece: Piece, first: Option<u8>, out: &mut Out) -> io::Result<()> {
+        let skipped = u64::from(first.is_some());
+        out.write_all(first.as_slice())?;
+        let length = piece.length.saturating_sub(skipped);
+        let file = self.at(piece.part, piece.start + skipped)?;
+        let copied = io::copy(&mut file.take(length), out)?;
+        match copied == length {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Copies what stands before the rows of a JSON document: the accounts of all logs, sorted by path as one run sorts them.
+    fn copy_head(&mut self, holders: &[(usize, Table)], out: &mut Out) -> io::Result<()> {
+        let (mut logs, mut skipped) = (Vec::new(), Vec::new());
+        let (mut others, mut conflicts) = (0, 0);
+        let (mut opening, mut list) = (String::new(), String::new());
+        for (part, table) in holders {
+            let mut head = String::new();
+            let length = table.rows_at;
+            self.at(*part, 0)?.take(length).read_to_string(&mut head)?;
+            let document = head.clone() + "[]}";
+            let Document { evidence } = serde_json::from_str(&document)?;
+            let place = |texts: Vec<&RawValue>, to: &mut Vec<(PathBuf, Piece)>| {
+                for text in texts {
+                    let Named { path } = serde_json::from_str(text.get())?;
+                    let piece = Piece {
+                        part: *part,
+                        start: (text.get().as_ptr() as u64) - (document.as_ptr() as u64),
+                        length: text.get().len() as u64,
+                    };
+                    to.push((path.into(), piece));
+                }
+                io::Result::Ok(())
+            };
+            place(evidence.logs, &mut logs)?;
+            place(evidence.skipped, &mut skipped)?;
+            others += evidence.other_files;
+            conflicts += evidence.conflicting_records;
+            if opening.is_empty() {
+                let at = head.find("{\"logs\":").unwrap_or_default();
+                opening = head.get(..at).unwrap_or_default().to_owned();
+                let at = head.rfind(",\n").unwrap_or_default();
+                list = head.get(at..).unwrap_or_default().to_owned();
+            }
+        }
+        out.write_all(opening.as_bytes())?;
+        out.write_all(b"{\"logs\":")?;
+        self.copy_list(logs, out)?;
+        out.write_all(b",\n\"skipped\":")?;
+        self.copy_list(skipped, out)?;
+        write!(
+            out,
+            ",\n\"other_files\":{others},\"conflicting_records\":{conflicts}}}{list}"
+        )
+    }
+
+    /// Copies objects as a list, sorted by path.
+    fn copy_list(&mut self, mut items: Vec<(PathBuf, Piece)>, out: &mut Out) -> io::Result<()> {
+        items.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if items.is_empty() {
+            return out.write_all(b"[]");
+        }
+        let mut before = b"[\n";
+        for (_, piece) in items {
+            out.write_all(before)?;
+            self.copy(piece, None, out)?;
+            before = b",\n";
+        }
+        out.write_all(b"\n]")
+    }
+}
+
+/// What stands before the rows of a JSON document.
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    evidence: Account<'a>,
+}
+
+#[derive(Deserialize)]
+struct Account<'a> {
+    #[serde(borrow)]
+    logs: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    skipped: Vec<&'a RawValue>,
+    other_files: u64,
+    conflicting_records: u64,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    path: String,
+}

@@ -1,0 +1,70 @@
+//! The unit of work: one machine's evidence, analysed by itself.
+//!
+//! In: paths. Out: a [`Plan`] of [`Unit`]s; of each unit a folder with its results, checksums and a manifest; of many
+//! such folders one result. Sessions never cross machines, so units need nothing of each other: they can be run in any order,
+//! at the same time and on different computers, and what comes out depends on their evidence alone.
+//!
+//! ```text
+//! plan      which logs are of one machine, and what the unit is called      (name: its folder)
+//! unit      analyses a unit and writes its folder                           (tables, digest, manifest)
+//! work      where that is written, until it is complete and gets its place
+//! merge     joins the folders of units into one
+//! ```
+//!
+//! A folder in its place is always complete. What a killed run leaves behind lies in a working folder that a later run removes.
+
+mod digest;
+mod manifest;
+mod merge;
+mod name;
+mod plan;
+mod tables;
+mod unit;
+mod work;
+
+pub use merge::{Merged, Refused, merge};
+pub use plan::{Partition, Plan, Source, Unit, plan};
+pub use tables::FORMATS;
+pub use unit::{Done, Job, Units};
+
+use crate::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a unit, or a merge, has no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// What the analysis says.
+    #[error(transparent)]
+    Analysis(#[from] Error),
+    /// Something could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A log is not what it was when the unit was begun.
+    #[error("{} changed while it was read", path.display())]
+    Changed {
+        /// The log.
+        path: PathBuf,
+    },
+    /// A folder that would be replaced holds something else.
+    #[error("{} is in the way: it would be replaced, and is not what a run or a merge of this kind put there", path.display())]
+    Foreign {
+        /// What is in the way.
+        path: PathBuf,
+    },
+}
+
+impl Failure {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Failure::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Runs units one after the other; of each nothing is kept but what became of it.
+
+use super::manifest::{self, Arguments, Basis, Input};
+use super::plan::{Source, Unit};
+use super::work::{Put, Work};
+use super::{Failure, digest, tables};
+use crate::analysis::{Analysis, Options, in_parallel, pair_found};
+use crate::evidence::{Evidence, Item};
+use crate::export::messages::{self, LogFormat};
+use crate::export::{Format, path_text};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// What is to be made of each unit.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// The folder that the folders of units are put in; it is there.
+    pub out: PathBuf,
+    /// Which formats.
+    pub formats: Vec<Format>,
+    /// How evidence is read.
+    pub options: Options<'a>,
+    /// Whether CSV holds text from evidence exactly.
+    pub csv_raw: bool,
+    /// Whether what is finished is done again.
+    pub force: bool,
+}
+
+/// A unit that is finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Whether it was before.
+    pub before: bool,
+    /// Whether some of its evidence was damaged or unreadable.
+    pub partial: bool,
+    /// What was damaged or skipped, in words; and last, what was read. Nothing if it was finished before.
+    pub messages: Vec<String>,
+}
+
+/// The exit status of a unit all of whose evidence was read.
+const WHOLE: u8 = 0;
+
+/// The exit status of a unit some of whose evidence is damaged or unreadable.
+const PARTIAL: u8 = 3;
+
+/// A run over units.
+pub struct Units<'j> {
+    job: &'j Job<'j>,
+    work: Work,
+}
+
+impl<'j> Units<'j> {
+    /// Begins a run; removes what killed runs left in the same folder.
+    ///
+    /// # Errors
+    /// [`Failure::Io`].
+    pub fn begin(job: &'j Job<'j>) -> Result<Self, Failure> {
+        let work = Work::begin(&job.out)?;
+        Ok(Units { job, work })
+    }
+
+    /// Finishes a unit, unless that is done already.
+    ///
+    /// # Errors
+    /// Those of the analysis, of reading and of writing; the unit's folder is then what it was.
+    pub fn run(&self, unit: &Unit) -> Result<Done, Failure> {
+        let job = self.job;
+        let state = states(&unit.sources);
+        let items = unit.sources.iter().map(|source| source.item.clone());
+        let items: Vec<Item> = items.collect();
+        let paths: Vec<PathBuf> = items.iter().map(|item| item.path.clone()).collect();
+        let threads = job.options.threads;
+        let digests = in_parallel(threads, &paths, |path| digest::of_file(path).ok())?;
+        let inputs = paths.iter().zip(&state).zip(digests);
+        let inputs = inputs.map(|((path, state), sha256)| Input {
+            path: path_text(path).into_owned(),
+            bytes: state.as_ref().map_or(0, |state| state.0),
+            sha256,
+        });
+        let arguments = Arguments::new(&job.formats, &job.options, job.csv_raw);
+        let basis = Basis::new(unit, arguments, inputs.collect());
+        let target = job.out.join(&unit.folder);
+        if !job.force
+            && let Some(finished) = manifest::finished(&basis, &target)
+        {
+            return Ok(Done {
+                before: true,
+                partial: finished.exit_status != WHOLE,
+                messages: Vec::new(),
+            });
+        }
+        let found = Evidence::of(items, unit.skipped.clone());
+        let mut paired = pair_found(found, &paths, job.options)?;
+        paired.finish();
+        let analysis = paired.analysis();
+        if let Some(source) = changed(&unit.sources, &state) {
+            let path = source.item.path.clone();
+            return Err(Failure::Changed { path });
+        }
+        let partial = analysis.is_partial() || !basis.is_known();
+        let messages = told(analysis);
+        let made = self.work.folder(&unit.id)?;
+        let written = write(&basis, analysis, &messages, partial, job, &made);
+        let is_same = || !job.force && manifest::finished(&basis, &target).is_some();
+        match written.and_then(|()| self.work.put(&made, &target, is_same)) {
+            Ok(put) => Ok(Done {
+                before: put == Put::Already,
+                partial,
+                messages,
+            }),
+            Err(failure) => {
+                self.work.give_up(&made);
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn write(
+    basis: &Basis,
+    analysis: &Analysis,
+    messages: &[String],
+    partial: bool,
+    job: &Job<'_>,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let tables = tables::write(analysis, job, folder)?;
+    let status = if partial { PARTIAL } else { WHOLE };
+    let warnings = messages
+        .split_last()
+        .map_or(&[][..], |(_, warnings)| warnings);
+    manifest::write(basis, analysis, warnings, &tables, status, folder)
+}
+
+/// What a run over this evidence alone would tell on standard error, line by line.
+fn told(analysis: &Analysis) -> Vec<String> {
+    let mut told = Vec::new();
+    // Writing to memory does not fail.
+    let _ = messages::write(analysis, LogFormat::Text, &mut told);
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let lines = told.lines();
+    let lines = lines.map(|line| line.strip_prefix("winsessions: ").unwrap_or(line));
+    lines.map(str::to_owned).collect()
+}
+
+/// Size and time of change of a file; `None` where that cannot be told.
+type State = Option<(u64, Option<SystemTime>)>;
+
+fn states(sources: &[Source]) -> Vec<State> {
+    let states = sources.iter().map(|source| {
+        let meta = fs::metadata(&source.item.path).ok()?;
+        Some((meta.len(), meta.modified().ok()))
+    });
+    states.collect()
+}
+
+/// The first file that is not what it was.
+fn changed<'s>(sources: &'s [Source], before: &[State]) -> Option<&'s Source> {
+    let now = states(sources);
+    let mut pairs = sources.iter().zip(now.iter().zip(before));
+    pairs.find_map(|(source, (now, before))| (now != before).then_some(source))
+}

@@ -1,0 +1,271 @@
+//! The commands over units of work: what is done is told, unit by unit; one that fails stops no other.
+
+use crate::cli::{Batch, Reading};
+use crate::output::{self, OpenError};
+use crate::{Completeness, Failure, output_failure, unpacking, usage};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
+use winsessions::evidence::Skipped;
+use winsessions::export::messages::{self, Level, LogFormat, Message, Topic};
+use winsessions::export::{path_text, visible};
+
+/// Why a batch has no result, or not of all units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// So many units failed.
+    Some(usize),
+    /// There is no unit to join.
+    Nothing,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Some(1) => write!(f, "1 unit failed"),
+            Failed::Some(units) => write!(f, "{units} units failed"),
+            Failed::Nothing => write!(f, "no unit found: `winsessions batch run` makes them"),
+        }
+    }
+}
+
+/// Does what was asked for.
+pub fn run(command: Batch) -> Result<Completeness, Failure> {
+    match command {
+        Batch::Plan { json, reading } => {
+            let unpacking = unpacking(&reading)?;
+            let plan = plan(&reading.paths, reading.options(&unpacking))?;
+            tell_skipped(&skipped(&plan), &reading);
+            list(&plan, json).map_err(|source| output_failure(None, source))?;
+            Ok(completeness(skipped(&plan).is_empty()))
+        }
+        Batch::Run {
+            output,
+            partition,
+            unit,
+            force,
+            formats,
+            csv_raw,
+            reading,
+        } => {
+            let unpacking = unpacking(&reading)?;
+            let plan = plan(&reading.paths, reading.options(&unpacking))?;
+            let units = chosen(&plan, partition, &unit)?;
+            let out = opened(output::folder(&output, &reading.paths), &output)?;
+            let job = Job {
+                out,
+                formats: without_repeats(formats),
+                options: reading.options(&unpacking),
+                csv_raw,
+                force,
+            };
+            tell_skipped(&plan.skipped, &reading);
+            run_units(&job, &units, plan.skipped.is_empty(), &reading)
+        }
+        Batch::Merge {
+            outs,
+            output,
+            log_format,
+            quiet,
+        } => {
+            let target = opened(output::new_folder(&output, &[]), &output)?;
+            let merged = batch::merge(&outs, &target)?.ok_or(Failure::Units(Failed::Nothing))?;
+            if !quiet {
+                tell_merged(&merged, log_format);
+            }
+            Ok(completeness(
+                merged.refused.is_empty() && merged.partial == 0,
+            ))
+        }
+    }
+}
+
+fn run_units(
+    job: &Job<'_>,
+    units: &[&Unit],
+    mut whole: bool,
+    reading: &Reading,
+) -> Result<Completeness, Failure> {
+    let run = Units::begin(job)?;
+    let (mut failed, mut before) = (0, 0);
+    for unit in units {
+        match run.run(unit) {
+            Ok(done) => {
+                whole &= !done.partial;
+                before += usize::from(done.before);
+                if !reading.quiet {
+                    tell_done(&unit.folder, &done, reading.log_format);
+                }
+            }
+            Err(failure) => {
+                failed += 1;
+                // What failed is told also to those who want no messages.
+                let words = format!("{}: failed: {failure}", unit.folder);
+                tell(Level::Error, words, reading.log_format);
+            }
+        }
+    }
+    if !reading.quiet {
+        let (all, done) = (units.len(), units.len() - failed);
+        let words = format!("{done} of {all} units are finished, {before} of them were before");
+        tell(Level::Info, words, reading.log_format);
+    }
+    match failed {
+        0 => Ok(completeness(whole)),
+        failed => Err(Failure::Units(Failed::Some(failed))),
+    }
+}
+
+/// The units that were asked for.
+fn chosen<'p>(
+    plan: &'p Plan,
+    partition: Option<Partition>,
+    ids: &[String],
+) -> Result<Vec<&'p Unit>, Failure> {
+    for id in ids {
+        if !plan.units.iter().any(|unit| unit.id == *id) {
+            return Err(usage(format!(
+                "no unit of this evidence has the id {id}; `winsessions batch plan` lists them"
+            )));
+        }
+    }
+    let units = plan.units.iter();
+    let units = units.filter(|unit| ids.is_empty() || ids.contains(&unit.id));
+    let units = units.filter(|unit| partition.is_none_or(|part| part.holds(unit)));
+    Ok(units.collect())
+}
+
+fn without_repeats<T: PartialEq>(all: Vec<T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
+}
+
+fn opened<T>(opened: Result<T, OpenError>, named: &Path) -> Result<T, Failure> {
+    opened.map_err(|error| match error {
+        OpenError::Io(source) => output_failure(Some(named.to_owned()), source),
+        refused => usage(refused),
+    })
+}
+
+fn completeness(whole: bool) -> Completeness {
+    match whole {
+        true => Completeness::Whole,
+        false => Completeness::Partial,
+    }
+}
+
+/// Says what became of a unit, or of all, on standard error; where that is gone, nobody hears it.
+fn tell(level: Level, words: String, format: LogFormat) {
+    let _ = Message::new(level, Topic::Unit, words).write(format, &mut io::stderr().lock());
+}
+
+fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
+    if !reading.quiet {
+        let _ = messages::skipped(skipped, reading.log_format, &mut io::stderr().lock());
+    }
+}
+
+fn tell_done(folder: &str, done: &Done, format: LogFormat) {
+    if done.before {
+        let partial = if done.partial { ", partial" } else { "" };
+        return tell(
+            Level::Info,
+            format!("{folder}: is finished{partial}"),
+            format,
+        );
+    }
+    let warnings = done.messages.len().saturating_sub(1);
+    for (place, line) in done.messages.iter().enumerate() {
+        let level = if place < warnings {
+            Level::Warning
+        } else {
+            Level::Info
+        };
+        tell(level, format!("{folder}: {line}"), format);
+    }
+}
+
+fn tell_merged(merged: &Merged, format: LogFormat) {
+    for refused in &merged.refused {
+        let (path, reason) = (path_text(&refused.path), &refused.reason);
+        tell(Level::Warning, format!("{path}: {reason}"), format);
+    }
+    let Merged { units, partial, .. } = merged;
+    let words =
+        format!("{units} units joined; of {partial} some evidence was damaged or unreadable");
+    tell(Level::Info, words, format);
+}
+
+/// All that was skipped.
+fn skipped(plan: &Plan) -> Vec<Skipped> {
+    let of_units = plan.units.iter().flat_map(|unit| &unit.skipped);
+    plan.skipped.iter().chain(of_units).cloned().collect()
+}
+
+/// A plan for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'a str,
+    units: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    host: Option<&'a str>,
+    folder: &'a str,
+    bytes: u64,
+    sources: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    path: Cow<'a, str>,
+    bytes: u64,
+}
+
+impl<'a> From<&'a Unit> for Listed<'a> {
+    fn from(unit: &'a Unit) -> Self {
+        let sources = unit.sources.iter();
+        let sources = sources.map(|source| File {
+            path: path_text(&source.item.path),
+            bytes: source.bytes,
+        });
+        Listed {
+            id: &unit.id,
+            host: unit.host.as_deref(),
+            folder: &unit.folder,
+            bytes: unit.bytes(),
+            sources: sources.collect(),
+        }
+    }
+}
+
+/// Writes a plan to standard output.
+fn list(plan: &Plan, json: bool) -> io::Result<()> {
+    let mut to = io::BufWriter::new(io::stdout().lock());
+    if json {
+        let document = Document {
+            schema: "winsessions/plan/1",
+            units: plan.units.iter().map(Listed::from).collect(),
+        };
+        serde_json::to_writer_pretty(&mut to, &document)?;
+        writeln!(to)?;
+    } else {
+        writeln!(to, "{:<16} {:>6} {:>15}  HOST", "ID", "FILES", "BYTES")?;
+        for unit in &plan.units {
+            let host = unit.host.as_deref().unwrap_or("(no record tells)");
+            let (id, files, bytes) = (&unit.id, unit.sources.len(), unit.bytes());
+            writeln!(to, "{id} {files:>6} {bytes:>15}  {}", visible(host))?;
+        }
+    }
+    to.flush()
+}

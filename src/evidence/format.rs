@@ -1,0 +1,77 @@
+//! What a file or member is, by what it begins with; never by its name.
+
+use super::tar;
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// How much of the beginning tells what something is: a tar begins with a header of as many.
+pub(super) const START: usize = 512;
+
+/// What logs and packages begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// An event log.
+    Log,
+    Zip,
+    SevenZip,
+    Tar,
+    Gzip,
+    Zstandard,
+}
+
+impl Format {
+    /// What begins so, if anything that is known.
+    pub(super) fn of(start: &[u8]) -> Option<Format> {
+        let magics: [(&[u8], Format); 6] = [
+            (b"ElfFile\0", Format::Log),
+            (b"PK\x03\x04", Format::Zip),
+            // Without members.
+            (b"PK\x05\x06", Format::Zip),
+            (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
+            (b"\x1f\x8b\x08", Format::Gzip),
+            (b"\x28\xb5\x2f\xfd", Format::Zstandard),
+        ];
+        let known = magics.iter().find(|(magic, _)| start.starts_with(magic));
+        let tar = || start.get(257..262) == Some(b"ustar") || tar::is_header(start);
+        known
+            .map(|(_, format)| *format)
+            .or_else(|| tar().then_some(Format::Tar))
+    }
+}
+
+/// Reads the beginning of `stream`, as far as it goes; and what stopped it, if that was not its end.
+pub(super) fn start_of(stream: &mut (impl Read + ?Sized)) -> (Vec<u8>, Option<io::Error>) {
+    let mut start = Vec::with_capacity(START);
+    let error = stream.take(START as u64).read_to_end(&mut start).err();
+    (start, error)
+}
+
+/// Whether a name says that this is a log.
+pub(super) fn is_named_like_a_log(path: &Path) -> bool {
+    extension(path).is_some_and(|name| name.eq_ignore_ascii_case("evtx"))
+}
+
+/// Whether a name says that this is a package.
+pub(super) fn is_named_like_a_package(path: &Path) -> bool {
+    let names = ["zip", "7z", "tar", "tgz", "tzst", "gz", "zst"];
+    extension(path).is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
+fn extension(path: &Path) -> Option<&OsStr> {
+    path.extension()
+}
+
+/// Why something that is named like a package is none.
+pub(super) const NO_PACKAGE: &str = "a broken package: it does not begin like one";
+
+/// Why something that was expected to be a log is none.
+pub(super) fn no_log(start: &[u8]) -> String {
+    match start {
+        [] => "the file is empty".to_owned(),
+        _ => {
+            let start = start.get(..8).unwrap_or(start).escape_ascii();
+            format!("not an event log: it starts with \"{start}\", not with \"ElfFile\\x00\"")
+        }
+    }
+}

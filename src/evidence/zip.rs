@@ -1,0 +1,367 @@
+//! Zip: a directory at the end says where each member is. Read at any place, never as a stream.
+//!
+//! Known are members that are stored, deflated (64 too) or packed by Zstandard, zip64, and both kinds of encryption.
+//!
+//! The directory is read here, since the `zip` crate keeps the last only of several members of one name, refuses all members for
+//! one damaged entry, and holds the whole directory before its members can be limited.
+
+mod decrypt;
+
+use super::bytes::Fields;
+use super::checked::Checked;
+use super::content::Opened;
+use super::limits::DIRECTORY;
+use super::package::{Closed, Kind, Unreadable};
+use super::streams::Zstandard;
+use decrypt::{Aes, Traditional};
+use flate2::bufread::DeflateDecoder;
+use std::io::{BufReader, Read};
+
+/// What the record at the end of a directory begins with, and its size without a comment.
+const END_MAGIC: &[u8] = b"PK\x05\x06";
+const END_SIZE: usize = 22;
+
+/// The size of what tells where the record of a zip64 is, and of that record.
+const LOCATOR_SIZE: u64 = 20;
+const END64_SIZE: u64 = 56;
+
+/// The size of a member's header without its name and extra fields.
+const HEADER_SIZE: u64 = 30;
+
+/// What the directory tells of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub name: String,
+    pub kind: Kind,
+    flags: u16,
+    method: u16,
+    time: u16,
+    crc: u32,
+    packed: u64,
+    size: u64,
+    /// Where its header is.
+    header: u64,
+    /// Bytes of its name, which the header has too.
+    name_length: u64,
+    aes: Option<AesField>,
+}
+
+/// How a member is encrypted by AES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct AesField {
+    version: u16,
+    strength: u8,
+}
+
+impl Member {
+    /// Whether its bytes are encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.flags & 1 != 0
+    }
+}
+
+/// A directory.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub members: Vec<Member>,
+    /// What is wrong with it, though it can be read.
+    pub complaint: Option<String>,
+}
+
+/// Reads the directory of a zip of `size` bytes, of `most` members at most.
+pub(super) fn directory(
+    source: &Opened<'_>,
+    size: u64,
+    most: u64,
+) -> Result<Directory, Unreadable> {
+    let end = End::find(source, size)?;
+    let claimed = end.members;
+    if end.size > DIRECTORY {
+        return Err(Unreadable::Refused(format!(
+            "its directory has {} bytes",
+            end.size
+        )));
+    }
+    // What stands before the first member, as in a program that unpacks itself, shifts everything.
+    let shift = end
+        .at
+        .checked_sub(end.size)
+        .and_then(|start| start.checked_sub(end.offset))
+        .ok_or_else(|| broken("its directory is not whole"))?;
+    let bytes = read(source, end.at - end.size, end.size)?;
+    let mut fields = Fields(&bytes);
+    let mut members = Vec::new();
+    while let Some(member) = Member::next(&mut fields, shift) {
+        if members.len() as u64 == most {
+            return Err(Unreadable::TooMany);
+        }
+        members.push(member);
+    }
+    // Old writers count up to 65,535 and begin anew.
+    let found = members.len() as u64;
+    let complaint = (found != claimed && found % 0x1_0000 != claimed).then(|| {
+        format!("its directory names {found} of {claimed} members: the others are not read")
+    });
+    overlap(&members, size)?;
+    Ok(Directory { members, complaint })
+}
+
+/// Refuses members that share bytes: that is how a small zip unpacks to very much.
+fn overlap(members: &[Member], size: u64) -> Result<(), Unreadable> {
+    let mut places: Vec<(u64, u64, &Member)> = members
+        .iter()
+        .map(|member| {
+            let own = HEADER_SIZE.saturating_add(member.name_length);
+            let end = member
+                .header
+                .saturating_add(own.saturating_add(member.packed));
+            (member.header, end, member)
+        })
+        .collect();
+    places.sort_unstable_by_key(|(start, end, _)| (*start, *end));
+    for ((_, end, member), (start, _, next)) in places.iter().zip(places.iter().skip(1)) {
+        if end > start {
+            return Err(Unreadable::Refused(format!(
+                "its members {} and {} overlap",
+                member.name, next.name
+            )));
+        }
+    }
+    match places.last() {
+        Some((start, ..)) if *start >= size => Err(broken("its members lie beyond its end")),
+        _ => Ok(()),
+    }
+}
+
+/// What the end of a directory tells.
+struct End {
+    /// Where the directory ends.
+    at: u64,
+    /// Where it begins, as written.
+    offset: u64,
+    size: u64,
+    members: u64,
+}
+
+impl End {
+    fn find(source: &Opened<'_>, size: u64) -> Result<End, Unreadable> {
+        let most = END_SIZE as u64 + u64::from(u16::MAX);
+        let start = size.saturating_sub(most);
+        let tail = read(source, start, size - start)?;
+        let mut ends = (0..tail.len()).rev().filter_map(|at| {
+            let mut fields = Fields(tail.get(at..)?);
+            (fields.take(4)? == END_MAGIC).then_some(())?;
+            let _disks = fields.take(6)?;
+            let members = fields.u16()?.into();
+            let (size, offset) = (fields.u32()?.into(), fields.u32()?.into());
+            let comment = fields.u16()?;
+            (fields.0.len() >= comment.into()).then_some(End {
+                at: start + at as u64,
+                offset,
+                size,
+                members,
+            })
+        });
+        let end = ends.next().ok_or_else(|| {
+            broken("it has no directory at its end: it was cut off, or is no zip")
+        })?;
+        let may_be_zip64 =
+            end.members == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff;
+        let zip64 = may_be_zip64.then(|| end.zip64(source)).flatten();
+        Ok(zip64.unwrap_or(end))
+    }
+
+    /// The same of a zip64, if this is one.
+    fn zip64(&self, source: &Opened<'_>) -> Option<End> {
+        let locator_at = self.at.checked_sub(LOCATOR_SIZE)?;
+        let locator = read(source, locator_at, LOCATOR_SIZE).ok()?;
+        let mut fields = Fields(&locator);
+        (fields.take(4)? == b"PK\x06\x07").then_some(())?;
+        let _disk = fields.u32()?;
+        // Where it says, or right before, where something stands before the zip.
+        let written = fields.u64()?;
+        [Some(written), locator_at.checked_sub(END64_SIZE)]
+            .into_iter()
+            .flatten()
+            .find_map(|at| {
+                let record = read(source, at, END64_SIZE).ok()?;
+                let mut fields = Fields(&record);
+                (fields.take(4)? == b"PK\x06\x06").then_some(())?;
+                let _size_versions_disks = fields.take(8 + 4 + 8 + 8)?;
+                let members = fields.u64()?;
+                let (size, offset) = (fields.u64()?, fields.u64()?);
+                Some(End {
+                    at,
+                    offset,
+                    size,
+                    members,
+                })
+            })
+    }
+}
+
+impl Member {
+    /// The next member of a directory.
+    fn next(fields: &mut Fields<'_>, shift: u64) -> Option<Member> {
+        (fields.take(4)? == b"PK\x01\x02").then_some(())?;
+        let made_by = fields.u16()?;
+        let _needed = fields.u16()?;
+        let (flags, mut method) = (fields.u16()?, fields.u16()?);
+        let (time, _date) = (fields.u16()?, fields.u16()?);
+        let crc = fields.u32()?;
+        let (packed, size) = (fields.u32()?, fields.u32()?);
+        let lengths = [fields.u16()?, fields.u16()?, fields.u16()?].map(usize::from);
+        let [name_length, extra_length, comment_length] = lengths;
+        let _disk_and_inner_attributes = fields.take(4)?;
+        let attributes = fields.u32()?;
+        let header = fields.u32()?;
+        let name = fields.take(name_length)?;
+        let mut extra = Fields(fields.take(extra_length)?);
+        let _comment = fields.take(comment_length)?;
+
+        let [mut long_packed, mut long_size, mut long_header] =
+            [packed, size, header].map(u64::from);
+        let mut aes = None;
+        while let (Some(id), Some(length)) = (extra.u16(), extra.u16()) {
+            let Some(field) = extra.take(length.into()) else {
+                break;
+            };
+            let mut field = Fields(field);
+            match id {
+                // Only what does not fit its own field stands here.
+                0x0001 => {
+                    for (short, long) in [
+                        (size, &mut long_size),
+                        (packed, &mut long_packed),
+                        (header, &mut long_header),
+                    ] {
+                        if short == u32::MAX {
+                            *long = field.u64().unwrap_or(*long);
+                        }
+                    }
+                }
+                0x9901 => {
+                    let version = field.u16();
+                    let _vendor = field.u16();
+                    let strength = field.u8();
+                    if let (Some(version), Some(strength), Some(inner)) =
+                        (version, strength, field.u16())
+                    {
+                        aes = Some(AesField { version, strength });
+                        method = inner;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let unix_kind = match made_by >> 8 {
+            3 | 19 => attributes >> 16 & 0xf000,
+            _ => 0,
+        };
+        let text = String::from_utf8_lossy(name).into_owned();
+        let kind = match unix_kind {
+            _ if text.ends_with(['/', '\\']) => Kind::Folder,
+            0 | 0x8000 => Kind::File,
+            0x4000 => Kind::Folder,
+            _ => Kind::Other,
+        };
+        Some(Member {
+            name: text,
+            kind,
+            flags,
+            method,
+            time,
+            crc,
+            packed: long_packed,
+            size: long_size,
+            header: long_header.saturating_add(shift),
+            name_length: name_length as u64,
+            aes,
+        })
+    }
+
+    /// What the member unpacks to.
+    pub(super) fn open<'a>(
+        &self,
+        source: &'a Opened<'a>,
+        password: Option<&[u8]>,
+    ) -> Result<Box<dyn Read + 'a>, Closed> {
+        let damaged = || Closed::Damaged("its header is damaged".to_owned());
+        let header = read(source, self.header, HEADER_SIZE).map_err(|_| damaged())?;
+        let mut fields = Fields(&header);
+        if fields.take(4) != Some(b"PK\x03\x04") {
+            return Err(damaged());
+        }
+        let _versions_to_sizes = fields.take(22);
+        let (Some(name), Some(extra)) = (fields.u16(), fields.u16()) else {
+            return Err(damaged());
+        };
+        let start = self
+            .header
+            .saturating_add(HEADER_SIZE + u64::from(name) + u64::from(extra));
+        let span = source.range(start, start.saturating_add(self.packed));
+        let packed: Box<dyn Read + 'a> = match self.aes {
+            _ if !self.is_encrypted() => Box::new(span),
+            _ if self.flags & 0x40 != 0 => {
+                return Err(Closed::Unknown(
+                    "it is encrypted in a way that is not known".to_owned(),
+                ));
+            }
+            aes => {
+                let password = password.ok_or(Closed::Locked)?;
+                match aes {
+                    Some(aes) => Box::new(Aes::new(span, self.packed, aes.strength, password)?),
+                    None => {
+                        // Where the checksum was not known beforehand, the time stands for it.
+                        let check = match self.flags & 8 {
+                            0 => (self.crc >> 24) as u8,
+                            _ => (self.time >> 8) as u8,
+                        };
+                        Box::new(Traditional::new(span, check, password)?)
+                    }
+                }
+            }
+        };
+        let unpacked: Box<dyn Read + 'a> = match self.method {
+            0 => packed,
+            8 => Box::new(DeflateDecoder::new(BufReader::new(packed))),
+            9 => Box::new(deflate64::Deflate64Decoder::new(packed)),
+            20 | 93 => Box::new(Zstandard::new(packed)),
+            method => {
+                let name = match method {
+                    12 => " (bzip2)",
+                    14 => " (LZMA)",
+                    95 => " (XZ)",
+                    98 => " (PPMd)",
+                    _ => "",
+                };
+                return Err(Closed::Unknown(format!(
+                    "it is packed by method {method}{name}, which is not read"
+                )));
+            }
+        };
+        // The second version of AES leaves the checksum out, and has a code of its own.
+        let crc = match self.aes {
+            Some(AesField { version: 2, .. }) => None,
+            _ => Some(self.crc),
+        };
+        Ok(Box::new(Checked::new(unpacked, self.size, crc)))
+    }
+}
+
+fn broken(reason: &str) -> Unreadable {
+    Unreadable::Broken(reason.to_owned())
+}
+
+/// So many bytes from `start` on, all of them.
+fn read(source: &Opened<'_>, start: u64, length: u64) -> Result<Vec<u8>, Unreadable> {
+    let mut bytes = Vec::new();
+    let read = source
+        .range(start, start.saturating_add(length))
+        .read_to_end(&mut bytes);
+    match read {
+        Ok(read) if read as u64 == length => Ok(bytes),
+        Ok(_) => Err(broken("it ends too soon")),
+        Err(error) => Err(Unreadable::Broken(error.to_string())),
+    }
+}

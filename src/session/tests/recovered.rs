@@ -1,0 +1,183 @@
+//! What was recovered adds what it tells, and takes nothing away from what live logs tell.
+
+use super::*;
+
+/// The sessions of a live log and of what was recovered beside it.
+fn told(live: &Story, recovered: &Story) -> Vec<(Machine, Vec<Session>)> {
+    let mut events = recovered.events.clone();
+    events.iter_mut().for_each(|event| event.log = LogIndex(1));
+    let recovered = Source {
+        spans: events.iter().map(span).collect(),
+        events,
+        recovered: true,
+        ..Source::default()
+    };
+    let machines = machines(vec![live.source(), recovered]);
+    let with_sessions = machines.into_iter().map(|machine| {
+        let sessions = sessions_of(&machine);
+        (machine, sessions)
+    });
+    with_sessions.collect()
+}
+
+fn own(sessions: &[Session]) -> Vec<&Session> {
+    sessions.iter().filter(|s| !s.is_standing()).collect()
+}
+
+/// A story whose record `lost` and those up to `upto` are taken out, and those.
+fn parted(story: &Story, lost: std::ops::RangeInclusive<u64>) -> (Story, Story) {
+    let part = |inside: bool| Story {
+        computer: story.computer,
+        events: story
+            .events
+            .iter()
+            .filter(|event| lost.contains(&event.record_id()) == inside)
+            .cloned()
+            .collect(),
+        ..*story
+    };
+    (part(false), part(true))
+}
+
+fn day() -> Story {
+    let mut story = Story::booted();
+    story.at(10).screen(2, 0x5000, ALICE);
+    story.at(500).user_logoff(0x5000, ALICE);
+    story.at(600).screen(2, 0x9000, BOB);
+    story.at(900).user_logoff(0x9000, BOB);
+    story.at(9000).stop();
+    story
+}
+
+#[test]
+fn a_recovered_end_ends_its_session_and_marks_it_alone() {
+    let (live, lost) = parted(&day(), 4..=4);
+    let found = told(&live, &lost);
+    assert_eq!(found.len(), 1);
+    let sessions = own(&found[0].1);
+    assert_eq!(sessions[0].end.time(), Some(clock(500.0)));
+    assert!(sessions[0].flags.contains(&Flag::Recovered));
+    assert!(!sessions[1].flags.contains(&Flag::Recovered));
+}
+
+#[test]
+fn a_gap_with_a_recovered_record_in_it_is_still_a_gap() {
+    let (live, _) = parted(&day(), 4..=5);
+    let (_, only_the_logoff) = parted(&day(), 4..=4);
+    let found = told(&live, &only_the_logoff);
+    let coverage = timeline(found[0].0.clone()).coverage;
+    let gaps = &coverage[0].gaps;
+    assert_eq!((gaps[0].first, gaps[0].last), (4, 5));
+    assert_eq!((coverage[0].records, coverage[0].recovered), (5, 1));
+    let without = told(&live, &Story::new());
+    assert_eq!(
+        timeline(without[0].0.clone()).coverage[0].gaps,
+        coverage[0].gaps
+    );
+    let (with, without) = (own(&found[0].1), own(&without[0].1));
+    assert!(with.iter().all(|s| s.flags.contains(&Flag::SpansGap)));
+    assert_eq!(with.len(), without.len());
+}
+
+#[test]
+fn between_recovered_records_anything_may_have_happened() {
+    let mut live = Story::booted();
+    live.at(10).screen(2, 0x5000, ALICE);
+    let mut lost = Story::new();
+    lost.record = 100;
+    lost.at(500).screen(2, 0x9000, BOB);
+    lost.record = 200;
+    lost.at(900).screen(7, 0x9900, BOB);
+    let found = told(&live, &lost);
+    let sessions = own(&found[0].1);
+    let bob = sessions
+        .iter()
+        .filter(|s| s.account.sid.as_ref().unwrap().as_str() == BOB);
+    assert!(bob.clone().count() > 0);
+    for session in bob {
+        assert!(session.flags.contains(&Flag::SpansGap), "{session:?}");
+        assert!(session.flags.contains(&Flag::Recovered));
+    }
+}
+
+#[test]
+fn a_recovered_record_never_outranks_a_live_one() {
+    let live = day();
+    let mut other = day();
+    other.events.retain(|event| event.record_id() == 4);
+    other.events[0].account = account("mallory", "WS01", BOB);
+    let found = told(&live, &other);
+    assert_eq!(found.len(), 1);
+    let (machine, sessions) = &found[0];
+    assert_eq!(*sessions, live.sessions());
+    assert!(machine.conflicts.is_empty());
+    let coverage = &timeline(machine.clone()).coverage[0];
+    assert_eq!((coverage.contradicting, coverage.recovered), (1, 0));
+    // Under a number that the live log gives to another record.
+    let mut other = day();
+    other.events.retain(|event| event.record_id() == 4);
+    other.events[0].time = clock(501.0);
+    let found = told(&live, &other);
+    assert_eq!(found[0].1, live.sessions());
+    let coverage = &timeline(found[0].0.clone()).coverage[0];
+    assert_eq!((coverage.contradicting, coverage.duplicates), (1, 0));
+    // The same record is a copy.
+    let mut copy = day();
+    copy.events.retain(|event| event.record_id() == 4);
+    let found = told(&live, &copy);
+    assert_eq!(found[0].1, live.sessions());
+    let coverage = &timeline(found[0].0.clone()).coverage[0];
+    assert_eq!((coverage.contradicting, coverage.duplicates), (0, 1));
+}
+
+#[test]
+fn records_of_another_time_with_numbers_among_the_live_ones_are_told_of_by_themselves() {
+    let live = day();
+    let mut old = Story::booted();
+    old.at(10).screen(2, 0x7000, ALICE);
+    old.at(20).user_logoff(0x7000, ALICE);
+    for event in &mut old.events {
+        event.time = event.time.plus(-400 * 86_400 * TICKS_PER_SECOND);
+    }
+    let found = told(&live, &old);
+    assert_eq!(found.len(), 2);
+    let of_live = found.iter().find(|(machine, _)| !machine.spans.is_empty());
+    let (machine, sessions) = of_live.unwrap();
+    let alone = live.sessions().into_iter().map(|session| Session {
+        machine: machine.number,
+        ..session
+    });
+    assert_eq!(*sessions, alone.collect::<Vec<_>>());
+    assert!(!machine.same_name);
+    let apart = found.iter().find(|(machine, _)| machine.spans.is_empty());
+    let (machine, sessions) = apart.unwrap();
+    assert!(machine.same_name);
+    assert!(sessions.iter().all(|s| s.flags.contains(&Flag::Recovered)));
+    assert_eq!(own(sessions).len(), 1);
+}
+
+#[test]
+fn what_a_log_left_behind_is_of_its_machine_and_not_of_another_of_that_name() {
+    let (one, lost) = parted(&day(), 4..=4);
+    let mut other = day();
+    for event in &mut other.events {
+        event.time = event.time.plus(-400 * 86_400 * TICKS_PER_SECOND);
+        event.log = LogIndex(1);
+    }
+    let mut events = lost.events;
+    events.iter_mut().for_each(|event| event.log = LogIndex(2));
+    let recovered = Source {
+        spans: events.iter().map(span).collect(),
+        events,
+        recovered: true,
+        beside: Some(LogIndex(0)),
+        ..Source::default()
+    };
+    let found = machines(vec![one.source(), other.source(), recovered]);
+    assert_eq!(found.len(), 2);
+    let holds = |machine: &&Machine| machine.events.iter().any(|e| e.log == LogIndex(2));
+    let with: Vec<&Machine> = found.iter().filter(holds).collect();
+    assert_eq!(with.len(), 1);
+    assert_eq!(with[0].events[0].log, LogIndex(0));
+    assert_eq!(own(&sessions_of(with[0]))[0].end.time(), Some(clock(500.0)));
+}

@@ -1,0 +1,587 @@
+//! Whole batches: what runs leave on the disk, whatever becomes of them, and that joined results are those of one run.
+//!
+//! `WINSESSIONS_HOSTS` says of how many machines the evidence of the last test is (200 if not given; 2000 take some minutes), and
+//! `--nocapture` shows what memory that takes. `WINSESSIONS_CORPUS` names a folder of real logs to join too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+use winsessions::synth;
+
+const TABLES: [&str; 4] = ["sessions", "events", "coverage", "summary"];
+
+fn winsessions() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_winsessions"))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    winsessions().args(arguments).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn batch(evidence: &Path, out: &Path, more: &[&str]) -> Output {
+    let mut arguments = vec!["batch", "run", text(evidence), "-o", text(out)];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+/// A story of one machine, a day with a few logons.
+fn story(number: usize) -> String {
+    format!(
+        r#"
+        [account.ann]
+        rid = 1001
+
+        [[machine]]
+        name = "WS-{number:04}"
+        os = "windows-10"
+        sid = "S-1-5-21-{number}-12-13"
+
+        [[machine.step]]
+        at = "2024-05-06T07:55:00Z"
+        do = "boot"
+
+        [[machine.step]]
+        at = "08:{:02}:{:02}"
+        do = "logon"
+        kind = "console"
+        account = "ann"
+
+        [[machine.step]]
+        at = "17:00:00"
+        do = "stop"
+    "#,
+        number / 60 % 60,
+        number % 60
+    )
+}
+
+/// Writes the logs of machines, a folder each.
+fn write_hosts(folder: &Path, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        for (path, bytes) in synth::render(&story(number)).unwrap() {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+/// Evidence of so many machines, and a place for results.
+fn hosts(count: usize) -> (TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let evidence = place.path().join("evidence");
+    write_hosts(&evidence, 0..count);
+    (place, evidence)
+}
+
+/// All files below a folder, with their contents.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+fn plan(evidence: &Path) -> Vec<serde_json::Value> {
+    let output = run(&["batch", "plan", "--json", text(evidence)]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    json(&output.stdout)["units"].as_array().unwrap().clone()
+}
+
+/// Fails where tables of a merge are not the bytes of one run.
+fn assert_merged(evidence: &Path, merged: &Path, formats: &[&str]) {
+    for format in formats {
+        for table in TABLES {
+            let one = run(&[table, "-q", "--format", format, text(evidence)]);
+            let name = format!("{table}.{format}");
+            let joined = fs::read(merged.join(&name)).unwrap();
+            assert!(one.stdout == joined, "{name} is not that of one run");
+        }
+    }
+}
+
+/// The logs of all fixtures but one: in a log of T15 another machine stands in the midst, where a plan does not look.
+fn fixtures(place: &Path) -> PathBuf {
+    let evidence = place.join("evidence");
+    let all = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
+    for (name, bytes) in all {
+        if name.components().any(|part| part.as_os_str() == "evidence")
+            && !name.starts_with("traps/T15-by-content")
+        {
+            let path = evidence.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    evidence
+}
+
+#[test]
+fn units_of_all_fixtures_joined_are_the_bytes_of_one_run() {
+    let place = tempfile::tempdir().unwrap();
+    let evidence = fixtures(place.path());
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    let formats = ["--formats", "csv,jsonl,json"];
+    let done = batch(&evidence, &out, &formats);
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    // Some traps are damaged logs.
+    assert_eq!(done.status.code(), Some(3), "{}", told(&done));
+    assert_eq!(joined.status.code(), Some(3), "{}", told(&joined));
+    assert!(names(&out).len() > 10, "{:?}", names(&out));
+    assert_merged(&evidence, &merged, &["csv", "jsonl"]);
+    // Again, with one thread: the same bytes.
+    let again = place.path().join("again");
+    batch(
+        &evidence,
+        &again,
+        &[&formats[..], &["--threads", "1"]].concat(),
+    );
+    assert!(files(&out) == files(&again));
+}
+
+#[test]
+fn json_documents_are_joined_with_the_accounts_of_all_logs() {
+    let (place, evidence) = hosts(5);
+    fs::write(evidence.join("WS-0003/broken.evtx"), "MZ").unwrap();
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&evidence, &out, &["--formats", "json"]);
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(3), "a file was skipped");
+    assert_merged(&evidence, &merged, &["json"]);
+    let document = json(&fs::read(merged.join("sessions.json")).unwrap());
+    assert_eq!(document["evidence"]["logs"].as_array().unwrap().len(), 5);
+    assert_eq!(document["evidence"]["skipped"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn units_of_real_logs_joined_are_the_rows_of_one_run() {
+    let Some(corpus) = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from) else {
+        eprintln!("not run: WINSESSIONS_CORPUS names no folder of real logs");
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let museum = corpus.join("DFIRArtifactMuseum");
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&museum, &out, &["--formats", "csv,jsonl,json"]);
+    run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_merged(&museum, &merged, &["csv", "jsonl", "json"]);
+}
+
+#[test]
+fn a_finished_folder_says_what_it_was_made_of_and_its_checksums_are_right() {
+    let (place, evidence) = hosts(2);
+    let out = place.path().join("out");
+    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
+    assert_eq!(names(&out), ["host=WS-0000", "host=WS-0001"]);
+    let folder = out.join("host=WS-0000");
+    let expected = [
+        "SHA256SUMS",
+        "coverage.csv",
+        "events.csv",
+        "manifest.json",
+        "sessions.csv",
+        "summary.csv",
+    ];
+    assert_eq!(names(&folder), expected);
+    if cfg!(unix) {
+        let mut check = Command::new("sha256sum");
+        check
+            .args(["--strict", "-c", "SHA256SUMS"])
+            .current_dir(&folder);
+        assert!(check.output().unwrap().status.success());
+    }
+    let manifest = json(&fs::read(folder.join("manifest.json")).unwrap());
+    let log = evidence.join("WS-0000/Security.evtx");
+    let [input] = &manifest["inputs"].as_array().unwrap()[..] else {
+        panic!("{manifest}")
+    };
+    assert_eq!(input["path"], text(&log));
+    assert_eq!(input["bytes"], fs::metadata(&log).unwrap().len());
+    assert_eq!(input["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(manifest["unit"]["host"], "WS-0000");
+    assert_eq!(manifest["exit_status"], 0);
+    let account = &manifest["evidence"]["logs"][0];
+    assert_eq!(account["records_claimed"], account["records_read"]);
+    assert!(account["first"].is_string() && account["records_damaged"] == 0);
+    assert_eq!(manifest["coverage"][0]["records"], account["records_read"]);
+    for output in manifest["outputs"].as_array().unwrap() {
+        let bytes = fs::read(folder.join(output["name"].as_str().unwrap())).unwrap();
+        assert_eq!(output["bytes"], bytes.len());
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(output["rows"], lines - 1);
+    }
+}
+
+#[test]
+fn what_is_finished_is_done_again_only_if_something_is_not_the_same() {
+    let (place, evidence) = hosts(2);
+    let out = place.path().join("out");
+    let before = |output: Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        told(&output).matches(": is finished\n").count()
+    };
+    assert_eq!(before(batch(&evidence, &out, &[])), 0);
+    let first = files(&out);
+    assert_eq!(before(batch(&evidence, &out, &[])), 2);
+    assert_eq!(before(batch(&evidence, &out, &["--threads", "1"])), 2);
+    assert_eq!(before(batch(&evidence, &out, &["--force"])), 0);
+    assert!(files(&out) == first);
+    assert_eq!(
+        before(batch(&evidence, &out, &["--formats", "csv,jsonl"])),
+        0
+    );
+    assert_eq!(before(batch(&evidence, &out, &[])), 0);
+    assert!(files(&out) == first, "nothing of other arguments is left");
+    // A table that was cut, one that is missing, a log with another byte.
+    fs::write(out.join("host=WS-0000/sessions.csv"), "x").unwrap();
+    fs::remove_file(out.join("host=WS-0001/events.csv")).unwrap();
+    assert_eq!(before(batch(&evidence, &out, &[])), 0);
+    assert!(files(&out) == first);
+    let log = evidence.join("WS-0000/Security.evtx");
+    let mut bytes = fs::read(&log).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&log, bytes).unwrap();
+    assert_eq!(before(batch(&evidence, &out, &[])), 1);
+    assert_eq!(names(&out), ["host=WS-0000", "host=WS-0001"]);
+}
+
+#[test]
+fn parts_and_ids_choose_units_and_all_parts_are_the_whole() {
+    let (place, evidence) = hosts(12);
+    let whole = place.path().join("whole");
+    batch(&evidence, &whole, &[]);
+    let parted = place.path().join("parted");
+    let mut done = 0;
+    for part in ["hash:1/3", "hash:2/3", "hash:3/3"] {
+        assert_eq!(
+            batch(&evidence, &parted, &["--partition", part])
+                .status
+                .code(),
+            Some(0)
+        );
+        let now = names(&parted).len();
+        assert!(now > done, "the parts are about equal");
+        done = now;
+    }
+    assert!(files(&whole) == files(&parted));
+
+    let units = plan(&evidence);
+    let id = units[7]["id"].as_str().unwrap();
+    let one = place.path().join("one");
+    assert_eq!(
+        batch(&evidence, &one, &["--unit", id]).status.code(),
+        Some(0)
+    );
+    assert_eq!(names(&one), [units[7]["folder"].as_str().unwrap()]);
+    // The same evidence elsewhere has the same units.
+    let moved = place.path().join("moved");
+    fs::rename(&evidence, &moved).unwrap();
+    let ids =
+        |units: &[serde_json::Value]| -> Vec<_> { units.iter().map(|u| u["id"].clone()).collect() };
+    assert_eq!(ids(&plan(&moved)), ids(&units));
+}
+
+#[test]
+fn wrong_usage_no_evidence_and_an_output_in_the_evidence_change_nothing() {
+    let (place, evidence) = hosts(1);
+    let out = place.path().join("out");
+    for more in [
+        &["--unit", "0123"][..],
+        &["--partition", "hash:3/2"],
+        &["--formats", "table"],
+        &["--unit", "0", "--partition", "hash:1/2"],
+    ] {
+        assert_eq!(
+            batch(&evidence, &out, more).status.code(),
+            Some(2),
+            "{more:?}"
+        );
+    }
+    let inside = batch(&evidence, &evidence.join("out"), &[]);
+    assert_eq!(inside.status.code(), Some(2));
+    assert!(told(&inside).contains("evidence is never altered"));
+    let empty = place.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert_eq!(batch(&empty, &out, &[]).status.code(), Some(4));
+    let merged = place.path().join("all");
+    let nothing = run(&["batch", "merge", text(&empty), "-o", text(&merged)]);
+    assert_eq!(nothing.status.code(), Some(4));
+    assert_eq!(names(place.path()), ["empty", "evidence"]);
+    assert_eq!(names(&evidence), ["WS-0000"]);
+}
+
+#[test]
+fn one_unit_that_fails_stops_no_other_and_is_told() {
+    let (place, evidence) = hosts(3);
+    let out = place.path().join("out");
+    // Something else has the name of its folder.
+    fs::create_dir_all(out.join("host=WS-0001")).unwrap();
+    fs::write(out.join("host=WS-0001/notes.txt"), "mine").unwrap();
+    let failed = batch(&evidence, &out, &["-q"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        told(&failed).contains("host=WS-0001: failed: "),
+        "{}",
+        told(&failed)
+    );
+    assert_eq!(names(&out).len(), 3);
+    assert!(out.join("host=WS-0002/manifest.json").is_file());
+    assert_eq!(names(&out.join("host=WS-0001")), ["notes.txt"]);
+}
+
+#[test]
+fn a_damaged_log_makes_its_unit_partial_and_so_the_run_also_when_it_was_done_before() {
+    let (place, evidence) = hosts(2);
+    let log = evidence.join("WS-0001/Security.evtx");
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 100]).unwrap();
+    let out = place.path().join("out");
+    let first = batch(&evidence, &out, &[]);
+    assert_eq!(first.status.code(), Some(3), "{}", told(&first));
+    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(3));
+    let manifest = json(&fs::read(out.join("host=WS-0001/manifest.json")).unwrap());
+    assert_eq!(manifest["exit_status"], 3);
+    assert!(!manifest["warnings"].as_array().unwrap().is_empty());
+    let sound = json(&fs::read(out.join("host=WS-0000/manifest.json")).unwrap());
+    assert_eq!(sound["exit_status"], 0);
+}
+
+#[test]
+fn a_unit_that_is_not_what_its_manifest_says_is_named_and_the_rest_is_joined() {
+    let (place, evidence) = hosts(4);
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&evidence, &out, &[]);
+    fs::remove_file(out.join("host=WS-0000/manifest.json")).unwrap();
+    let changed = out.join("host=WS-0002/events.csv");
+    let mut bytes = fs::read(&changed).unwrap();
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    fs::write(&changed, bytes).unwrap();
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(3));
+    for named in ["host=WS-0000/manifest.json", "host=WS-0002/events.csv"] {
+        assert!(told(&joined).contains(named), "{}", told(&joined));
+    }
+    for left_out in ["WS-0000", "WS-0002"] {
+        fs::remove_dir_all(evidence.join(left_out)).unwrap();
+    }
+    assert_merged(&evidence, &merged, &["csv"]);
+    // A second merge replaces the first; what is no merge is left alone.
+    let again = run(&["batch", "merge", text(&out), "-o", text(&merged), "-q"]);
+    assert_eq!(again.status.code(), Some(3));
+    for target in [
+        &evidence,
+        &out.join("host=WS-0001"),
+        &out.join("host=WS-0001/all"),
+    ] {
+        let before = files(&out);
+        let refused = run(&["batch", "merge", text(&out), "-o", text(target)]);
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(files(&out) == before);
+    }
+    assert_eq!(names(&evidence), ["WS-0001", "WS-0003"]);
+    assert_eq!(names(place.path()), ["all", "evidence", "out"]);
+}
+
+#[test]
+fn runs_at_the_same_time_over_the_same_units_do_each_other_no_harm() {
+    let (place, evidence) = hosts(12);
+    let alone = place.path().join("alone");
+    batch(&evidence, &alone, &[]);
+    for force in [&[][..], &["--force"]] {
+        for count in [2, 4] {
+            let out = place.path().join(format!("out{count}{}", force.len()));
+            let start = || {
+                let mut command = winsessions();
+                command.args(["batch", "run", text(&evidence), "-o", text(&out), "-q"]);
+                command.args(force).spawn().unwrap()
+            };
+            let runs: Vec<Child> = (0..count).map(|_| start()).collect();
+            for mut run in runs {
+                assert_eq!(run.wait().unwrap().code(), Some(0));
+            }
+            assert!(files(&out) == files(&alone), "{count} runs, {force:?}");
+            assert_eq!(names(&out).len(), 12, "no working folder is left");
+        }
+    }
+}
+
+/// Numbers that look random and are the same each time (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}
+
+/// Fails if anything in a folder of results looks finished and is not the same as in `expected`.
+fn assert_nothing_half_finished(out: &Path, expected: &Path) {
+    if !out.is_dir() {
+        return;
+    }
+    for name in names(out) {
+        if name.starts_with("host=") {
+            assert!(
+                files(&out.join(&name)) == files(&expected.join(&name)),
+                "{name}"
+            );
+        } else {
+            assert!(name.starts_with(".winsessions-"), "{name}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_killed_at_any_moment_leaves_nothing_that_looks_finished_and_the_next_ends_with_the_same_bytes()
+ {
+    let (place, evidence) = hosts(16);
+    let alone = place.path().join("alone");
+    let started = std::time::Instant::now();
+    batch(&evidence, &alone, &["--formats", "csv,jsonl"]);
+    let takes = started.elapsed().as_micros() as u64 + 1;
+    let out = place.path().join("out");
+    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let mut killed = 0;
+    for round in 0..30 {
+        if round % 6 == 0 {
+            // From the beginning; else from where the run before was killed.
+            let _ = fs::remove_dir_all(&out);
+        }
+        // Every other round does all again, so that results are replaced too.
+        let force: &[&str] = if round % 2 == 1 { &["--force"] } else { &[] };
+        let mut child = winsessions()
+            .args(["batch", "run", text(&evidence), "-o", text(&out), "-q"])
+            .args(["--formats", "csv,jsonl"])
+            .args(force)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_micros(numbers.next(takes)));
+        // On Unix this is SIGKILL.
+        child.kill().unwrap();
+        killed += usize::from(child.wait().unwrap().code().is_none());
+        assert_nothing_half_finished(&out, &alone);
+    }
+    eprintln!("{killed} of 30 runs were killed before they ended");
+    assert!(killed >= 10, "only {killed} were killed before they ended");
+    assert_eq!(
+        batch(&evidence, &out, &["--formats", "csv,jsonl"])
+            .status
+            .code(),
+        Some(0)
+    );
+    assert!(files(&out) == files(&alone));
+    assert_eq!(names(&out), names(&alone), "no working folder is left");
+}
+
+/// The most memory that a process ever had, in kB.
+#[cfg(target_os = "linux")]
+fn peak(child: &mut Child) -> u64 {
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        peak = peak.max(number.unwrap_or(0));
+        thread::sleep(Duration::from_millis(1));
+    }
+    peak
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill() {
+    let most: usize = std::env::var("WINSESSIONS_HOSTS").map_or(200, |n| n.parse().unwrap());
+    let place = tempfile::tempdir().unwrap();
+    let evidence = place.path().join("evidence");
+    let mut peaks = Vec::new();
+    let mut written = 0;
+    for count in [most / 20, most / 4, most] {
+        write_hosts(&evidence, written..count);
+        written = count;
+        let out = place.path().join(format!("out{count}"));
+        let start = || {
+            let mut command = winsessions();
+            command.args(["batch", "run", text(&evidence), "-o", text(&out), "-q"]);
+            command.args(["--threads", "2"]);
+            command.spawn().unwrap()
+        };
+        let mut run = start();
+        let kb = peak(&mut run);
+        assert_eq!(run.wait().unwrap().code(), Some(0));
+        assert_eq!(names(&out).len(), count);
+        eprintln!("{count} machines: at most {kb} kB");
+        peaks.push(kb);
+    }
+    // The list of files is the only thing that grows. Kept, the results of the others would take 50 kB each.
+    let allowed = peaks[1] + 4096 + 2 * most as u64;
+    assert!(peaks[2] <= allowed, "{peaks:?} kB");
+
+    let out = place.path().join("killed");
+    let alone = place.path().join(format!("out{most}"));
+    for part in 1..=3 {
+        let mut child = winsessions()
+            .args(["batch", "run", text(&evidence), "-o", text(&out), "-q"])
+            .spawn()
+            .unwrap();
+        while child.try_wait().unwrap().is_none() {
+            let done = fs::read_dir(&out).map_or(0, Iterator::count);
+            if done >= part * most / 4 {
+                child.kill().unwrap();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_nothing_half_finished(&out, &alone);
+    }
+    assert_eq!(batch(&evidence, &out, &["-q"]).status.code(), Some(0));
+    assert!(files(&out) == files(&alone));
+
+    let merged = place.path().join("all");
+    let mut merge = winsessions()
+        .args(["batch", "merge", text(&out), "-o", text(&merged), "-q"])
+        .spawn()
+        .unwrap();
+    eprintln!("joining {most}: at most {} kB", peak(&mut merge));
+    assert_eq!(merge.wait().unwrap().code(), Some(0));
+    assert_merged(&evidence, &merged, &["csv"]);
+}
