@@ -30,8 +30,17 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs all seeds of a target.
 fn replay(name: &str, target: fn(&[u8])) {
-    let seeds = files(&root().join("tests/fuzz/seeds").join(name));
-    assert!(seeds.len() >= 5, "{name}: {} seeds", seeds.len());
+    replay_all(&root().join("tests/fuzz/seeds").join(name), target);
+}
+
+fn replay_all(folder: &Path, target: fn(&[u8])) {
+    let seeds = files(folder);
+    assert!(
+        seeds.len() >= 5,
+        "{}: {} seeds",
+        folder.display(),
+        seeds.len()
+    );
     for seed in seeds {
         let bytes = fs::read(&seed).unwrap();
         let outcome = std::panic::catch_unwind(|| target(&bytes));
@@ -47,6 +56,11 @@ fn every_seed_of_a_log_holds() {
 #[test]
 fn every_seed_of_a_chunk_holds() {
     replay("chunk", targets::chunk);
+}
+
+#[test]
+fn every_package_of_the_tests_holds_as_a_seed() {
+    replay_all(&root().join("tests/packages"), targets::package);
 }
 
 #[test]

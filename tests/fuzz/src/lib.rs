@@ -7,12 +7,14 @@
 #[allow(dead_code)]
 mod compare;
 mod evidence;
+mod package;
 mod plan;
 mod scenario;
 mod sessions;
 mod take;
 
-pub use evidence::{chunk, log};
+pub use evidence::{chunk, log, log_of};
+pub use package::package;
 pub use plan::plan;
 pub use scenario::scenario;
 pub use sessions::{check, sessions};
