@@ -1,128 +1,15 @@
 //! Two decoders, one answer: every record decoded by plans and by the `evtx` crate alone, field by field.
-//!
-//! One difference is meant: the `evtx` crate ends a text at its first NUL, plans keep all of it. It is counted.
 
+#[path = "agreement/compare.rs"]
+mod compare;
+
+use compare::{CHUNK, Counts, HEADER, Said, compare, repair, said};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use winsessions::analysis::{Options, analyse};
-use winsessions::damage::Damage;
 use winsessions::evidence::Content;
-use winsessions::log::{Account, Decoding, Reader, Record, Value, blocks};
-
-const HEADER: usize = 4096;
-const CHUNK: usize = 65536;
-
-/// All that a record says.
-#[derive(Debug, Clone, PartialEq)]
-struct Told {
-    number: u64,
-    record_id: u64,
-    time: u64,
-    event_id: u16,
-    version: u8,
-    writer: Option<u32>,
-    /// Provider, channel, computer, UserID and ActivityID.
-    system: Vec<(String, Said)>,
-    fields: Vec<(String, Said)>,
-    /// What each field says that is asked for by its name.
-    by_name: Vec<(String, Option<Said>)>,
-}
-
-/// What a value says, in all ways that it can be asked.
-#[derive(Debug, Clone, PartialEq)]
-struct Said {
-    text: String,
-    number: Option<u64>,
-    is_number: bool,
-    time: Option<u64>,
-}
-
-fn said(value: &Value<'_>) -> Said {
-    Said {
-        text: value.text().into_owned(),
-        number: value.number(),
-        is_number: value.is_number(),
-        time: value.time().map(|time| time.filetime()),
-    }
-}
-
-fn told(record: &Record<'_>) -> Told {
-    let system = [
-        ("provider", Some(Value::Text(record.provider.clone()))),
-        ("channel", Some(Value::Text(record.channel.clone()))),
-        ("computer", Some(Value::Text(record.computer.clone()))),
-        ("user", record.user_sid()),
-        ("activity", record.activity()),
-    ];
-    let of_system = |(name, value): (&str, Option<Value<'_>>)| {
-        Some((name.to_owned(), said(&value?))).filter(|(_, said)| !said.text.is_empty())
-    };
-    let fields: Vec<(String, Said)> = record
-        .fields()
-        .iter()
-        .map(|(name, value)| (name.clone().into_owned(), said(value)))
-        .collect();
-    let names = fields.iter().map(|(name, _)| name.clone());
-    let by_name = names
-        .chain(["SubjectLogonId".to_owned()])
-        .map(|name| {
-            let value = record.field(&name).map(|value| said(&value));
-            (name, value)
-        })
-        .collect();
-    if record.shape().is_some() {
-        let names = record.names().enumerate();
-        let by_place = names.filter_map(|(place, (name, _))| {
-            Some((name.to_owned(), said(&record.value_at(place)?)))
-        });
-        assert_eq!(by_place.collect::<Vec<_>>(), fields);
-    }
-    Told {
-        number: record.number,
-        record_id: record.record_id,
-        time: record.time.filetime(),
-        event_id: record.event_id,
-        version: record.version,
-        writer: record.writer,
-        system: system.into_iter().filter_map(of_system).collect(),
-        fields,
-        by_name,
-    }
-}
-
-impl Told {
-    /// The same with every text ended at its first NUL, as the `evtx` crate tells it.
-    fn ended_at_nul(&self) -> Told {
-        let end = |said: &Said| match said.text.find('\0') {
-            None => said.clone(),
-            Some(at) => self::said(&Value::Text(said.text[..at].to_owned().into())),
-        };
-        // Where nothing is left there is no field, but in a list.
-        let is_gone = |name: &str, said: &Said| {
-            let of_name = self.fields.iter().filter(|(other, _)| other == name);
-            end(said).text.is_empty() && of_name.count() < 2
-        };
-        let all = |told: &[(String, Said)]| {
-            let left = told.iter().filter(|(name, said)| !is_gone(name, said));
-            left.map(|(name, said)| (name.clone(), end(said))).collect()
-        };
-        let by_name = self.by_name.iter().enumerate();
-        let left = by_name.filter(|(place, _)| {
-            let field = self.fields.get(*place);
-            field.is_none_or(|(name, said)| !is_gone(name, said))
-        });
-        let asked = |said: &Option<Said>| said.as_ref().map(end).filter(|s| !s.text.is_empty());
-        Told {
-            system: all(&self.system),
-            fields: all(&self.fields),
-            by_name: left
-                .map(|(_, (name, said))| (name.clone(), asked(said)))
-                .collect(),
-            ..self.clone()
-        }
-    }
-}
+use winsessions::log::{Decoding, Reader, Record, blocks};
 
 /// The size and type of the value of one field, and the value, as they stand in the log.
 fn raw_at<'a>(record: &Record<'a>, place: usize) -> Option<[&'a [u8]; 2]> {
@@ -167,66 +54,6 @@ impl Equals {
             }
         }
     }
-}
-
-/// What was compared.
-#[derive(Debug, Default)]
-struct Counts {
-    records: u64,
-    fields: u64,
-    by_evtx: u64,
-    with_nul: u64,
-    damaged: u64,
-}
-
-impl Counts {
-    fn add(&mut self, other: Counts) {
-        self.records += other.records;
-        self.fields += other.fields;
-        self.by_evtx += other.by_evtx;
-        self.with_nul += other.with_nul;
-        self.damaged += other.damaged;
-    }
-}
-
-fn read(path: &Path, reader: &mut Reader) -> (Account, Vec<Told>) {
-    let content = Content::File(path.to_owned());
-    let (mut account, mut records) = (Account::default(), Vec::new());
-    for block in blocks(content.size()) {
-        account.add(reader.read(&content, block, &mut |record| records.push(told(record))));
-    }
-    (account, records)
-}
-
-/// Reads a log both ways. `reader` may have read others before.
-fn compare(path: &Path, reader: &mut Reader, what: &str) -> Counts {
-    let (mut by_plans, records) = read(path, reader);
-    let (mut by_evtx, expected) = read(path, &mut Reader::new(Decoding::Evtx));
-    let mut counts = Counts {
-        records: records.len() as u64,
-        by_evtx: by_plans.read_by_evtx,
-        damaged: by_plans.damaged,
-        ..Counts::default()
-    };
-    assert_eq!(by_evtx.read_by_evtx, by_evtx.read);
-    for account in [&mut by_plans, &mut by_evtx] {
-        account.read_by_evtx = 0;
-        // Only `evtx` uses the name table. Plans leave it alone where both checksums of a chunk match.
-        account
-            .damage
-            .retain(|damage: &Damage| !damage.message.contains("name table"));
-    }
-    assert_eq!(by_plans, by_evtx, "{what}");
-    assert_eq!(records.len(), expected.len(), "{what}");
-    for (told, expected) in records.iter().zip(&expected) {
-        counts.fields += told.fields.len() as u64;
-        if told != expected {
-            counts.with_nul += 1;
-            assert_eq!(&told.ended_at_nul(), expected, "{what}");
-            assert_ne!(told, &told.ended_at_nul(), "{what}");
-        }
-    }
-    counts
 }
 
 fn logs(below: &[PathBuf]) -> Vec<PathBuf> {
@@ -316,25 +143,6 @@ fn mutate(log: &mut Vec<u8>, random: &mut Random) -> String {
     }
 }
 
-/// Makes all checksums of a log right.
-fn repair(log: &mut [u8]) {
-    for chunk in log[HEADER..].chunks_mut(CHUNK) {
-        if chunk.len() < CHUNK || !chunk.starts_with(b"ElfChnk\0") {
-            continue;
-        }
-        let free = u32::from_le_bytes(chunk[48..52].try_into().unwrap()) as usize;
-        if let Some(records) = chunk.get(512..free) {
-            let sum = crc32fast::hash(records);
-            chunk[52..56].copy_from_slice(&sum.to_le_bytes());
-        }
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&chunk[..120]);
-        hasher.update(&chunk[128..512]);
-        let sum = hasher.finalize();
-        chunk[124..128].copy_from_slice(&sum.to_le_bytes());
-    }
-}
-
 /// Compares damaged copies of logs: every other one with checksums that match all the same.
 fn compare_mutated(logs: &[PathBuf], copies: usize, seed: u64) -> Counts {
     let folder = tempfile::tempdir().unwrap();
@@ -356,7 +164,7 @@ fn compare_mutated(logs: &[PathBuf], copies: usize, seed: u64) -> Counts {
             }
             fs::write(&path, &bytes).unwrap();
             let what = format!("{}: {what}", log.display());
-            counts.add(compare(&path, &mut reader, &what));
+            counts.add(compare(&Content::File(path.clone()), &mut reader, &what));
         }
     }
     counts
@@ -367,7 +175,11 @@ fn both_decoders_read_the_same_in_every_fixture() {
     let mut counts = Counts::default();
     let mut reader = Reader::default();
     for log in fixtures() {
-        counts.add(compare(&log, &mut reader, &log.display().to_string()));
+        counts.add(compare(
+            &Content::File(log.clone()),
+            &mut reader,
+            &log.display().to_string(),
+        ));
     }
     eprintln!("fixtures: {counts:?}");
     // T18 has names with a NUL.
@@ -403,7 +215,11 @@ fn both_decoders_read_the_same_whatever_the_types_of_values() {
             }
             repair(&mut bytes);
             fs::write(&path, &bytes).unwrap();
-            counts.add(compare(&path, &mut reader, &log.display().to_string()));
+            counts.add(compare(
+                &Content::File(path.clone()),
+                &mut reader,
+                &log.display().to_string(),
+            ));
             let mut count = |record: &Record<'_>| {
                 let places = 0..record.names().count();
                 let types = places.filter_map(|place| raw_at(record, place)?[0].get(2));
@@ -437,7 +253,11 @@ fn both_decoders_read_the_same_in_every_real_log() {
     let mut counts = Counts::default();
     let mut reader = Reader::default();
     for log in corpus() {
-        counts.add(compare(&log, &mut reader, &log.display().to_string()));
+        counts.add(compare(
+            &Content::File(log.clone()),
+            &mut reader,
+            &log.display().to_string(),
+        ));
     }
     eprintln!("corpus: {counts:?}");
     assert!(counts.by_evtx * 20 <= counts.records, "{counts:?}");

@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
 
     #[inline(never)]
     fn time_in_text(&self) -> Option<Time> {
-        self.text().parse().ok()
+        up_to_nul(&self.text()).parse().ok()
     }
 
     /// Whether it is stored as a number.
@@ -126,10 +126,16 @@ fn ascii<'d>(units: &[u8], digits: &'d mut [u8; MOST_DIGITS]) -> Option<&'d str>
 }
 
 fn number_in(text: &str) -> Option<u64> {
-    match text.trim().strip_prefix("0x") {
+    let text = up_to_nul(text).trim();
+    match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.trim().parse().ok(),
+        None => text.parse().ok(),
     }
+}
+
+/// What of a text is read as a number or a time: it ends where Windows' own texts do.
+fn up_to_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
 }
 
 /// The types of substitutions, by their bytes.
@@ -718,6 +724,21 @@ mod tests {
         assert_eq!(Value::Text(" 42 ".into()).number(), Some(42));
         assert_eq!(Value::Text("0xfffffffffffffffff".into()).number(), None);
         assert_eq!(Value::Text("-".into()).number(), None);
+    }
+
+    #[test]
+    fn a_number_or_a_time_in_a_text_ends_at_a_nul() {
+        let number = |text: &str| {
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let of_units = Value::Utf16(&units).number();
+            assert_eq!(Value::Text(text.into()).number(), of_units);
+            of_units
+        };
+        assert_eq!(number("42\x0003"), Some(42));
+        assert_eq!(number("0x2a\0é"), Some(42));
+        assert_eq!(number("\x0004"), None);
+        let time = Value::Text("2024-03-04T08:00:00Z\0Z".into()).time();
+        assert_eq!(time, "2024-03-04T08:00:00Z".parse().ok());
     }
 
     /// A chunk that holds nothing but the array of an instance.

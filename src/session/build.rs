@@ -143,9 +143,7 @@ impl<'a> Builder<'a> {
     }
 
     fn take(&mut self, index: usize, event: &Event) {
-        let subject = event
-            .subject_logon_id
-            .and_then(|id| self.used_by(id, index));
+        let subject = asked_by(event).and_then(|id| self.used_by(id, index));
         let own = match event.action {
             Action::Logon => self.logon(index, event),
             Action::Logoff => self.logoff(index, event),
@@ -299,9 +297,7 @@ impl<'a> Builder<'a> {
         draft.is_desktop = kind.is_desktop();
         draft.account = event.account.clone();
         draft.logons = 1;
-        let subject = event
-            .subject_logon_id
-            .filter(|&subject| !subject.is_standing());
+        let subject = asked_by(event).filter(|subject| !subject.is_standing());
         let parent = match kind {
             Kind::Elevation => self.only_open_desktop(event),
             _ => subject.and_then(|subject| self.draft_of(subject)),
@@ -636,6 +632,12 @@ impl<'a> Builder<'a> {
                 .is_some_and(|ended| event.time.within(ended.time, RECONNECT))
         });
     }
+}
+
+/// The Logon ID that asked for what an event tells; no logon asks for itself, whatever its record says.
+fn asked_by(event: &Event) -> Option<LogonId> {
+    let is_own = |id: &LogonId| event.action == Action::Logon && event.logon_id() == Some(*id);
+    event.subject_logon_id.filter(|id| !is_own(id))
 }
 
 /// What a logon was that is only a part of a session.

@@ -429,6 +429,15 @@ fn an_unlock_inside_a_remote_session_is_no_reconnect() {
 }
 
 #[test]
+fn a_logon_that_says_it_asked_for_itself_is_one_session_without_a_parent() {
+    let mut story = Story::booted();
+    story.at(10).logon(3, 0x5000, ALICE).subject_logon_id = LogonId::new(0x5000);
+    let sessions = story.own();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0].parent, None);
+}
+
+#[test]
 fn runas_is_a_child_of_the_session_that_it_was_called_in() {
     let mut story = Story::booted();
     story.at(10).screen(2, 0x5000, ALICE);
