@@ -229,3 +229,25 @@ fn what_stands_since_boot_does_not_go_over_a_gap_behind_its_first_record() {
     let end = of_service.unwrap().end;
     assert_eq!((end.min, end.max), (Some(clock(200.0)), None));
 }
+
+#[test]
+fn recovered_records_whose_numbers_follow_each_other_have_no_gap_between_them() {
+    let mut live = Story::booted();
+    live.at(5).screen(2, 0x3000, ALICE);
+    let mut lost = Story::new();
+    lost.record = 100;
+    lost.at(100).screen(2, 0x9000, BOB);
+    lost.at(200).user_logoff(0x9000, BOB);
+    let of_bob = |lost: &Story| {
+        let found = told(&live, lost);
+        let own = own(&found[0].1)
+            .into_iter()
+            .find(|s| s.logon_id == LogonId::new(0x9000));
+        let bob = own.cloned().unwrap();
+        (bob.end.time(), bob.flags.contains(&Flag::SpansGap))
+    };
+    assert_eq!(of_bob(&lost), (Some(clock(200.0)), false));
+    // A number in between is missing.
+    lost.events[1].set_record_id(105);
+    assert_eq!(of_bob(&lost), (Some(clock(200.0)), true));
+}
