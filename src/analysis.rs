@@ -449,11 +449,15 @@ fn recover(
     decoding: Decoding,
     progress: &Progress,
 ) {
+    // An export has given its records new numbers.
+    let of_log = beside.and_then(|LogIndex(log)| read.sources.get(log as usize));
+    let is_numbered =
+        of_log.is_some_and(|log| !log.spans.is_empty() && log.spans.iter().all(|span| span.live));
     let index = read.begin(log);
     if let (Some(account), Some(source)) = (read.accounts.last_mut(), read.sources.last_mut()) {
         (account.recovered, source.recovered, source.beside) = (true, true, beside);
     }
-    let parts = log::recoveries(&log.content);
+    let parts = log::recoveries(&log.content, is_numbered);
     let parts: Vec<_> = parts.map(|part| (index, log, part)).collect();
     read_parts(read, &[(index, log)], &parts, decoding, progress);
     let is_empty = |log: &mut LogAccount| {

@@ -68,9 +68,13 @@ fn live(bytes: &[u8]) -> (Account, Vec<Told>) {
 }
 
 fn recovered(bytes: &[u8]) -> (Account, Vec<Told>) {
+    recovered_of(bytes, true)
+}
+
+fn recovered_of(bytes: &[u8], is_numbered: bool) -> (Account, Vec<Told>) {
     let content = Content::Memory(bytes.to_vec());
     let (mut sum, mut records, mut reader) = (Account::default(), Vec::new(), Reader::default());
-    for part in log::recoveries(&content) {
+    for part in log::recoveries(&content, is_numbered) {
         sum.add(reader.recover(&content, part, &mut |record| records.push(told(record))));
     }
     (account(sum, &records), records)
@@ -130,6 +134,31 @@ fn records_beyond_the_end_of_a_chunk_come_back_as_they_were() {
         (account.unclaimed, account.damaged, account.chunks),
         (10, 0, 0)
     );
+}
+
+#[test]
+fn a_record_left_behind_whose_number_is_written_over_is_damaged() {
+    let whole = fixture();
+    let mut log = whole.clone();
+    leave(&mut log, 0, 10);
+    let last = *offsets(&whole, 0).last().unwrap();
+    let number = log[last + 8..last + 16].to_vec();
+    let own = last + 24..last + u32_at(&log, last + 4);
+    let found = log[own.clone()]
+        .windows(8)
+        .position(|bytes| bytes == number);
+    let id = own.start + found.expect("its EventRecordID");
+    let both = |log: &[u8]| {
+        [true, false].map(|is_numbered| {
+            let (account, _) = recovered_of(log, is_numbered);
+            (account.read, account.damaged)
+        })
+    };
+    assert_eq!(both(&log), [(10, 0), (10, 0)]);
+    log[id] ^= 1;
+    assert_eq!(both(&log), [(9, 1), (10, 0)], "an export has other numbers");
+    log[id + 6] = 0xdc;
+    assert_eq!(both(&log), [(9, 1), (9, 1)], "no log comes to so many");
 }
 
 #[test]

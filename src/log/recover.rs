@@ -37,6 +37,9 @@ const HEADER_SIZE: u32 = 128;
 /// Before 1993 and after 2200 no Windows wrote a record.
 const YEARS: Range<u64> = 123_693_696_000_000_000..189_001_728_000_000_000;
 
+/// No log comes to so many records: a thousand a second for thirty years.
+const MOST_RECORDS: u64 = 1 << 40;
+
 /// A part of a file that one thread recovers records from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
@@ -45,10 +48,13 @@ pub struct Recovery {
     /// Bytes of the whole file.
     file_size: u64,
     is_log: bool,
+    /// Whether EventRecordIDs are the numbers of the records.
+    is_numbered: bool,
 }
 
-/// The parts that records are recovered from a file in.
-pub fn recoveries(content: &Content) -> impl Iterator<Item = Recovery> + use<> {
+/// The parts that records are recovered from a file in. What is left in one that `is_numbered` has as its EventRecordID the
+/// number of the record; in an export, which gives new numbers, it need not.
+pub fn recoveries(content: &Content, is_numbered: bool) -> impl Iterator<Item = Recovery> + use<> {
     let file_size = content.size();
     let mut start = [0; FILE_MAGIC.len()];
     let read = content.open().map(|file| read_up_to(&file, 0, &mut start));
@@ -67,6 +73,7 @@ pub fn recoveries(content: &Content) -> impl Iterator<Item = Recovery> + use<> {
         start,
         file_size,
         is_log,
+        is_numbered,
     })
 }
 
@@ -354,11 +361,13 @@ impl Search<'_> {
             .of_remains
             .get_or_insert_with(Decoder::of_remains);
         let each = &mut *self.each;
+        let is_numbered = self.part.is_numbered;
         let mut taken = false;
         // A panic costs one record.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             decoder.decode(chunk, frame, &mut |record| {
-                taken = is_sane(record, frame);
+                taken =
+                    is_sane(record, frame) && (!is_numbered || record.record_id == frame.number);
                 if taken {
                     each(record);
                 }
@@ -368,12 +377,13 @@ impl Search<'_> {
     }
 }
 
-/// Whether what a record says can be so. An exported one has another EventRecordID than its number.
+/// Whether what a record says can be so.
 fn is_sane(record: &Record<'_>, frame: &Frame) -> bool {
     let texts = [&record.provider, &record.channel, &record.computer];
     let is_of_a_year = |time: Time| YEARS.contains(&time.filetime());
-    frame.number > 0
-        && record.record_id > 0
+    let numbers = 1..MOST_RECORDS;
+    numbers.contains(&frame.number)
+        && numbers.contains(&record.record_id)
         && is_of_a_year(frame.written)
         && is_of_a_year(record.time)
         && texts.iter().all(|text| !text.is_empty())

@@ -60,6 +60,12 @@ impl Boot {
     pub(super) fn first_break(&self, upto: usize) -> Option<usize> {
         self.breaks.first().copied().filter(|&first| first <= upto)
     }
+
+    /// The first such gap behind a position.
+    pub(super) fn break_after(&self, position: usize) -> Option<usize> {
+        let next = self.breaks.partition_point(|&at| at <= position);
+        self.breaks.get(next).copied()
+    }
 }
 
 /// How a boot ended.

@@ -17,9 +17,11 @@ use super::connection::Clients;
 use super::draft::{Draft, DraftPart};
 use super::gaps::Gaps;
 use super::kind;
+use super::machine::Machine;
 use super::marks::Marks;
 use super::place::{Place, Places};
 use super::pre_authentication::{BEFORE_LOGON, is_asked_for_by_nobody};
+use super::recovered::Recovered;
 use super::{Flag, Kind, PartReason, Role, State};
 use crate::event::{Account, Action, Event, LogonId, Text};
 use crate::sid::Sid;
@@ -46,6 +48,7 @@ const USER_LOGOFF: u16 = 4647;
 /// The sessions of one boot in the making.
 pub(super) struct Builder<'a> {
     events: &'a [Event],
+    recovered: &'a Recovered,
     boot: &'a Boot,
     gaps: &'a Gaps,
     marks: &'a mut Marks,
@@ -79,7 +82,7 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub(super) fn new(
-        events: &'a [Event],
+        machine: &'a Machine,
         boot: &'a Boot,
         gaps: &'a Gaps,
         marks: &'a mut Marks,
@@ -88,7 +91,8 @@ impl<'a> Builder<'a> {
         places: &'a mut Places,
     ) -> Self {
         let mut builder = Builder {
-            events,
+            events: &machine.events,
+            recovered: &machine.recovered,
             boot,
             gaps,
             marks,
@@ -174,6 +178,7 @@ impl<'a> Builder<'a> {
         let event = self.events.get(index)?;
         let known = self.ids.get(&id);
         if let Some(draft) = known.and_then(Known::draft) {
+            self.begin_live(draft, index, event);
             self.drafts.get_mut(draft)?.used(index, event);
             return Some(draft);
         }
@@ -197,6 +202,22 @@ impl<'a> Builder<'a> {
             return Some(number);
         }
         Some(self.unlogged_session(Some(id), index))
+    }
+
+    /// Has a standing session begin with the first live event that names it, where nothing ties that to the recovered ones
+    /// before it: a boot may have begun in between.
+    fn begin_live(&mut self, number: usize, index: usize, event: &Event) {
+        let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.standing) else {
+            return;
+        };
+        let first = draft.logon().unwrap_or(draft.first());
+        let is_recovered = |event: &Event| self.recovered.holds(event.log);
+        if self.events.get(first).is_some_and(is_recovered)
+            && !is_recovered(event)
+            && self.boot.break_after(first).is_some_and(|at| at <= index)
+        {
+            draft.begin_anew(index);
+        }
     }
 
     /// The draft of a Logon ID of this boot.
@@ -346,6 +367,7 @@ impl<'a> Builder<'a> {
             Some(number) => number,
             None => self.unlogged_session(Some(id), index),
         };
+        self.begin_live(number, index, event);
         let draft = self.drafts.get_mut(number)?;
         let is_boot_logon = event.logon_type.is_some_and(|logon_type| logon_type.0 == 0);
         if draft.logon().is_none() && (is_boot_logon || id != kind::SYSTEM) {

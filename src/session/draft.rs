@@ -232,6 +232,17 @@ impl Draft {
         self.first.index()
     }
 
+    /// Has it begin with the event at `index`; what was known of it before shows it in use.
+    pub(super) fn begin_anew(&mut self, index: usize) {
+        self.first = Place::of(index);
+        self.logon = None;
+        self.roles
+            .iter_mut()
+            .filter(|role| **role == Role::Start)
+            .for_each(|role| *role = Role::Use);
+        self.prove(index, Role::Use);
+    }
+
     /// The last event that names it.
     pub(super) fn last_use(&self) -> usize {
         self.last_use.index()

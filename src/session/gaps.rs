@@ -5,7 +5,7 @@
 
 use super::actions::Actions;
 use super::machine::Machine;
-use crate::event::{Action, Event, Span, Text};
+use crate::event::{Action, Event, LogIndex, Span, Text};
 use crate::time::Time;
 use std::collections::BTreeMap;
 
@@ -50,12 +50,22 @@ impl Gaps {
             own.before = neighbours.collect();
             own.runs = runs;
         }
+        let whole = whole_runs(&machine.recovered.spans);
         for event in &machine.events {
-            // Beside what was read live, nobody knows what lay before and after a recovered record.
+            // Beside what was read live, nobody knows what lay before and after recovered records.
             if machine.recovered.holds(event.log) && !is_covered(&machine.spans, event) {
                 let own = channels.entry(event.channel.clone()).or_default();
                 let around = [event.record_id().saturating_sub(1), event.record_id()];
-                own.before.extend(around);
+                let holds_both = |before: u64| {
+                    let of_log = (event.log, &event.channel, before);
+                    let upto = whole.partition_point(|run| (run.0, run.1, run.2) <= of_log);
+                    let run = upto.checked_sub(1).and_then(|at| whole.get(at));
+                    run.is_some_and(|run| {
+                        (run.0, run.1) == (event.log, &event.channel) && before < run.3
+                    })
+                };
+                own.before
+                    .extend(around.into_iter().filter(|&before| !holds_both(before)));
             }
         }
         channels.values_mut().for_each(|own| {
@@ -137,6 +147,30 @@ impl Gaps {
         let own = self.channel(channel).and_then(|own| own.runs.first());
         own.is_some_and(|(earliest, _)| *earliest <= time)
     }
+}
+
+/// A run of recovered records without a hole in their numbers: the log, the channel, the first number and the last.
+type Whole<'s> = (LogIndex, &'s Text, u64, u64);
+
+/// The runs of recovered records, each of one log, in order.
+fn whole_runs(spans: &[Span]) -> Vec<Whole<'_>> {
+    let of_span = |span: &'_ Span| span.live && span.last_id - span.first_id < span.records;
+    let dense = spans.iter().filter(|span| of_span(span));
+    let dense = dense.map(|span| (span.log, &span.channel, span.first_id, span.last_id));
+    let mut dense: Vec<Whole<'_>> = dense.collect();
+    dense.sort_unstable();
+    let mut whole: Vec<Whole<'_>> = Vec::new();
+    for run in dense {
+        match whole.last_mut() {
+            Some(last)
+                if (last.0, last.1) == (run.0, run.1) && run.2 <= last.3.saturating_add(1) =>
+            {
+                last.3 = last.3.max(run.3);
+            }
+            _ => whole.push(run),
+        }
+    }
+    whole
 }
 
 /// Whether one of the runs, which are in order, goes over the number of an event.

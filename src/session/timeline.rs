@@ -47,7 +47,7 @@ pub fn timeline(machine: Machine) -> Timeline {
     for boot in &boots {
         let first = drafts.len();
         Builder::new(
-            events,
+            &machine,
             boot,
             &gaps,
             &mut marks,

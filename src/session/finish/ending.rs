@@ -84,13 +84,14 @@ impl Finisher {
                 .widened(draft.last_alive(), boot_end, bounds);
             between(bounds, reason, witness)
         };
-        // A standing session was there up to the first gap that may hide the end of its boot.
+        // A standing session was there up to the first gap behind its start that may hide the end of its boot.
+        let begun = draft.logon().unwrap_or(draft.first());
         let broken = boot
-            .and_then(|boot| boot.first_break(boot_end))
-            .filter(|&first| draft.first() < first);
+            .and_then(|boot| boot.break_after(begun))
+            .filter(|&first| first <= boot_end);
         let (last_use, may_have_ended) = match draft.standing {
             true => (
-                broken.and_then(|first| self.time(first.checked_sub(1)?)),
+                broken.and_then(|first| self.last_shown(draft, begun, first)),
                 broken.is_some(),
             ),
             // A client that leaves may be the aftermath of a logoff.
@@ -156,6 +157,21 @@ impl Finisher {
             }
             None => self.still_open(last_use, boot_end),
         }
+    }
+
+    /// When a standing session, which had begun at `begun`, was there last before the gap in front of the event at `gap`.
+    fn last_shown(&self, draft: &Draft, begun: usize, gap: usize) -> Option<Time> {
+        let before = gap.checked_sub(1)?;
+        let last = self.time(before);
+        // Times are not in the order of the numbers everywhere, also where no clock was set.
+        if self.marked.clock.stepped(begun, before) {
+            return last;
+        }
+        let own = draft.proofs().map(|(record, _)| record);
+        let own =
+            own.filter(|record| (begun..gap).contains(record) && self.audited.contains(record));
+        let shown = own.chain([begun]).map(|record| self.time(record));
+        shown.fold(last, Option::max)
     }
 
     /// An end that the event at `record` tells exactly.

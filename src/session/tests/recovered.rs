@@ -181,3 +181,73 @@ fn what_a_log_left_behind_is_of_its_machine_and_not_of_another_of_that_name() {
     assert_eq!(with[0].events[0].log, LogIndex(0));
     assert_eq!(own(&sessions_of(with[0]))[0].end.time(), Some(clock(500.0)));
 }
+
+#[test]
+fn what_stands_since_boot_lives_as_long_as_live_records_show_behind_a_recovered_one() {
+    let mut live = Story::new();
+    live.record = 300;
+    live.at(5000).screen(2, 0x5000, ALICE);
+    live.at(6000).user_logoff(0x5000, ALICE);
+    for event in &mut live.events {
+        event.subject_logon_id = LogonId::new(0x3e7);
+    }
+    let mut lost = Story::new();
+    lost.record = 100;
+    lost.at(100).screen(2, 0x4000, BOB);
+    lost.events[0].subject_logon_id = LogonId::new(0x3e7);
+    let standing = |sessions: &[Session]| {
+        let mut own = sessions.iter().filter(|s| s.is_standing());
+        own.next().cloned().unwrap()
+    };
+    let alone = standing(&live.sessions());
+    let found = told(&live, &lost);
+    let with = standing(&found[0].1);
+    assert_eq!(
+        (with.id, with.start, with.end),
+        (alone.id, alone.start, alone.end)
+    );
+    assert!(with.flags.contains(&Flag::Recovered));
+}
+
+#[test]
+fn what_stands_since_boot_does_not_go_over_a_gap_behind_its_first_record() {
+    let mut live = Story::new();
+    live.record = 300;
+    live.at(5000).screen(2, 0x5000, ALICE);
+    let mut lost = Story::new();
+    for (record, second) in [(100, 100), (200, 200)] {
+        lost.record = record;
+        lost.at(second).screen(2, 0x4000 + record, BOB);
+    }
+    // The first record names SYSTEM, those behind the first gap another.
+    lost.events[1].subject_logon_id = LogonId::new(0x3e5);
+    let found = told(&live, &lost);
+    let of_service = found[0]
+        .1
+        .iter()
+        .find(|s| s.logon_id == LogonId::new(0x3e5));
+    let end = of_service.unwrap().end;
+    assert_eq!((end.min, end.max), (Some(clock(200.0)), None));
+}
+
+#[test]
+fn recovered_records_whose_numbers_follow_each_other_have_no_gap_between_them() {
+    let mut live = Story::booted();
+    live.at(5).screen(2, 0x3000, ALICE);
+    let mut lost = Story::new();
+    lost.record = 100;
+    lost.at(100).screen(2, 0x9000, BOB);
+    lost.at(200).user_logoff(0x9000, BOB);
+    let of_bob = |lost: &Story| {
+        let found = told(&live, lost);
+        let own = own(&found[0].1)
+            .into_iter()
+            .find(|s| s.logon_id == LogonId::new(0x9000));
+        let bob = own.cloned().unwrap();
+        (bob.end.time(), bob.flags.contains(&Flag::SpansGap))
+    };
+    assert_eq!(of_bob(&lost), (Some(clock(200.0)), false));
+    // A number in between is missing.
+    lost.events[1].set_record_id(105);
+    assert_eq!(of_bob(&lost), (Some(clock(200.0)), true));
+}
