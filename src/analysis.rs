@@ -57,6 +57,8 @@ pub struct Analysis {
     pub skipped: Vec<Skipped>,
     /// How many files are no logs.
     pub other_files: u64,
+    /// How many members of packages are no logs and were not searched for records, though other files were.
+    pub members_not_searched: u64,
     /// How many records stand in two logs with different contents; the first log's was used.
     pub conflicts: u64,
 }
@@ -141,6 +143,7 @@ pub fn pair_found(
         mut accounts,
         sources,
         hosts,
+        members_not_searched,
         ..
     } = pool.install(|| read(&mut found, &options, progress));
     if progress.stop().is_requested() {
@@ -156,6 +159,7 @@ pub fn pair_found(
         return Err(Error::NoLog {
             paths: paths.to_vec(),
             skipped: found.skipped,
+            members_not_searched,
         });
     }
     let machines = pool.install(|| session::machines(sources));
@@ -181,6 +185,7 @@ pub fn pair_found(
             logs: accounts,
             skipped: found.skipped,
             other_files: found.other_files,
+            members_not_searched,
             conflicts,
         },
         upto: upto.collect(),
@@ -316,6 +321,8 @@ struct Logs {
     folders: HashMap<PathBuf, usize>,
     /// The machines that collections say their logs are of.
     hosts: Vec<(LogIndex, String)>,
+    /// What searching for records left out.
+    members_not_searched: u64,
     /// How many blocks that is in all.
     blocks: usize,
     /// Blocks behind one that is still being read.
@@ -379,6 +386,9 @@ fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Log
     open_each(&items, unpacking, progress, |unpacked| {
         found.skipped.extend(unpacked.skipped);
         found.other_files += unpacked.other_files;
+        if options.recover {
+            read.members_not_searched += unpacked.other_members;
+        }
         read_blocks(&mut read, &unpacked.logs, options.decoding, progress);
     });
     found.sort_skipped();
@@ -423,6 +433,7 @@ fn open_each(
             all.logs.extend(unpacked.logs);
             all.skipped.extend(unpacked.skipped);
             all.other_files += unpacked.other_files;
+            all.other_members += unpacked.other_members;
         }
         each(all);
     }

@@ -219,8 +219,8 @@ pub struct Run {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Add records that are in no log any more, or in none: behind the end of a chunk's records, behind damage, in chunks without
-    /// a header, and chunks in any file of the evidence (memory dumps, unallocated space). Rows that rest on them are marked; what
-    /// a log holds is always preferred
+    /// a header, and chunks in any file of the evidence (memory dumps, unallocated space). Members of packages that are no
+    /// logs are not searched: unpack them first. Rows that rest on such records are marked; what a log holds is always preferred
     #[arg(long)]
     pub recover: bool,
     /// Text from evidence exactly as it is in CSV. Without this, text that a spreadsheet would run gets an apostrophe (')

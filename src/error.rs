@@ -9,12 +9,14 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Nothing that was named is or holds an event log.
-    #[error("no event log found in {}", list(paths))]
+    #[error("no event log found in {}{}", list(paths), not_searched(*members_not_searched))]
     NoLog {
         /// The paths as they were given.
         paths: Vec<PathBuf>,
         /// What was looked at and why it is no log.
         skipped: Vec<Skipped>,
+        /// How many members of packages were not searched for records, though other files were.
+        members_not_searched: u64,
     },
     /// The output could not be written.
     #[error("cannot write {}: {source}", path.as_ref().map_or_else(|| "to standard output".to_owned(), |p| p.display().to_string()))]
@@ -35,6 +37,16 @@ pub enum Error {
         /// Why not.
         message: String,
     },
+}
+
+fn not_searched(members: u64) -> String {
+    match members {
+        0 => String::new(),
+        1 => "; a member of a package was not searched for records: unpack it first".to_owned(),
+        _ => format!(
+            "; {members} members of packages were not searched for records: unpack them first"
+        ),
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

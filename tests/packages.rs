@@ -636,7 +636,7 @@ fn names_that_lead_elsewhere_are_names_only() {
         "C:/drive.evtx",
         "nul\0byte.evtx",
         "same.evtx",
-        "same.evtx",
+        "same.evtx[2]",
     ];
     let mut sorted: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
     sorted.sort();
@@ -994,6 +994,97 @@ fn a_package_without_logs_is_a_file_like_any_other_unless_it_was_named() {
             "y.7z: a broken package: it does not begin like one"
         ]
     );
+}
+
+#[test]
+fn a_package_that_breaks_off_is_told_whatever_it_is_called() {
+    let members = [("1.evtx".to_owned(), log())];
+    let stored = [("1.evtx", members[0].1.as_slice())];
+    let half = |whole: Vec<u8>| whole[..whole.len() / 2].to_vec();
+    for (cut, reason) in [
+        (half(zip(&members)), "a broken package: it has no directory"),
+        (
+            half(seven_zip(&stored, |_| {})),
+            "a broken package: its directory lies beyond",
+        ),
+        (gz(&log())[..14].to_vec(), "it cannot be read: "),
+        (
+            zst(&log())[..12].to_vec(),
+            "it cannot be read: it ends in the middle of a ",
+        ),
+        (half(tar(&members)), "the package is damaged"),
+    ] {
+        let case = Case::with("host", &cut);
+        case.write("Security.evtx", &log());
+        let told = case.skipped(Unpacking::default());
+        assert!(
+            matches!(&told[..], [told] if told.starts_with(&format!("host: {reason}"))),
+            "{told:?}"
+        );
+        let outer = zip(&[("host".to_owned(), cut), ("2.evtx".to_owned(), log())]);
+        let told = Case::with("a", &outer).skipped(Unpacking::default());
+        assert!(
+            matches!(&told[..], [told] if told.starts_with(&format!("a/host: {reason}"))),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn what_has_a_magic_of_a_package_alone_is_a_file_like_any_other() {
+    let case = Case::with("Security.evtx", &log());
+    let magics: [&[u8]; 5] = [
+        b"PK\x03\x04",
+        b"PK\x05\x06",
+        b"7z\xbc\xaf\x27\x1c",
+        b"\x1f\x8b\x08",
+        b"\x28\xb5\x2f\xfd",
+    ];
+    for (number, magic) in magics.into_iter().enumerate() {
+        case.write(&format!("f{number}"), &[magic, &[0xee; 600]].concat());
+    }
+    let analysis = case.analysed();
+    assert_eq!((analysis.other_files, analysis.skipped), (5, vec![]));
+}
+
+#[test]
+fn what_a_compressed_file_holds_is_judged_by_its_own_name() {
+    let case = Case::with("Security.evtx", &log());
+    case.write("memory.raw.gz", &gz(&[7; 2000]));
+    assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
+    assert_eq!(case.analysed().other_files, 1);
+    case.write("b.tar.gz", &gz(&[7; 2000]));
+    case.write("c.evtx.zst", &zst(b"MZ"));
+    assert_eq!(
+        case.skipped(Unpacking::default()),
+        [
+            "b.tar.gz: a broken package: what it unpacks to does not begin like one",
+            "c.evtx.zst: not an event log: it starts with \"MZ\", not with \"ElfFile\\x00\""
+        ]
+    );
+    let named = [case.0.path().join("memory.raw.gz")];
+    let told = told(&named, Unpacking::default());
+    assert_eq!(told, [": no event log is in this package"]);
+}
+
+#[test]
+fn logs_of_one_name_in_a_package_are_told_apart() {
+    let name = |name: &str| (name.to_owned(), log());
+    let members = [
+        name("a.evtx"),
+        name("a.evtx"),
+        name("a.evtx[2]"),
+        name("a.evtx"),
+    ];
+    for (package, bytes) in [("a.zip", zip(&members)), ("a.tar", tar(&members))] {
+        let case = Case::with(package, &bytes);
+        let analysis = case.analysed();
+        let paths = analysis.logs.iter();
+        let paths: Vec<_> = paths
+            .map(|l| l.path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(paths, ["a.evtx", "a.evtx[2]", "a.evtx[3]", "a.evtx[4]"]);
+    }
 }
 
 #[test]

@@ -428,6 +428,36 @@ fn over_sound_logs_nothing_changes() {
 }
 
 #[test]
+fn members_of_packages_that_were_not_searched_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("memory.raw.gz");
+    let file = fs::File::create(&dump).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &[7; 2000]).unwrap();
+    packed.finish().unwrap();
+    let run = |arguments: &[&str], paths: &[&Path]| {
+        let output = winsessions(&[&["sessions"], arguments].concat(), paths);
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let log = repository("fixtures/workday/evidence");
+    let both: [&Path; 2] = [folder.path(), &log];
+    let (status, told) = run(&["--recover"], &both);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("1 member of packages not searched"), "{told}");
+    assert!(!run(&[], &both).1.contains("not searched"));
+    let (status, told) = run(&["--recover"], &[&dump]);
+    assert_eq!(status, Some(4));
+    assert!(
+        told.contains("a member of a package was not searched"),
+        "{told}"
+    );
+    assert!(!told.contains("broken"), "{told}");
+}
+
+#[test]
 fn copies_of_what_a_log_holds_vanish_and_contradictions_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("Security.evtx");

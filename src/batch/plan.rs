@@ -118,6 +118,7 @@ pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
             skipped: found.skipped,
+            members_not_searched: 0,
         });
     }
     let mut units = put_together(items, samples);

@@ -1,6 +1,6 @@
 //! What a file or member is, by what it begins with; never by its name.
 
-use super::tar;
+use super::{tar, zip};
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::Path;
@@ -56,6 +56,42 @@ pub(super) fn is_named_like_a_log(path: &Path) -> bool {
 pub(super) fn is_named_like_a_package(path: &Path) -> bool {
     let names = ["zip", "7z", "tar", "tgz", "tzst", "gz", "zst"];
     extension(path).is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a package begins so, by more than its magic, that is not seen to be a document or a program.
+pub(super) fn is_start_of_package(start: &[u8]) -> bool {
+    match Format::of(start) {
+        Some(Format::Zip) => {
+            zip::first_name(start).is_some_and(|name| !is_of_document_or_program(name))
+        }
+        // Version 0, the only one.
+        Some(Format::SevenZip) => start.get(6) == Some(&0),
+        // No unknown flags; packed at a known level, by a known system.
+        Some(Format::Gzip) => matches!(
+            start,
+            [_, _, _, 0..0x20, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]
+        ),
+        // The reserved bit is not set.
+        Some(Format::Zstandard) => start.get(4).is_some_and(|flags| flags & 8 == 0),
+        Some(Format::Tar) => true,
+        Some(Format::Log) | None => false,
+    }
+}
+
+/// Whether a zip whose first member is called so is a document of an office, a book, or a program.
+fn is_of_document_or_program(name: &[u8]) -> bool {
+    let names: [&[u8]; 3] = [b"[Content_Types].xml", b"mimetype", b"AndroidManifest.xml"];
+    let folders: [&[u8]; 8] = [
+        b"_rels/",
+        b"docProps/",
+        b"customXml/",
+        b"word/",
+        b"xl/",
+        b"ppt/",
+        b"visio/",
+        b"META-INF/",
+    ];
+    names.contains(&name) || folders.iter().any(|folder| name.starts_with(folder))
 }
 
 fn extension(path: &Path) -> Option<&OsStr> {

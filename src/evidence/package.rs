@@ -7,7 +7,8 @@
 use super::checked::Checked;
 use super::content::{Content, Opened};
 use super::format::{
-    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of,
+    Format, NO_PACKAGE, START, is_named_like_a_log, is_named_like_a_package, is_start_of_package,
+    no_log, start_of,
 };
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
@@ -81,6 +82,8 @@ pub struct Unpacked {
     pub skipped: Vec<Skipped>,
     /// How many members are no logs.
     pub other_files: u64,
+    /// How many of its members are readable files that are neither logs nor packages.
+    pub other_members: u64,
 }
 
 /// A package that is being opened.
@@ -191,9 +194,9 @@ pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) ->
         }
     };
     if let Err(error) = opened {
-        match opening.is_expected(path) {
-            true => opening.unreadable(path, &error),
-            false => opening.found.other_files += 1,
+        match super::start_of_file(path) {
+            Ok(start) if !opening.is_expected(path, &start) => opening.found.other_files += 1,
+            _ => opening.unreadable(path, &error),
         }
     }
     opening.finish()
@@ -216,6 +219,27 @@ fn member_path(package: &Path, name: &str) -> PathBuf {
     path.into()
 }
 
+/// Gives the second and later ones of sorted logs of one path a number, in the order of their package.
+fn name_apart(logs: &mut [Log]) {
+    let mut taken: HashSet<PathBuf> = logs.iter().map(|log| log.path.clone()).collect();
+    let mut first = PathBuf::new();
+    let mut number = 1_u64;
+    for log in logs.iter_mut() {
+        if log.path != first {
+            first.clone_from(&log.path);
+            number = 1;
+            continue;
+        }
+        while !taken.insert(log.path.clone()) {
+            number += 1;
+            let mut path = first.clone().into_os_string();
+            path.push(format!("[{number}]"));
+            log.path = path.into();
+        }
+    }
+    logs.sort_by(|a, b| a.path.cmp(&b.path));
+}
+
 impl Opening<'_> {
     /// Opens a package whose members are listed, which lies in `depth` others.
     fn listed(
@@ -233,10 +257,13 @@ impl Opening<'_> {
         };
         match read {
             Ok(()) => {}
-            Err(Unreadable::Broken(reason)) if self.is_expected(path) => {
-                self.skip(path, format!("a broken package: {reason}"));
+            Err(Unreadable::Broken(reason)) => {
+                let (start, _) = start_of(&mut source.range(0, START as u64));
+                match self.is_expected(path, &start) {
+                    true => self.skip(path, format!("a broken package: {reason}")),
+                    false => self.other_member(),
+                }
             }
-            Err(Unreadable::Broken(_)) => self.found.other_files += 1,
             Err(Unreadable::Refused(reason)) => self.skip(path, format!("not read: {reason}")),
             Err(Unreadable::TooMany) => {
                 self.at = path.to_owned();
@@ -456,16 +483,20 @@ impl Opening<'_> {
             self.tar(&mut Again { start, error, rest }, path, depth);
             return Ok(());
         }
-        match spent.add_members(1) {
-            true => self.known(
-                path,
-                depth,
-                &start,
-                error,
-                &mut spent.counted_member(stream),
-            ),
-            false => Ok(()),
+        if !spent.add_members(1) {
+            return Ok(());
         }
+        if error.is_none() && Format::of(&start).is_none() {
+            self.other_stream(path, &start);
+            return Ok(());
+        }
+        self.known(
+            path,
+            depth,
+            &start,
+            error,
+            &mut spent.counted_member(stream),
+        )
     }
 
     fn tar(&mut self, stream: &mut dyn Read, path: &Path, depth: u32) {
@@ -525,14 +556,15 @@ impl Opening<'_> {
             self.other(path, start, rest);
             return Ok(());
         };
+        let is_expected = self.is_expected(path, start);
         let mut all = Again { start, error, rest };
         match format {
             Format::Log => self.log(path, &mut all),
-            _ if depth >= DEPTH && self.is_expected(path) => self.skip(
+            _ if depth >= DEPTH && is_expected => self.skip(
                 path,
                 "not read: a package in a package in a package; unpack the outermost first",
             ),
-            _ if depth >= DEPTH => self.found.other_files += 1,
+            _ if depth >= DEPTH => self.other_member(),
             Format::Zip | Format::SevenZip => {
                 let Some((content, error)) = self.keep(path, &mut all) else {
                     return Ok(());
@@ -580,14 +612,16 @@ impl Opening<'_> {
     /// Something that is neither a log nor a package.
     fn other(&mut self, path: &Path, start: &[u8], rest: &mut dyn Read) {
         if is_named_like_a_log(path) {
+            self.found.other_members += 1;
             self.skip(path, no_log(start));
             return;
         }
         if is_named_like_a_package(path) {
+            self.found.other_members += 1;
             self.skip(path, NO_PACKAGE);
             return;
         }
-        self.found.other_files += 1;
+        self.other_member();
         let name = path.file_name().unwrap_or_default();
         let is_index = sparse::is_index(path, start);
         if !is_index && name != layout::CLIENT_INFO && name != ENCRYPTION_INFO {
@@ -611,6 +645,32 @@ impl Opening<'_> {
         }
     }
 
+    fn other_member(&mut self) {
+        self.found.other_files += 1;
+        self.found.other_members += 1;
+    }
+
+    /// What a compressed stream unpacks to, which is neither a log nor a package.
+    fn other_stream(&mut self, path: &Path, start: &[u8]) {
+        let inner = path.with_extension("");
+        let is_tar = ["tgz", "tzst"].iter().any(|name| {
+            let extension = path.extension();
+            extension.is_some_and(|own| own.eq_ignore_ascii_case(name))
+        });
+        if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
+            self.found.other_members += 1;
+            self.skip(path, no_log(start));
+        } else if is_tar || is_named_like_a_package(&inner) {
+            self.found.other_members += 1;
+            self.skip(
+                path,
+                "a broken package: what it unpacks to does not begin like one",
+            );
+        } else {
+            self.other_member();
+        }
+    }
+
     /// Takes all bytes of a member up to what stops it; nothing, if there is no place for them.
     fn keep(&mut self, path: &Path, stream: &mut dyn Read) -> Option<(Content, Option<io::Error>)> {
         match kept(self.spent, stream) {
@@ -622,9 +682,11 @@ impl Opening<'_> {
         }
     }
 
-    /// Whether somebody says that this is a log or a package.
-    fn is_expected(&self, path: &Path) -> bool {
-        self.named && path == self.path
+    /// Whether this, which begins like a package, is to be told of if it cannot be read: by its beginning, or since somebody says
+    /// that it is a log or a package.
+    fn is_expected(&self, path: &Path, start: &[u8]) -> bool {
+        is_start_of_package(start)
+            || self.named && path == self.path
             || is_named_like_a_log(path)
             || is_named_like_a_package(path)
     }
@@ -694,6 +756,7 @@ impl Opening<'_> {
             }
         }
         self.found.logs.sort_by(|a, b| a.path.cmp(&b.path));
+        name_apart(&mut self.found.logs);
         if self.found.logs.is_empty() && self.found.skipped.is_empty() {
             match self.named {
                 true => self.skip(self.path, "no event log is in this package"),

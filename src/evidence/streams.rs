@@ -4,6 +4,7 @@ use super::limits::WINDOW;
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// What a gzip stream unpacks to.
@@ -44,7 +45,7 @@ impl<R: Read> Zstandard<R> {
                 })) => {
                     io::copy(&mut (&mut self.stream).take(length.into()), &mut io::sink())?;
                 }
-                Err(error) => return Err(invalid(error)),
+                Err(error) => return Err(told(&error)),
             }
         }
     }
@@ -76,13 +77,45 @@ impl<R: Read> Read for Zstandard<R> {
             while self.frame.can_collect() == 0 && !self.frame.is_finished() {
                 self.frame
                     .decode_blocks(&mut self.stream, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(invalid)?;
+                    .map_err(|error| told(&error))?;
             }
             match self.frame.read(buffer)? {
                 0 => self.end()?,
                 read => return Ok(read),
             }
         }
+    }
+}
+
+/// What stopped the decoder.
+fn told(error: &FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Some(error) => return io::Error::new(error.kind(), error.to_string()),
+            None => cause = error.source(),
+        }
+    }
+    let ends = cause.is_some();
+    match error {
+        FrameDecoderError::WindowSizeTooBig { requested, max } => invalid(format!(
+            "it needs a window of {requested} bytes, more than is allowed ({max})"
+        )),
+        FrameDecoderError::DictNotProvided { .. } => {
+            invalid("it was packed with a dictionary that is not in it")
+        }
+        FrameDecoderError::ReadFrameHeaderError(_)
+        | FrameDecoderError::FrameHeaderError(_)
+        | FrameDecoderError::FailedToInitialize(_) => invalid(match ends {
+            true => "it ends in the middle of a header",
+            false => "what should be a header is none",
+        }),
+        FrameDecoderError::FailedToReadChecksum(_) if ends => {
+            invalid("it ends before its checksum")
+        }
+        _ if ends => invalid("it ends in the middle of a block"),
+        _ => invalid("a block is damaged"),
     }
 }
 

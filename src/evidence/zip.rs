@@ -349,6 +349,26 @@ impl Member {
     }
 }
 
+/// What the first member is called, if `start` is the header of one.
+pub(super) fn first_name(start: &[u8]) -> Option<&[u8]> {
+    let mut fields = Fields(start);
+    (fields.take(4)? == b"PK\x03\x04").then_some(())?;
+    // In tenths; the upper byte is a system.
+    let needed = fields.u16()? & 0xff;
+    let _flags = fields.u16()?;
+    let method = fields.u16()?;
+    let _time_to_sizes = fields.take(16)?;
+    let (name_length, _extra_length) = (fields.u16()?, fields.u16()?);
+    // A long name may go on beyond what is at hand.
+    let length = usize::from(name_length).min(fields.0.len());
+    let name = fields.take(length)?;
+    let is_sane = needed <= 63
+        && matches!(method, 0..=20 | 93..=99)
+        && !name.is_empty()
+        && !name.iter().any(u8::is_ascii_control);
+    is_sane.then_some(name)
+}
+
 fn broken(reason: &str) -> Unreadable {
     Unreadable::Broken(reason.to_owned())
 }

@@ -249,7 +249,7 @@ type Count = (
 );
 
 /// The numbers of a run, in the order of the words.
-const COUNTS: [Count; 10] = [
+const COUNTS: [Count; 11] = [
     ("records", "record", "", |a| sum(a, |log| log.account.read)),
     ("chunks", "chunk", "", |a| sum(a, |log| log.account.chunks)),
     ("logs", "log", "", |a| sum(a, |_| 1)),
@@ -275,6 +275,12 @@ const COUNTS: [Count; 10] = [
         "record",
         " left behind of which too little is left",
         |a| sum_of(a, true, |log| log.account.damaged),
+    ),
+    (
+        "members_not_searched",
+        "member",
+        " of packages not searched for records (unpack first)",
+        |a| a.members_not_searched,
     ),
 ];
 

@@ -378,6 +378,7 @@ pub fn analysis() -> Analysis {
             reason: "permission denied".into(),
         }],
         other_files: 12,
+        members_not_searched: 2,
         conflicts: 1,
     }
 }
