@@ -22,10 +22,10 @@ const RECORDS: usize = 65536 - 512;
 /// What a run takes without any record, with its threads and what each of them may keep of definitions, texts and contents.
 const BASE: u64 = 96 << 20;
 
-/// What a record may take. An event is 32 bytes and some, a session several times that.
-const PER_RECORD: u64 = 2_000;
+/// What a record may take. Where no two have anything in common, an event and its row on the timeline take some 2,300 bytes.
+const PER_RECORD: u64 = 3_000;
 
-/// What a machine may take: what is known of it, of each of its channels and boots.
+/// What a machine may take, of which some 11,000 bytes are what is known of it, of its channels and boots.
 const PER_MACHINE: u64 = 12_000;
 
 /// Longer than any run takes; nothing but a hang gets there.
