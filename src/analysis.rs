@@ -3,7 +3,7 @@
 use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Content, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
+use crate::evidence::{self, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
 use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
@@ -446,7 +446,7 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Pro
         let index = read.begin(log);
         begun.push((index, log));
         let own = log::blocks(log.content.size());
-        blocks.extend(own.map(|block| (index, log, block)));
+        blocks.extend(own.map(|block| (index, log, Part::Live(block))));
     }
     read_parts(read, &begun, &blocks, decoding, progress);
 }
@@ -469,7 +469,7 @@ fn recover(
         (account.recovered, source.recovered, source.beside) = (true, true, beside);
     }
     let parts = log::recoveries(&log.content, is_numbered);
-    let parts: Vec<_> = parts.map(|part| (index, log, part)).collect();
+    let parts: Vec<_> = parts.map(|part| (index, log, Part::Left(part))).collect();
     read_parts(read, &[(index, log)], &parts, decoding, progress);
     let is_empty = |log: &mut LogAccount| {
         let account = &log.account;
@@ -481,56 +481,33 @@ fn recover(
 }
 
 /// A part of a log that one thread reads.
-trait Part: Copy + Sync {
-    fn is_first(self) -> bool;
-    fn size(self) -> u64;
-    fn read(
-        self,
-        reader: &mut Reader,
-        content: &Content,
-        each: &mut dyn FnMut(&Record<'_>),
-    ) -> Account;
+#[derive(Clone, Copy)]
+enum Part {
+    Live(Block),
+    Left(Recovery),
 }
 
-impl Part for Block {
+impl Part {
     fn is_first(self) -> bool {
-        self.is_first()
+        match self {
+            Part::Live(block) => block.is_first(),
+            Part::Left(part) => part.is_first(),
+        }
     }
-    fn size(self) -> u64 {
-        self.size()
-    }
-    fn read(
-        self,
-        reader: &mut Reader,
-        content: &Content,
-        each: &mut dyn FnMut(&Record<'_>),
-    ) -> Account {
-        reader.read(content, self, each)
-    }
-}
 
-impl Part for Recovery {
-    fn is_first(self) -> bool {
-        self.is_first()
-    }
     fn size(self) -> u64 {
-        self.size()
-    }
-    fn read(
-        self,
-        reader: &mut Reader,
-        content: &Content,
-        each: &mut dyn FnMut(&Record<'_>),
-    ) -> Account {
-        reader.recover(content, self, each)
+        match self {
+            Part::Live(block) => block.size(),
+            Part::Left(part) => part.size(),
+        }
     }
 }
 
 /// Reads all parts of logs, one after the other, each on whichever thread is free; ends early if that is asked for.
-fn read_parts<P: Part>(
+fn read_parts(
     read: &mut Logs,
     logs: &[(LogIndex, &Log)],
-    parts: &[(LogIndex, &Log, P)],
+    parts: &[(LogIndex, &Log, Part)],
     decoding: Decoding,
     progress: &Progress,
 ) {
@@ -555,9 +532,11 @@ fn read_parts<P: Part>(
                 progress.begin(&log.path);
             }
             collector.begin(index);
-            let account = part.read(&mut reader, &log.content, &mut |record| {
-                collector.add(record);
-            });
+            let mut each = |record: &Record<'_>| collector.add(record);
+            let account = match part {
+                Part::Live(block) => reader.read(&log.content, block, &mut each),
+                Part::Left(part) => reader.recover(&log.content, part, &mut each),
+            };
             let found = Source {
                 events: std::mem::take(&mut collector.events),
                 spans: std::mem::take(&mut collector.spans),
