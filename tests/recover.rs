@@ -496,6 +496,13 @@ fn copies_of_what_a_log_holds_vanish_and_contradictions_are_counted() {
         .map(|name| row[name].clone())
     };
     assert_eq!(coverage(&log), ["6", "0", "0"]);
+    let said = |arguments: &[&str]| {
+        let output = winsessions(arguments, &[&path]);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let with = said(&["sessions", "--recover"]);
+    assert!(with.contains("; 6 records found again"), "{with}");
+    assert!(!with.contains(" recovered"), "{with}");
     // The last copy says something else: a letter of its text.
     let is_text = |bytes: &[u8]| {
         bytes
@@ -506,6 +513,9 @@ fn copies_of_what_a_log_holds_vanish_and_contradictions_are_counted() {
     let value = end + value.expect("a text");
     log[value] ^= 1;
     assert_eq!(coverage(&log), ["5", "0", "1"]);
+    let with = said(&["sessions", "--recover"]);
+    assert!(with.contains("; 5 records found again"), "{with}");
+    assert!(with.contains("; 1 record found that contradicts"), "{with}");
     let with = winsessions(&["sessions", "--format", "csv", "--recover"], &[&path]);
     fs::write(&path, roomy()).unwrap();
     let plain = winsessions(&["sessions", "--format", "csv"], &[&path]);

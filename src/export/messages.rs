@@ -8,6 +8,7 @@ use crate::damage::{Damage, DamageKind, Location};
 use crate::evidence::Skipped;
 use crate::log::LogAccount;
 use crate::named::named;
+use crate::session::Coverage;
 use crate::spoof::acts_or_hides;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -249,7 +250,7 @@ type Count = (
 );
 
 /// The numbers of a run, in the order of the words.
-const COUNTS: [Count; 11] = [
+const COUNTS: [Count; 13] = [
     ("records", "record", "", |a| sum(a, |log| log.account.read)),
     ("chunks", "chunk", "", |a| sum(a, |log| log.account.chunks)),
     ("logs", "log", "", |a| sum(a, |_| 1)),
@@ -268,8 +269,23 @@ const COUNTS: [Count; 11] = [
     ("skipped", "file", " skipped", |a| a.skipped.len() as u64),
     ("other_files", "other file", "", |a| a.other_files),
     ("records_recovered", "record", " recovered", |a| {
-        sum_of(a, true, |log| log.account.read)
+        of_channels(a, |channel| channel.recovered)
     }),
+    (
+        "records_found_again",
+        "record",
+        " found again that a log holds, or twice",
+        |a| {
+            let told = of_channels(a, |c| c.recovered.saturating_add(c.contradicting));
+            sum_of(a, true, |log| log.account.read).saturating_sub(told)
+        },
+    ),
+    (
+        "records_contradicting",
+        "record",
+        " found that contradicts another",
+        |a| of_channels(a, |channel| channel.contradicting),
+    ),
     (
         "records_left_behind",
         "record",
@@ -286,6 +302,12 @@ const COUNTS: [Count; 11] = [
 
 fn sum(analysis: &Analysis, count: fn(&LogAccount) -> u64) -> u64 {
     sum_of(analysis, false, count)
+}
+
+/// Of all channels of all machines.
+fn of_channels(analysis: &Analysis, count: fn(&Coverage) -> u64) -> u64 {
+    let counts = analysis.coverage.iter().map(count);
+    counts.fold(0, u64::saturating_add)
 }
 
 /// Of the logs, or of what was recovered.
