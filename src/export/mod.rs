@@ -22,7 +22,7 @@ mod tests;
 
 pub use cell::Cell;
 pub use columns::{Cells, Row, View, path_text};
-pub use explain::explain;
+pub use explain::{Line, Stories, explain};
 pub use json::Lists;
 pub use table::{TableColumn, Tabular};
 pub use text::{cut, visible, width};
