@@ -84,14 +84,16 @@ for (let i = 0; i < count; i++) {
   const key = nobody ? "name " + texts[account[0]].toLowerCase() : "sid " + account[1];
   const lanes = lanesOf[machineOf[i]];
   let lane = lanes.get(key);
-  if (!lane) lanes.set(key, lane = { machine: machineOf[i], labels: new Set(), classes: account[2], sessions: [] });
-  lane.labels.add(account[0]);
+  if (!lane) lanes.set(key, lane = { machine: machineOf[i], labels: new Map(), classes: account[2], sessions: [] });
+  lane.labels.set(account[0], (lane.labels.get(account[0]) ?? 0) + 1);
   lane.sessions.push(i);
 }
 const accountLanes = lanesOf.map((lanes) => {
   const list = [...lanes.values()];
   for (const lane of list) {
-    lane.label = [...lane.labels].slice(0, 3).map((place) => texts[place]).join(" / ") + (lane.labels.size > 3 ? " / …" : "");
+    // The most frequent of its names; what points at it tells all.
+    lane.names = [...lane.labels].sort((a, b) => b[1] - a[1]).map(([place]) => texts[place]);
+    lane.label = lane.names[0] + (lane.names.length > 1 ? ` +${lane.names.length - 1}` : "");
     const starts = lane.sessions;
     if (starts.some((i, at) => at > 0 && begins[starts[at - 1]] > begins[i])) starts.sort((a, b) => begins[a] - begins[b]);
   }
@@ -118,7 +120,14 @@ let whole = [Infinity, -Infinity];
   const margin = Math.max(1000, (whole[1] - whole[0]) * 0.02);
   whole = [whole[0] - margin, whole[1] + margin];
 }
+// At first all sessions are in view; logs may reach further.
 let view = whole.slice();
+if (count) {
+  let from = Infinity, to = -Infinity;
+  for (let i = 0; i < count; i++) { from = Math.min(from, begins[i]); to = Math.max(to, lasts[i]); }
+  const margin = Math.max(1000, (to - from) * 0.02);
+  view = [from - margin, to + margin];
+}
 
 // ---- times ----
 
@@ -250,7 +259,7 @@ const isFiltered = () => passing < count;
 
 // ---- lanes ----
 
-const ROW = 14, PAD = 4, HEADER = 42, MOST_ROWS = 8, AXIS = 44;
+const ROW = 14, PAD = 4, HEADER = 42, MOST_ROWS = 6, AXIS = 44;
 const folded = new Set();
 let lanes = [], total = 0;
 
@@ -376,6 +385,7 @@ function draw(u) {
   context.clip();
   context.translate(u.bbox.left, u.bbox.top);
   context.scale(ratio, ratio);
+  context.textBaseline = "alphabetic";
   hits = [];
   const top = scroller.scrollTop, bottom = top + plotHeight - AXIS;
   const from = first(lanes, (lane) => lane.y + lane.height > top);
@@ -714,7 +724,7 @@ function showLabels(from, top, bottom) {
     } else {
       node.name.textContent = lane.lane.label;
       node.note.textContent = lane.over.length ? `${lane.sessions} (${lane.over.length} in the last row)` : String(lane.sessions);
-      box.title = `${lane.lane.label}, ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
+      box.title = `${lane.lane.names.join(", also ")}, ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
     }
   }
   for (; used < labelNodes.length; used++) labelNodes[used].box.hidden = true;
@@ -766,9 +776,9 @@ function tickTexts(found) {
   let before = "";
   return found.map((tick) => {
     const text = plain(tick + shift, 23), day = text.slice(0, 10);
-    if (gap >= DAY) return gap >= 28 * DAY ? text.slice(0, 7) : day;
+    if (gap >= DAY) return "\n" + (gap >= 28 * DAY ? text.slice(0, 7) : day);
     const time = gap >= MINUTE ? text.slice(11, 16) : gap >= SECOND ? text.slice(11, 19) : text.slice(14, 23);
-    const told = day === before ? time : `${time}\n${day}`;
+    const told = (day === before ? "" : day) + "\n" + time;
     before = day;
     return told;
   });
@@ -803,7 +813,7 @@ function build() {
   readColours();
   sizes(false);
   const axis = {
-    side: 0, size: AXIS, gap: 4, font: "11px system-ui, sans-serif", lineGap: 1.25,
+    side: 0, size: AXIS, gap: 18, font: "11px system-ui, sans-serif", lineGap: 1.25,
     stroke: () => colours.faint, grid: { stroke: () => colours.grid, width: 1 }, ticks: { stroke: () => colours.strong, size: 5, width: 1 },
     splits: ticks, values: (u, found) => tickTexts(found),
   };
@@ -1009,7 +1019,7 @@ function select(i) {
 
 // ---- the list ----
 
-let order = null, listTimer = 0, listLength = 200;
+let order = null, listTimer = 0, listLength = 50;
 const LIST_STEP = 200;
 function ordered() {
   order ??= Array.from({ length: count }, (_, i) => i).sort((a, b) => begins[a] - begins[b] || a - b);
@@ -1033,7 +1043,7 @@ function showList() {
   const outside = passing - found.length;
   byId("status").textContent = `${found.length.toLocaleString("en")} of ${many(count, "session", "sessions")} in view`
     + (isFiltered() ? `; ${(count - passing).toLocaleString("en")} filtered out` : "") + (outside ? `; ${outside.toLocaleString("en")} at other times` : "")
-    + hiddenMachines();
+    + hiddenMachines() + (view[0] > whole[0] + 1000 || view[1] < whole[1] - 1000 ? "; the evidence reaches beyond the view" : "");
 }
 function hiddenMachines() {
   const hidden = data.machines.length - lanes.filter((lane) => lane.isHeader).length;
@@ -1332,7 +1342,7 @@ function legend() {
   FAMILIES.forEach((family, number) => {
     if (present.has(number)) items.push(entry(family[1], bar(colours.family[number], 2, 18), 20));
   });
-  const ends = (paint) => (context) => { bar(rdp, 4, 30)(context); paint(context); };
+  const ends = (paint) => (context) => { bar(rdp, 2, 27)(context); paint(context); };
   const dashed = (context, x) => { context.strokeStyle = colours.ink; context.lineWidth = 2; context.setLineDash([2.5, 2]); line(context, x, 2, x, 15); };
   const states = new Set(Object.values(columns.intervals).flat().map((interval) => stateNames[interval[0]]));
   for (const state of ["disconnected", "locked", "screen-saver"]) {
@@ -1344,10 +1354,10 @@ function legend() {
     }));
   }
   items.push(
-    entry("full edge: recorded", ends((context) => { context.strokeStyle = colours.ink; context.lineWidth = 2; line(context, 29, 2, 29, 15); })),
-    entry("broken edge: inferred", ends((context) => dashed(context, 29))),
-    entry("dashed frame: ended in this range", ends((context) => { context.strokeStyle = rdp; context.setLineDash([3, 2.5]); context.strokeRect(30, 4, 13, 9); context.setLineDash([]); dashed(context, 43); })),
-    entry("arrow: began before, or went on, nobody knows how far", ends((context) => { context.strokeStyle = rdp; context.lineWidth = 1.6; context.beginPath(); context.moveTo(36, 4.5); context.lineTo(42, 8.5); context.lineTo(36, 12.5); context.stroke(); })),
+    entry("full edge: recorded", ends((context) => { context.strokeStyle = colours.ink; context.lineWidth = 2; line(context, 26, 2, 26, 15); }), 30),
+    entry("broken edge: inferred", ends((context) => dashed(context, 26)), 30),
+    entry("dashed frame: ended in this range", ends((context) => { context.strokeStyle = rdp; context.setLineDash([3, 2.5]); context.strokeRect(27, 4, 13, 9); context.setLineDash([]); dashed(context, 41); }), 44),
+    entry("arrow: began before, or went on, nobody knows how far", ends((context) => { context.strokeStyle = rdp; context.lineWidth = 1.6; context.beginPath(); context.moveTo(31, 4.5); context.lineTo(37, 8.5); context.lineTo(31, 12.5); context.stroke(); }), 40),
     entry("line on top: several, too close to draw apart", (context) => { bar(colours.family[MIXED])(context); context.fillStyle = colours.ink; context.fillRect(4, 2, 38, 1.5); }),
     entry("refused logons just before", (context) => { bar(rdp, 16, 42)(context); context.fillStyle = colours.bad; context.beginPath(); context.moveTo(7, 4); context.lineTo(15, 8.5); context.lineTo(7, 13); context.fill(); }),
     entry("outside of the machine's Security log: nothing can be said", (context) => { context.fillStyle = colours.shade; context.fillRect(2, 1, 42, 14); context.strokeStyle = colours.line; context.strokeRect(2.5, 1.5, 41, 13); }));
