@@ -56,7 +56,9 @@ impl Glob {
 
 impl std::fmt::Display for Glob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|c| std::fmt::Write::write_char(f, *c))
+        self.0
+            .iter()
+            .try_for_each(|c| std::fmt::Write::write_char(f, *c))
     }
 }
 
@@ -134,9 +136,9 @@ impl Filter {
             ("class", class),
             ("address", address),
         ];
-        let globs = globs.into_iter().flat_map(|(name, globs)| {
-            globs.iter().map(move |glob| format!("--{name} {glob}"))
-        });
+        let globs = globs
+            .into_iter()
+            .flat_map(|(name, globs)| globs.iter().map(move |glob| format!("--{name} {glob}")));
         let times = [("from", from), ("to", to), ("at", at)].into_iter();
         let times = times.filter_map(|(name, time)| Some(format!("--{name} {}", (*time)?)));
         let switches = [("interactive", interactive), ("no-service", no_service)];

@@ -379,7 +379,11 @@ impl<'s, 'a> Story<'s, 'a> {
     fn evidence_begins(&self) -> String {
         let first = self.session.records.first();
         let channel = first.map(|record| &record.channel);
-        let found = self.machine.coverage.iter().find(|c| Some(&c.channel) == channel);
+        let found = self
+            .machine
+            .coverage
+            .iter()
+            .find(|c| Some(&c.channel) == channel);
         found.map_or_else(String::new, |coverage| {
             let (record, time) = coverage.first;
             format!(
@@ -476,7 +480,11 @@ impl<'s, 'a> Story<'s, 'a> {
     fn why_not_after(&self) -> String {
         let s = self.session;
         let Some(max) = s.end.max else {
-            let last = self.machine.coverage.iter().max_by_key(|coverage| coverage.last.1);
+            let last = self
+                .machine
+                .coverage
+                .iter()
+                .max_by_key(|coverage| coverage.last.1);
             let last = last.map(|coverage| {
                 let (record, time) = coverage.last;
                 format!(

@@ -25,8 +25,8 @@ pub use columns::{Cells, Row, View, path_text};
 pub use explain::{Line, Stories, explain};
 pub use json::Lists;
 pub(crate) use said::why_failed;
-pub(crate) use table::{account, spoken, step_of};
 pub use table::{TableColumn, Tabular};
+pub(crate) use table::{account, spoken, step_of};
 pub use text::{cut, visible, width};
 
 use crate::analysis::in_order;

@@ -10,8 +10,8 @@ use crate::event::{Account, LogonId, Text};
 use crate::export::{account, spoken, step_of, why_failed};
 use crate::named::named;
 use crate::session::{
-    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Interval, Kind, Mark, StartSource,
-    State,
+    Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Interval, Kind, Mark,
+    StartSource, State,
 };
 use crate::sid::AccountClass;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
@@ -267,7 +267,9 @@ fn columns(report: &Report<'_>, texts: &mut Texts) -> (Accounts, Columns) {
             (None, None, None) => 5,
         });
         if end.time().is_none() {
-            columns.latest.extend(end.max.map(|max| (place, since(max))));
+            columns
+                .latest
+                .extend(end.max.map(|max| (place, since(max))));
         }
         let duration = s.duration.map(|ticks| ticks / 10_000);
         if duration != end.time().map(since) {
@@ -275,7 +277,9 @@ fn columns(report: &Report<'_>, texts: &mut Texts) -> (Accounts, Columns) {
         }
         columns.reason.push(place_in(EndReason::ALL, s.end.reason));
         columns.address.push(texts.maybe(s.source_address.as_ref()));
-        columns.workstation.push(texts.maybe(s.workstation.as_ref()));
+        columns
+            .workstation
+            .push(texts.maybe(s.workstation.as_ref()));
         let flags = s.flags.iter().map(|&flag| 1 << place_in(Flag::ALL, flag));
         columns.flags.push(flags.sum());
         columns.logon_id.push(s.logon_id.map(logon_id));
@@ -468,7 +472,9 @@ fn clock_steps(c: &Coverage, texts: &mut Texts, machine: &mut Machine) {
 
 fn boots(c: &Coverage, texts: &mut Texts, machine: &mut Machine) {
     for boot in &c.boots {
-        let begun = boot.start.or(boot.record.as_ref().map(|record| record.time));
+        let begun = boot
+            .start
+            .or(boot.record.as_ref().map(|record| record.time));
         if let (Some(begun), true) = (begun, boot.start_source != StartSource::BeforeLog) {
             let how = match boot.start_source {
                 StartSource::Recorded => "recorded",
@@ -489,7 +495,10 @@ fn boots(c: &Coverage, texts: &mut Texts, machine: &mut Machine) {
         if let Some((told_by, end)) = end {
             let record = named(end, told_by);
             let (kind, said) = match clean {
-                true => (MarkKind::Stop, format!("Windows stopped cleanly: {record}.")),
+                true => (
+                    MarkKind::Stop,
+                    format!("Windows stopped cleanly: {record}."),
+                ),
                 false => (
                     MarkKind::Crash,
                     format!(
@@ -508,7 +517,9 @@ fn boots(c: &Coverage, texts: &mut Texts, machine: &mut Machine) {
 }
 
 /// Refused logons of a machine, one soon after the other, whoever it was.
-fn bursts<'r, 'a>(failures: &'r [&'a TimelineEvent]) -> impl Iterator<Item = &'r [&'a TimelineEvent]> {
+fn bursts<'r, 'a>(
+    failures: &'r [&'a TimelineEvent],
+) -> impl Iterator<Item = &'r [&'a TimelineEvent]> {
     failures.chunk_by(|one, next| {
         one.machine == next.machine && next.event.time.since(one.event.time) <= BURST
     })
@@ -564,7 +575,10 @@ fn refused(burst: &[&TimelineEvent], texts: &mut Texts) -> Drawn {
     }));
     said.push(of("From", &|row| {
         let event = &row.event;
-        let from = event.source_address.as_deref().or(event.workstation.as_deref());
+        let from = event
+            .source_address
+            .as_deref()
+            .or(event.workstation.as_deref());
         or(from.unwrap_or_default().to_owned(), "not recorded")
     }));
     said.push(of("Why", &|row| {

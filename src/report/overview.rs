@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 /// How many rows a table of the summary has.
-const ROWS: usize = 12;
+const ROWS: usize = 30;
 
 /// How many sessions are listed without scripts.
 const LISTED: usize = 200;
@@ -59,12 +59,20 @@ fn header(report: &Report<'_>, page: &mut String) {
     page.push_str(&many(count, "logon session", "logon sessions"));
     let span = span(report);
     if let Some((first, last)) = span {
-        let told = format!("; the logs reach from {} to {} UTC", minute(first), minute(last));
+        let told = format!(
+            "; the logs reach from {} to {} UTC",
+            minute(first),
+            minute(last)
+        );
         page.push_str(&told);
     }
     page.push_str(".</p>\n");
     if count < all || !report.chosen_by.is_empty() {
-        let by: Vec<String> = report.chosen_by.iter().map(|option| shown(option)).collect();
+        let by: Vec<String> = report
+            .chosen_by
+            .iter()
+            .map(|option| shown(option))
+            .collect();
         let told = format!(
             "<p class=\"warn\">Chosen by <code>{}</code>: {} of the {all} sessions of this evidence are not in this page.</p>\n",
             escaped(&by.join(" ")),
@@ -117,7 +125,10 @@ fn table(title: &str, columns: &[&str], rows: &[Vec<String>], page: &mut String)
     }
     page.push_str("</tbody></table>");
     if rows.len() > ROWS {
-        page.push_str(&format!("<p class=\"more\">and {} more</p>", rows.len() - ROWS));
+        page.push_str(&format!(
+            "<p class=\"more\">and {} more</p>",
+            rows.len() - ROWS
+        ));
     }
     page.push_str("</div>\n");
 }
@@ -141,8 +152,14 @@ fn machines(report: &Report<'_>, page: &mut String) {
         let machine = machines.entry(c.machine).or_default();
         machine.name = shown(&c.host);
         if !c.host_aliases.is_empty() {
-            let aliases: Vec<String> = c.host_aliases.iter().map(|name| shown(name)).collect();
-            machine.name.push_str(&format!(" (formerly {})", aliases.join(", ")));
+            let latest = c.host_aliases.iter().rev().take(2);
+            let latest: Vec<String> = latest.map(|name| shown(name)).collect();
+            let more = match c.host_aliases.len() - latest.len() {
+                0 => String::new(),
+                more => format!(" and {more} more names"),
+            };
+            let told = format!(" (formerly {}{more})", latest.join(", "));
+            machine.name.push_str(&told);
         }
         let (first, last) = machine.span.unwrap_or((c.first.1, c.last.1));
         let own = (c.first.1.min(c.last.1), c.first.1.max(c.last.1));
@@ -179,17 +196,17 @@ fn machines(report: &Report<'_>, page: &mut String) {
         row
     });
     table(
-        "Machines",
+        "Machines: sessions, and what their logs lack",
         &[
             "machine",
             "logs from (UTC)",
             "to",
-            "interactive sessions",
-            "all sessions",
-            "refused logons",
-            "recorded boots",
+            "interactive",
+            "all",
+            "refused",
+            "boots",
             "clears",
-            "missing records",
+            "records missing",
         ],
         &rows.collect::<Vec<_>>(),
         page,
@@ -225,7 +242,9 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         row.machines.insert(session.machine);
         row.sessions += 1;
         row.interactive += usize::from(session.interactivity == Interactivity::Interactive);
-        row.total = row.total.saturating_add(session.duration.unwrap_or(0).max(0));
+        row.total = row
+            .total
+            .saturating_add(session.duration.unwrap_or(0).max(0));
         row.last = row.last.max(session.end.min.or(session.start.time));
     }
     // A refused logon names no SID; it counts with the account of that name, if there is one.
@@ -249,7 +268,12 @@ fn accounts(report: &Report<'_>, page: &mut String) {
     let mut rows: Vec<OfAccount> = accounts.into_values().collect();
     rows.sort_by(|a, b| {
         let place = |row: &OfAccount| {
-            let most = (row.interactive, row.sessions.min(1), row.refused, row.sessions);
+            let most = (
+                row.interactive,
+                row.sessions.min(1),
+                row.refused,
+                row.sessions,
+            );
             (row.class.is_none_or(is_machinery), Reverse(most))
         };
         place(a).cmp(&place(b)).then_with(|| a.label.cmp(&b.label))
@@ -260,7 +284,9 @@ fn accounts(report: &Report<'_>, page: &mut String) {
                 true => "(no name recorded)".to_owned(),
                 false => row.label,
             },
-            row.class.map_or("only refused", AccountClass::name).to_owned(),
+            row.class
+                .map_or("only refused", AccountClass::name)
+                .to_owned(),
             row.machines.len().to_string(),
             row.interactive.to_string(),
             row.sessions.to_string(),
@@ -270,15 +296,15 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         ]
     });
     table(
-        "Accounts, people first",
+        "Accounts: sessions, people first",
         &[
             "account",
             "class",
             "machines",
-            "interactive sessions",
-            "all sessions",
-            "refused logons",
-            "known durations, summed",
+            "interactive",
+            "all",
+            "refused",
+            "durations, summed",
             "last seen (UTC)",
         ],
         &rows.collect::<Vec<_>>(),
@@ -313,7 +339,10 @@ impl OfSource<'_> {
 fn sources(report: &Report<'_>, page: &mut String) {
     let mut sources: HashMap<String, OfSource<'_>> = HashMap::new();
     for session in &report.sessions {
-        let back = session.intervals.iter().filter_map(|i| i.address.as_deref());
+        let back = session
+            .intervals
+            .iter()
+            .filter_map(|i| i.address.as_deref());
         let places: BTreeSet<&str> = back.chain(session.source_address.as_deref()).collect();
         for place in places.into_iter().filter(|place| is_elsewhere(place)) {
             let row = sources.entry(shown(place)).or_default();
@@ -369,7 +398,7 @@ fn sources(report: &Report<'_>, page: &mut String) {
             "accounts",
             "machines",
             "sessions",
-            "refused logons",
+            "refused",
             "first (UTC)",
             "last",
         ],
@@ -389,7 +418,11 @@ fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
     let analysis = report.view.analysis();
     let all = report.sessions.len();
     let count = |fits: &dyn Fn(&Session) -> bool| {
-        report.sessions.iter().filter(|session| fits(session)).count()
+        report
+            .sessions
+            .iter()
+            .filter(|session| fits(session))
+            .count()
     };
     let flagged = |flag: Flag| count(&move |s| s.flags.contains(&flag));
     let of = |count: usize, what: &str| {
@@ -432,18 +465,12 @@ fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
             flagged(Flag::SpansClear),
             "lie across the clearing of a log",
         ),
-        of(
-            flagged(Flag::ClockChanged),
-            "saw the clock changed",
-        ),
+        of(flagged(Flag::ClockChanged), "saw the clock changed"),
         of(
             flagged(Flag::UncertainLink),
             "rest on records that fit other sessions as well",
         ),
-        of(
-            flagged(Flag::Recovered),
-            "rest on recovered records",
-        ),
+        of(flagged(Flag::Recovered), "rest on recovered records"),
         of(
             flagged(Flag::Conflict),
             "rest on records that another log holds with other contents",
@@ -466,7 +493,9 @@ fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
             1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        lines.push(format!("Damaged logs, read as far as they go: {first}{more}."));
+        lines.push(format!(
+            "Damaged logs, read as far as they go: {first}{more}."
+        ));
     }
     if let Some(first) = analysis.skipped.first() {
         let more = match analysis.skipped.len() {
@@ -475,7 +504,9 @@ fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
         };
         let path = shown(&path_text(&first.path));
         let reason = shown(&first.reason);
-        lines.push(format!("Could not be read at all: {path} ({reason}){more}."));
+        lines.push(format!(
+            "Could not be read at all: {path} ({reason}){more}."
+        ));
     }
     if analysis.conflicts > 0 {
         let count = analysis.conflicts;
@@ -533,7 +564,7 @@ struct Lane<'a> {
     rank: (usize, bool, &'a str),
     host: &'a str,
     label: String,
-    spans: Vec<(i64, i64, &'static str)>,
+    spans: BTreeMap<&'static str, Vec<(i64, i64)>>,
 }
 
 /// Which colour a kind has, by the name of a class of the style.
@@ -578,7 +609,7 @@ fn picture(report: &Report<'_>, page: &mut String) {
                 ),
                 host: &session.host,
                 label: shown(&account(&session.account)),
-                spans: Vec::new(),
+                spans: BTreeMap::new(),
             });
         let begin = session.start.time.or(session.start.max).or(session.end.min);
         let end = session.end.min.or(begin);
@@ -586,10 +617,10 @@ fn picture(report: &Report<'_>, page: &mut String) {
             continue;
         };
         let (from, to) = (column(begin), column(end));
-        let shade = shade(session.kind);
-        match lane.spans.last_mut() {
-            Some((_, until, same)) if *same == shade && from <= *until => *until = to.max(*until),
-            _ => lane.spans.push((from, to.max(from), shade)),
+        let spans = lane.spans.entry(shade(session.kind)).or_default();
+        match spans.last_mut() {
+            Some((_, until)) if from <= *until => *until = to.max(*until),
+            _ => spans.push((from, to.max(from))),
         }
     }
     let mut lanes: Vec<Lane<'_>> = lanes.into_values().collect();
@@ -616,13 +647,17 @@ fn picture(report: &Report<'_>, page: &mut String) {
             y + 12,
             escaped(&label)
         ));
-        for (from, to, shade) in &lane.spans {
-            body.push_str(&format!(
-                "<rect class=\"{shade}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"10\"/>",
-                250 + from * 2,
-                y + 3,
-                ((to - from) * 2).max(2)
-            ));
+        // What is on at the same time stands below each other.
+        let height = 12.0 / lane.spans.len().max(1) as f64;
+        for (slot, (shade, spans)) in lane.spans.iter().enumerate() {
+            for (from, to) in spans {
+                body.push_str(&format!(
+                    "<rect class=\"{shade}\" x=\"{}\" y=\"{:.1}\" width=\"{}\" height=\"{height:.1}\"/>",
+                    250 + from * 2,
+                    y as f64 + 2.0 + height * slot as f64,
+                    ((to - from) * 2).max(2)
+                ));
+            }
         }
         body.push('\n');
         y += HEIGHT;

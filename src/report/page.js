@@ -76,6 +76,9 @@ const id = (i) => columns.ids.slice(16 * i, 16 * i + 16);
 const came = (i) => { const place = columns.address[i] ?? columns.workstation[i]; return place === null ? "" : texts[place]; };
 const flagsOf = (i) => flagNames.filter((_, bit) => columns.flags[i] >> bit & 1);
 
+// Accounts that every machine has go by other names elsewhere.
+const STANDING = { "local-system": "SYSTEM", "local-service": "LOCAL SERVICE", "network-service": "NETWORK SERVICE" };
+
 // The lanes of each machine: its accounts, by their SIDs, else by their names.
 const lanesOf = data.machines.map(() => new Map());
 for (let i = 0; i < count; i++) {
@@ -93,6 +96,8 @@ const accountLanes = lanesOf.map((lanes) => {
   for (const lane of list) {
     // The most frequent of its names; what points at it tells all.
     lane.names = [...lane.labels].sort((a, b) => b[1] - a[1]).map(([place]) => texts[place]);
+    const standing = STANDING[classNames[lane.classes]];
+    if (standing) lane.names = [standing, ...lane.names.filter((name) => !name.endsWith("\\" + standing))];
     lane.label = lane.names[0] + (lane.names.length > 1 ? ` +${lane.names.length - 1}` : "");
     const starts = lane.sessions;
     if (starts.some((i, at) => at > 0 && begins[starts[at - 1]] > begins[i])) starts.sort((a, b) => begins[a] - begins[b]);
@@ -259,7 +264,7 @@ const isFiltered = () => passing < count;
 
 // ---- lanes ----
 
-const ROW = 14, PAD = 4, HEADER = 42, MOST_ROWS = 6, AXIS = 44;
+const ROW = 14, PAD = 4, HEADER = 50, MOST_ROWS = 6, AXIS = 44;
 const folded = new Set();
 let lanes = [], total = 0;
 
@@ -414,7 +419,7 @@ function line(context, x0, y0, x1, y1) {
   context.stroke();
 }
 
-const MARK_ROWS = { boot: 9, stop: 9, crash: 9, clear: 23, clock: 23, loss: 23, refused: 23, gap: 23 };
+const MARK_ROWS = [8, 20, 32];
 
 function drawMachine(context, lane, y) {
   const machine = data.machines[lane.machine];
@@ -430,41 +435,54 @@ function drawMachine(context, lane, y) {
     context.fillStyle = colour;
     context.fillRect(x0, y + offset, Math.max(1.5, x1 - x0), 2.5);
   };
-  for (const [from, to] of machine.boots) if (to !== null) strip(from, to, 31, colours.good);
+  for (const [from, to] of machine.boots) if (to !== null) strip(from, to, 40, colours.good);
   for (const channel of machine.channels) {
     const security = texts[channel.name] === "Security";
-    strip(channel.first, channel.last, security ? 35 : 38.5, security ? colours.accent : colours.strong);
+    strip(channel.first, channel.last, security ? 43.5 : 47, security ? colours.accent : colours.strong);
   }
   // Marks of one kind that are less than a mark apart are one, with their number.
-  const last = new Map();
-  const flush = (kindName) => {
-    const group = last.get(kindName);
-    if (!group) return;
-    last.delete(kindName);
-    const middle = y + MARK_ROWS[kindName], lasts = kindName === "gap" || kindName === "refused";
-    const x0 = lasts ? group.x0 : group.x0 - 5, x1 = lasts ? Math.max(group.x1, group.x0 + 3) : group.x1 + 5;
-    glyph(context, kindName, group.x0, Math.max(group.x1, group.x0), middle);
-    const number = group.marks.length > 1 ? group.marks.length : kindName === "refused" && group.total > 1 ? group.total : 0;
-    if (number) {
-      context.font = "10px system-ui, sans-serif";
-      context.fillStyle = colours.ink;
-      context.textAlign = "left";
-      context.fillText(kindName === "refused" ? group.total : number, x1 + 2, middle + 3.5);
-    }
-    hits.push({ x0: x0 - 1, x1: x1 + 1, y0: middle - 7, y1: middle + 7, marks: group.marks, machine: lane.machine });
-  };
+  const open = new Map(), groups = [];
   for (const mark of machine.marks) {
     const x0 = place(mark.at), x1 = place(mark.to ?? mark.at);
     if (x1 < -8 || x0 > plotWidth + 8) continue;
-    const group = last.get(mark.kind);
+    const group = open.get(mark.kind);
     if (group && x0 - group.x1 < (mark.kind === "refused" ? 26 : 14)) {
       group.marks.push(mark); group.x1 = Math.max(group.x1, x1); group.total += mark.count;
     } else {
-      flush(mark.kind);
-      last.set(mark.kind, { x0, x1, marks: [mark], total: mark.count });
+      const made = { kind: mark.kind, x0, x1, marks: [mark], total: mark.count };
+      open.set(mark.kind, made);
+      groups.push(made);
     }
   }
-  for (const kindName of [...last.keys()]) flush(kindName);
+  // Each group goes into the first row where it has room; where none has, it is counted with the last one there.
+  const rows = MARK_ROWS.map(() => []);
+  for (const group of groups.sort((one, other) => one.x0 - other.x0)) {
+    const lasts = group.kind === "gap" || group.kind === "refused";
+    group.left = lasts ? group.x0 : group.x0 - 6;
+    const number = group.kind === "refused" ? group.total : group.marks.length;
+    group.number = number > 1 ? number.toLocaleString("en") : "";
+    group.edge = lasts ? Math.max(group.x1, group.x0 + 3) : (group.x0 + group.x1) / 2 + 6;
+    group.right = group.edge + (group.number ? 4 + 6 * group.number.length : 0);
+    const row = rows.find((placed) => !placed.length || placed.at(-1).right + 2 < group.left);
+    if (row) { row.push(group); continue; }
+    const crowded = rows.at(-1).at(-1);
+    crowded.marks = crowded.marks.concat(group.marks);
+    crowded.number = "+" + (crowded.marks.length - 1).toLocaleString("en");
+    crowded.right = Math.max(crowded.right, crowded.edge + 4 + 6 * crowded.number.length);
+  }
+  rows.forEach((placed, row) => {
+    const middle = y + MARK_ROWS[row];
+    for (const group of placed) {
+      glyph(context, group.kind, group.x0, Math.max(group.x1, group.x0), middle);
+      if (group.number) {
+        context.font = "10px system-ui, sans-serif";
+        context.fillStyle = colours.ink;
+        context.textAlign = "left";
+        context.fillText(group.number, group.edge + 2, middle + 3.5);
+      }
+      hits.push({ x0: group.left - 1, x1: group.right + 1, y0: middle - 6, y1: middle + 6, marks: group.marks, machine: lane.machine });
+    }
+  });
 }
 
 // A mark: its shape tells its kind, not its colour alone.
@@ -724,7 +742,7 @@ function showLabels(from, top, bottom) {
     } else {
       node.name.textContent = lane.lane.label;
       node.note.textContent = lane.over.length ? `${lane.sessions} (${lane.over.length} in the last row)` : String(lane.sessions);
-      box.title = `${lane.lane.names.join(", also ")}, ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
+      box.title = `${lane.lane.names.join(", also ")}; ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
     }
   }
   for (; used < labelNodes.length; used++) labelNodes[used].box.hidden = true;

@@ -42,7 +42,10 @@ pub(super) fn write(report: &Report<'_>, told: &[usize], out: &mut impl Write) -
     let packed = in_parallel(report.threads, &blocks, |places| {
         let mut text = String::new();
         for session in places.iter().filter_map(|&at| report.sessions.get(at)) {
-            stories.tell(session).iter().for_each(|l| line(l, &mut text));
+            stories
+                .tell(session)
+                .iter()
+                .for_each(|l| line(l, &mut text));
             text.push('\n');
         }
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());

@@ -66,7 +66,12 @@ impl<'s, 'a> Story<'s, 'a> {
         list: impl Fn(&'a Coverage) -> Vec<(Option<u64>, Time, T)>,
         told: impl Fn(&T) -> String,
     ) {
-        for coverage in self.machine.coverage.iter().filter(|c| self.rests_on(&c.channel)) {
+        for coverage in self
+            .machine
+            .coverage
+            .iter()
+            .filter(|c| self.rests_on(&c.channel))
+        {
             let listed = list(coverage).into_iter();
             let mut inside = listed
                 .filter(|(record, time, _)| self.is_inside(&coverage.channel, *record, *time));
@@ -80,7 +85,11 @@ impl<'s, 'a> Story<'s, 'a> {
     fn clock_changes(&self, lines: &mut Vec<String>) {
         // Security and System tell of the same changes: one is enough.
         for channel in ["Security", "System"] {
-            let rows = self.machine.coverage.iter().filter(|c| *c.channel == *channel);
+            let rows = self
+                .machine
+                .coverage
+                .iter()
+                .filter(|c| *c.channel == *channel);
             let mut steps = rows.flat_map(|c| c.clock_steps()).filter(|step| {
                 let mark = &step.record;
                 self.is_inside(&channel.into(), Some(mark.record_id), mark.time)

@@ -10,7 +10,11 @@ const TELLING: &[&str] = &["Security", "System", LOCAL_SESSION_MANAGER];
 impl<'s, 'a> Story<'s, 'a> {
     /// Why its start has no local time.
     fn unknown_local_time(&self) -> String {
-        let offsets = self.machine.coverage.iter().flat_map(|coverage| &coverage.offsets);
+        let offsets = self
+            .machine
+            .coverage
+            .iter()
+            .flat_map(|coverage| &coverage.offsets);
         let zone = offsets.clone().rev().find(|mark| mark.offset.is_none());
         let why = match zone {
             _ if offsets.clone().any(|mark| mark.offset.is_some()) => {
