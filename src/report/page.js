@@ -113,7 +113,7 @@ for (const machine of data.machines) {
   machine.covers = security.length ? "Security log" : "logs (no Security log)";
 }
 
-let whole = [Infinity, -Infinity];
+let whole = [Infinity, -Infinity], reached;
 {
   const reach = (from, to) => { whole[0] = Math.min(whole[0], from); whole[1] = Math.max(whole[1], to); };
   for (let i = 0; i < count; i++) reach(begins[i], lasts[i]);
@@ -122,6 +122,7 @@ let whole = [Infinity, -Infinity];
     for (const mark of machine.marks) reach(mark.at, mark.to ?? mark.at);
   }
   if (!(whole[0] <= whole[1])) whole = [0, 86400000];
+  reached = whole;
   const margin = Math.max(1000, (whole[1] - whole[0]) * 0.02);
   whole = [whole[0] - margin, whole[1] + margin];
 }
@@ -740,7 +741,7 @@ function showLabels(from, top, bottom) {
       box.title = host(lane.machine) + (former.length ? `, formerly ${former.join(", ")}` : "");
       node.note.textContent = many(lane.kept, "session", "sessions");
     } else {
-      node.name.textContent = lane.lane.label;
+      node.name.textContent = labelWidth < 200 ? lane.lane.label.slice(lane.lane.label.lastIndexOf("\\") + 1) : lane.lane.label;
       node.note.textContent = lane.over.length ? `${lane.sessions} (${lane.over.length} in the last row)` : String(lane.sessions);
       box.title = `${lane.lane.names.join(", also ")}; ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
     }
@@ -793,6 +794,8 @@ function tickTexts(found) {
   const shift = (axisShift() ?? 0) * MINUTE, gap = found.length > 1 ? found[1] - found[0] : DAY;
   let before = "";
   return found.map((tick) => {
+    // One that would be cut at the edge says nothing; the next one says the day.
+    if (place(tick) < 34 || place(tick) > plotWidth - 34) return "";
     const text = plain(tick + shift, 23), day = text.slice(0, 10);
     if (gap >= DAY) return "\n" + (gap >= 28 * DAY ? text.slice(0, 7) : day);
     const time = gap >= MINUTE ? text.slice(11, 16) : gap >= SECOND ? text.slice(11, 19) : text.slice(14, 23);
@@ -1061,7 +1064,7 @@ function showList() {
   const outside = passing - found.length;
   byId("status").textContent = `${found.length.toLocaleString("en")} of ${many(count, "session", "sessions")} in view`
     + (isFiltered() ? `; ${(count - passing).toLocaleString("en")} filtered out` : "") + (outside ? `; ${outside.toLocaleString("en")} at other times` : "")
-    + hiddenMachines() + (view[0] > whole[0] + 1000 || view[1] < whole[1] - 1000 ? "; the evidence reaches beyond the view" : "");
+    + hiddenMachines() + (view[0] > reached[0] || view[1] < reached[1] ? "; the evidence reaches beyond the view" : "");
 }
 function hiddenMachines() {
   const hidden = data.machines.length - lanes.filter((lane) => lane.isHeader).length;
