@@ -105,6 +105,9 @@ struct Drawn {
     said: Vec<usize>,
 }
 
+/// A part not in use: state, from, to, whether both bounds were recorded, address of the client that came back.
+type Part = (usize, Option<i64>, Option<i64>, bool, Option<usize>);
+
 /// The sessions, a column each. A session's times but its beginning are counted from that.
 #[derive(Serialize, Default)]
 struct Columns {
@@ -132,8 +135,7 @@ struct Columns {
     latest: BTreeMap<usize, i64>,
     /// Its duration in milliseconds, or nothing if that is not known, where it is not `end`.
     duration: BTreeMap<usize, Option<i64>>,
-    /// State, from, to, whether both bounds were recorded, address of the client that came back.
-    intervals: BTreeMap<usize, Vec<(usize, Option<i64>, Option<i64>, bool, Option<usize>)>>,
+    intervals: BTreeMap<usize, Vec<Part>>,
     failures_before: BTreeMap<usize, u32>,
 }
 

@@ -191,7 +191,8 @@ function lastedText(i) {
   const exact = columns.ending[i] < 2, known = columns.duration[i];
   if (exact && known !== null) return spoken(known ?? ends[i] - begins[i]);
   if (exact || columns.ending[i] > 3) return "not known";
-  return ">" + spoken(ends[i] - begins[i]);
+  const least = ends[i] - begins[i];
+  return least < 1000 ? "not known" : ">" + spoken(least);
 }
 
 // ---- filters ----
@@ -624,7 +625,7 @@ function drawBar(context, i, begin, y) {
   // Parts that were not in use.
   let text = sure;
   let known = x0;
-  for (const [state, from, to, , ] of columns.intervals[i] ?? []) {
+  for (const [state, from, to, recorded] of columns.intervals[i] ?? []) {
     const vague = from === null;
     const left = vague ? known : within(place(begins[i] + from)), right = to === null ? sure : within(place(begins[i] + to));
     known = Math.max(known, right);
@@ -646,7 +647,9 @@ function drawBar(context, i, begin, y) {
     context.fillRect(left, y + 0.5, right - left, height - 1);
     context.strokeStyle = colour;
     context.lineWidth = 1;
+    if (!recorded) context.setLineDash([2.5, 2]);
     context.strokeRect(left + 0.5, y + 0.5, Math.max(0, right - left - 1), height - 1);
+    context.setLineDash([]);
     text = Math.min(text, left);
   }
   // What it may have lasted: a dashed frame.
@@ -1118,6 +1121,7 @@ async function storyOf(i) {
 const details = byId("details"), story = byId("story");
 let cameFrom = null;
 function openDetails(nodes, focus) {
+  showTip(null);
   if (details.hidden) cameFrom = document.activeElement;
   story.replaceChildren(...nodes);
   details.hidden = false;
