@@ -63,6 +63,14 @@ pub struct Unpacking {
     pub password: Option<Vec<u8>>,
 }
 
+/// A member of a package could not be kept: temporary space is missing or full, which says nothing of the evidence.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no place to unpack {} to: {source}", path.display())]
+pub struct NoPlace {
+    path: PathBuf,
+    source: io::Error,
+}
+
 /// Something that holds logs: a log, or a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -107,7 +115,10 @@ impl Item {
     }
 
     /// Its logs, sorted by path, and what else is in it.
-    pub fn open(&self, how: &Unpacking) -> Unpacked {
+    ///
+    /// # Errors
+    /// [`NoPlace`] for what comes out of a package.
+    pub fn open(&self, how: &Unpacking) -> Result<Unpacked, NoPlace> {
         if self.is_package() {
             return package::open(&self.path, self.format, self.named, how);
         }
@@ -128,7 +139,7 @@ impl Item {
                 reason: sparse::refusal(&reason),
             }),
         }
-        found
+        Ok(found)
     }
 }
 

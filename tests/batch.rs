@@ -603,6 +603,36 @@ fn a_package_gives_what_its_logs_give() {
     }
 }
 
+/// A log of over 32 MiB in a package is unpacked to a file, which needs a place.
+#[cfg(unix)]
+#[test]
+fn want_of_temporary_space_is_a_failure_and_never_a_partial_result() {
+    let (place, evidence) = hosts(1);
+    let log = evidence.join("WS-0000/Security.evtx");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes.resize(33 << 20, 0);
+    fs::write(&log, bytes).unwrap();
+    let mut gzip = Command::new("gzip");
+    assert!(gzip.arg(&log).status().unwrap().success());
+    let out = place.path().join("out");
+    let without = |arguments: &[&str]| {
+        let nowhere = place.path().join("none");
+        let mut command = winsessions();
+        command.args(arguments).env("TMPDIR", nowhere);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = told(&output);
+        assert!(told.contains("there is no place to unpack"), "{told}");
+        assert!(output.stdout.is_empty());
+    };
+    without(&["sessions", text(&evidence)]);
+    without(&["batch", "plan", text(&evidence)]);
+    without(&["batch", "run", text(&evidence), "-o", text(&out)]);
+    assert!(!out.exists() || names(&out).is_empty());
+    let done = batch(&evidence, &out, &[]);
+    assert_eq!(names(&out), ["host=WS-0000"], "{}", told(&done));
+}
+
 /// The most memory that a process ever had, in kB.
 #[cfg(target_os = "linux")]
 fn peak(child: &mut Child) -> u64 {

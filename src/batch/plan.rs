@@ -19,7 +19,7 @@
 use super::name;
 use crate::analysis::{Options, in_parallel};
 use crate::error::Error;
-use crate::evidence::{self, Item, Log, Skipped, Unpacking};
+use crate::evidence::{self, Item, Log, NoPlace, Skipped, Unpacking};
 use crate::log::{self, Block, Reader, Record};
 use crate::session::first_label;
 use crate::time::Time;
@@ -99,14 +99,16 @@ impl Partition {
 /// Looks for logs below `paths` and puts those of each machine together.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::NoPlace`] if a package
+/// cannot be unpacked anywhere.
 pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
     let mut found = evidence::find(paths);
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
-    let mut samples = in_parallel(options.threads, &found.items, |item| {
+    let samples = in_parallel(options.threads, &found.items, |item| {
         sample(item, unpacking)
     })?;
+    let mut samples: Vec<Sample> = samples.into_iter().collect::<Result<_, _>>()?;
     for sample in &mut samples {
         found.skipped.append(&mut sample.skipped);
         found.other_files += sample.other_files;
@@ -188,14 +190,14 @@ struct Sample {
     other_files: u64,
 }
 
-fn sample(item: &Item, unpacking: &Unpacking) -> Sample {
-    let unpacked = item.open(unpacking);
+fn sample(item: &Item, unpacking: &Unpacking) -> Result<Sample, NoPlace> {
+    let unpacked = item.open(unpacking)?;
     let logs = &unpacked.logs;
     let folder = match logs.first() {
         Some(log) if !item.is_package() => &log.folder,
         _ => &item.path,
     };
-    Sample {
+    Ok(Sample {
         bytes: fs::metadata(&item.path).map_or(0, |meta| meta.len()),
         folder: folder.clone(),
         has_logs: !logs.is_empty(),
@@ -203,7 +205,7 @@ fn sample(item: &Item, unpacking: &Unpacking) -> Sample {
         hosts: logs.iter().filter_map(|log| log.host.clone()).collect(),
         skipped: unpacked.skipped,
         other_files: unpacked.other_files,
-    }
+    })
 }
 
 /// The first record of a log and the last, in the order of the file.
