@@ -114,6 +114,18 @@ impl Item {
         self.format != Format::Log
     }
 
+    /// The files beside a log that tell more of it, as far as they are there: where its holes are, and of which machine its
+    /// collection is. What tells that of a package lies in it.
+    pub fn beside(&self) -> Vec<PathBuf> {
+        if self.is_package() {
+            return Vec::new();
+        }
+        let root = layout::of(&self.path).root;
+        let mut beside = vec![index_path(&self.path), root.join(layout::CLIENT_INFO)];
+        beside.retain(|path| is_file(path));
+        beside
+    }
+
     /// Its logs, sorted by path, and what else is in it.
     ///
     /// # Errors
@@ -143,11 +155,20 @@ impl Item {
     }
 }
 
-/// What the index beside a file says, if that is a file with holes.
-fn index_of(path: &Path) -> Option<Result<Ranges, String>> {
+/// Where the index of a file with holes is.
+fn index_path(path: &Path) -> PathBuf {
     let mut index = OsString::from(path);
     index.push(".idx");
-    let index = PathBuf::from(index);
+    index.into()
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+}
+
+/// What the index beside a file says, if that is a file with holes.
+fn index_of(path: &Path) -> Option<Result<Ranges, String>> {
+    let index = index_path(path);
     let bytes = bytes_of(&index)?;
     sparse::is_index(&index, &bytes).then(|| Ranges::parse(&bytes))
 }
@@ -159,8 +180,9 @@ fn client_host(folder: &Path) -> Option<String> {
 
 /// A small file beside a log, if it is there.
 fn bytes_of(path: &Path) -> Option<Vec<u8>> {
-    let meta = fs::symlink_metadata(path).ok();
-    meta.filter(fs::Metadata::is_file)?;
+    if !is_file(path) {
+        return None;
+    }
     let mut bytes = Vec::new();
     let file = open::open(path).ok()?;
     file.take(sparse::MOST_BYTES).read_to_end(&mut bytes).ok()?;

@@ -660,6 +660,35 @@ fn a_package_gives_what_its_logs_give() {
     }
 }
 
+#[test]
+fn what_lies_beside_a_log_and_tells_more_of_it_is_an_input() {
+    let (place, evidence) = hosts(1);
+    let out = place.path().join("out");
+    let folder = evidence.join("WS-0000");
+    let size = fs::metadata(folder.join("Security.evtx")).unwrap().len();
+    let index = |size: u64| format!(r#"{{"ranges":[{{"file_length":{size},"length":{size}}}]}}"#);
+    // Whether it was finished before, and the inputs and warnings.
+    let run = || {
+        let done = batch(&evidence, &out, &[]);
+        let manifest = json(&fs::read(out.join("host=WS-0000/manifest.json")).unwrap());
+        let before = told(&done).contains(": is finished");
+        let inputs = manifest["inputs"].as_array().unwrap().len();
+        (before, inputs, manifest["warnings"].to_string())
+    };
+    let none = || "[]".to_owned();
+    assert_eq!(run(), (false, 1, none()));
+    fs::write(folder.join("Security.evtx.idx"), index(size)).unwrap();
+    assert_eq!(run(), (false, 2, none()));
+    assert_eq!(run(), (true, 2, none()));
+    fs::write(folder.join("client_info.json"), r#"{"hostname":"OTHER"}"#).unwrap();
+    let (before, inputs, warnings) = run();
+    assert_eq!((before, inputs), (false, 3));
+    assert!(warnings.contains("said to be of OTHER"), "{warnings}");
+    fs::remove_file(folder.join("client_info.json")).unwrap();
+    assert_eq!(run(), (false, 2, none()));
+    assert_eq!(run(), (true, 2, none()));
+}
+
 /// A log of over 32 MiB in a package is unpacked to a file, which needs a place.
 #[cfg(unix)]
 #[test]

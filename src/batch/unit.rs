@@ -10,6 +10,7 @@ use crate::evidence::{Evidence, Item};
 use crate::export::messages::{self, LogFormat};
 use crate::export::{Format, path_text};
 use crate::progress::Progress;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -69,20 +70,18 @@ impl<'j> Units<'j> {
     /// Those of the analysis, of reading and of writing; the unit's folder is then what it was.
     pub fn run(&self, unit: &Unit, progress: &Progress) -> Result<Done, Failure> {
         let job = self.job;
-        let state = states(&unit.sources);
+        let before = states(&unit.sources);
         let items = unit.sources.iter().map(|source| source.item.clone());
         let items: Vec<Item> = items.collect();
         let paths: Vec<PathBuf> = items.iter().map(|item| item.path.clone()).collect();
-        let threads = job.options.threads;
-        let digests = in_parallel(threads, &paths, |path| digest::of_file(path).ok())?;
-        let inputs = paths.iter().zip(&state).zip(digests);
-        let inputs = inputs.map(|((path, state), sha256)| Input {
+        let files: Vec<(&PathBuf, &State)> = before.iter().collect();
+        let inputs = in_parallel(job.options.threads, &files, |(path, state)| Input {
             path: path_text(path).into_owned(),
-            bytes: state.as_ref().map_or(0, |state| state.0),
-            sha256,
-        });
+            bytes: state.map_or(0, |(bytes, _)| bytes),
+            sha256: digest::of_file(path).ok(),
+        })?;
         let arguments = Arguments::new(&job.formats, &job.options, job.csv_raw);
-        let basis = Basis::new(unit, arguments, inputs.collect());
+        let basis = Basis::new(unit, arguments, inputs);
         let target = job.out.join(&unit.folder);
         if !job.force
             && let Some(finished) = manifest::finished(&basis, &target)
@@ -101,8 +100,7 @@ impl<'j> Units<'j> {
         let mut paired = pair_found(found, &paths, options)?;
         paired.finish();
         let analysis = paired.analysis();
-        if let Some(source) = changed(&unit.sources, &state) {
-            let path = source.item.path.clone();
+        if let Some(path) = changed(&before, states(&unit.sources)) {
             return Err(Failure::Changed { path });
         }
         let partial = analysis.is_partial() || !basis.is_known();
@@ -154,17 +152,23 @@ fn told(analysis: &Analysis) -> Vec<String> {
 /// Size and time of change of a file; `None` where that cannot be told.
 type State = Option<(u64, Option<SystemTime>)>;
 
-fn states(sources: &[Source]) -> Vec<State> {
-    let states = sources.iter().map(|source| {
-        let meta = fs::metadata(&source.item.path).ok()?;
-        Some((meta.len(), meta.modified().ok()))
+/// The state of each file that a result is made of, also of those beside logs.
+fn states(sources: &[Source]) -> BTreeMap<PathBuf, State> {
+    let files = sources.iter().flat_map(|Source { item, .. }| {
+        let beside = item.beside().into_iter();
+        beside.chain([item.path.clone()])
+    });
+    let states = files.map(|path| {
+        let meta = fs::metadata(&path).ok();
+        let state = meta.map(|meta| (meta.len(), meta.modified().ok()));
+        (path, state)
     });
     states.collect()
 }
 
 /// The first file that is not what it was.
-fn changed<'s>(sources: &'s [Source], before: &[State]) -> Option<&'s Source> {
-    let now = states(sources);
-    let mut pairs = sources.iter().zip(now.iter().zip(before));
-    pairs.find_map(|(source, (now, before))| (now != before).then_some(source))
+fn changed(before: &BTreeMap<PathBuf, State>, now: BTreeMap<PathBuf, State>) -> Option<PathBuf> {
+    let mut paths = before.keys().chain(now.keys());
+    let path = paths.find(|&path| before.get(path) != now.get(path));
+    path.cloned()
 }
