@@ -33,6 +33,7 @@ mod zip;
 
 pub use content::{Content, Opened};
 pub use limits::Limits;
+pub(crate) use open::open;
 pub use package::Unpacked;
 pub use sparse::Ranges;
 
@@ -184,7 +185,7 @@ fn bytes_of(path: &Path) -> Option<Vec<u8>> {
         return None;
     }
     let mut bytes = Vec::new();
-    let file = open::open(path).ok()?;
+    let file = open(path).ok()?;
     file.take(sparse::MOST_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
@@ -346,7 +347,7 @@ impl Evidence {
 }
 
 fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {
-    let (start, error) = start_of(&mut open::open(path)?);
+    let (start, error) = start_of(&mut open(path)?);
     error.map_or(Ok(start), Err)
 }
 
