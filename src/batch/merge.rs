@@ -2,7 +2,7 @@
 //!
 //! In: folders that runs wrote units into. Out: one folder with the same tables, each the bytes of one run over everything: rows
 //! are sorted by host first, a host's rows are all in one unit, and manifests tell where in each file they stand. So whole pieces
-//! of files are copied, in the order of the hosts. What grows with the number of units is a list of these pieces, some hundred
+//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the number of units is a list of these pieces, some hundred
 //! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
 //!
 //! What is in no unit is taken from the file that a run puts beside them.
@@ -74,7 +74,7 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
+/// [`Failure::Io`]; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
 pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
     let mut refused = Vec::new();
     let mut folders = Vec::new();
@@ -125,19 +125,7 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
     }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
-    let mut outputs = Vec::new();
-    for format in FORMATS {
-        for table in TABLES {
-            outputs.extend(join(
-                &mut parts,
-                &rests,
-                table,
-                format,
-                &made,
-                &mut refused,
-            )?);
-        }
-    }
+    let outputs = join_all(&mut parts, &rests, &made, &mut refused)?;
     let partial = parts.iter().filter(|part| part.finished.exit_status != 0);
     let partial = partial.count();
     let units = parts.iter().map(|part| Joined {
@@ -254,6 +242,38 @@ enum Listed<'r> {
     Told(&'r RawValue),
 }
 
+/// Writes all tables.
+fn join_all(
+    parts: &mut [Part],
+    rests: &[Rest],
+    made: &Path,
+    refused: &mut Vec<Refused>,
+) -> Result<Vec<Table>, Failure> {
+    let mut outputs = Vec::new();
+    let mut joined = Ok(());
+    'all: for format in FORMATS {
+        for table in TABLES {
+            match join(parts, rests, table, format, made, refused) {
+                Ok(output) => outputs.extend(output),
+                Err(failure) => {
+                    joined = Err(failure);
+                    break 'all;
+                }
+            }
+        }
+    }
+    // What was copied is of the units that were looked at only if those are still there; that explains other failures too.
+    let manifests = parts.iter().map(|part| (part.folder.join(MANIFEST), part));
+    let replaced = { manifests }.find(|(path, part)| {
+        let now = digest::of_file(path);
+        !now.is_ok_and(|sha256| sha256 == part.manifest_sha256)
+    });
+    match replaced {
+        Some((path, _)) => Err(Failure::Changed { path }),
+        None => joined.map(|()| outputs),
+    }
+}
+
 /// Writes one table of all units that have it; `None` if none has. It is taken out of the parts, since it is done with.
 fn join(
     parts: &mut [Part],
@@ -284,6 +304,7 @@ fn join(
         parts,
         name: &name,
         open: None,
+        failed: None,
     };
     let first_head = Piece {
         part: *first,
@@ -306,7 +327,7 @@ fn join(
     // Machines of one name are in one unit, in their order.
     rows.sort_by(|(a, _), (b, _)| a.host.cmp(&b.host));
     let mut rows_at = 0;
-    let (bytes, sha256) = tables::create(&made.join(&name), |out| {
+    let created = tables::create(&made.join(&name), |out| {
         match format {
             Format::Json => source.copy_head(&holders, rests, out)?,
             _ => source.copy(first_head, None, out)?,
@@ -320,7 +341,8 @@ fn join(
             any = true;
         }
         out.write_all(format.closing(any))
-    })?;
+    });
+    let (bytes, sha256) = created.map_err(|failure| source.failed.take().unwrap_or(failure))?;
     let mut hosts: Vec<HostRows> = Vec::new();
     for (host, _) in rows {
         match hosts.last_mut().filter(|last| last.host == host.host) {
@@ -346,6 +368,8 @@ struct Source<'p> {
     parts: &'p [Part],
     name: &'p str,
     open: Option<(usize, BufReader<File>)>,
+    /// Which file could not be opened.
+    failed: Option<Failure>,
 }
 
 type Out = Tally<BufWriter<File>>;
@@ -357,7 +381,12 @@ impl Source<'_> {
         if !is_open {
             let folder = self.parts.get(part).map(|part| &part.folder);
             let folder = folder.ok_or(io::ErrorKind::NotFound)?;
-            let file = File::open(folder.join(self.name))?;
+            let path = folder.join(self.name);
+            let file = File::open(&path).map_err(|source| {
+                let kind = source.kind();
+                self.failed = Some(Failure::Io { path, source });
+                kind
+            })?;
             self.open = Some((part, BufReader::new(file)));
         }
         let (_, file) = self.open.as_mut().ok_or(io::ErrorKind::NotFound)?;
@@ -479,4 +508,69 @@ struct Account<'a> {
 #[derive(Deserialize)]
 struct Named {
     path: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Writes the folder of a unit with one table.
+    fn write_unit(folder: &Path, rows: &str) {
+        fs::create_dir_all(folder).unwrap();
+        for entry in fs::read_dir(folder).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        let (bytes, sha256) = tables::create(&folder.join("events.csv"), |out| {
+            write!(out, "host\n{rows}")
+        })
+        .unwrap();
+        let table = Table {
+            name: "events.csv".to_owned(),
+            rows: rows.lines().count() as u64,
+            bytes,
+            sha256,
+            rows_at: 5,
+            hosts: vec![HostRows {
+                host: "a".to_owned(),
+                rows: rows.lines().count() as u64,
+                bytes: rows.len() as u64,
+            }],
+        };
+        let manifest = json!({
+            "schema": Basis::SCHEMA,
+            "tool": Tool::this(),
+            "unit": { "id": "1", "host": "a" },
+            "outputs": [table],
+            "exit_status": 0,
+        });
+        manifest::seal(&manifest, &[table], folder).unwrap();
+    }
+
+    #[test]
+    fn a_unit_that_is_replaced_while_it_is_joined_is_told_and_there_is_no_result() {
+        let place = tempfile::tempdir().unwrap();
+        let unit = place.path().join("host=a");
+        let join = |name: &str, meanwhile: &dyn Fn()| {
+            write_unit(&unit, "a\na\n");
+            let made = place.path().join(name);
+            fs::create_dir(&made).unwrap();
+            let mut parts = vec![part(&unit).map_err(|refused| refused.reason).unwrap()];
+            meanwhile();
+            join_all(&mut parts, &[], &made, &mut Vec::new())
+        };
+        let rows = join("same", &|| ()).unwrap().first().unwrap().rows;
+        assert_eq!(rows, 2);
+        let changed = |joined: Result<Vec<Table>, Failure>| match joined {
+            Err(Failure::Changed { path }) => path == unit.join(MANIFEST),
+            _ => false,
+        };
+        assert!(changed(join("longer", &|| write_unit(&unit, "b\nb\nb\n"))));
+        assert!(changed(join("shorter", &|| write_unit(&unit, ""))));
+        assert!(changed(join("gone", &|| fs::remove_dir_all(&unit).unwrap())));
+        // What is gone for a moment has a name as well.
+        let table = unit.join("events.csv");
+        let lost = join("lost", &|| fs::remove_file(&table).unwrap());
+        assert!(matches!(lost, Err(Failure::Io { path, .. }) if path == table));
+    }
 }
