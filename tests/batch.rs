@@ -661,6 +661,36 @@ fn a_package_gives_what_its_logs_give() {
 }
 
 #[test]
+fn raw_rows_are_never_joined_with_those_that_a_spreadsheet_does_not_run() {
+    let (place, evidence) = hosts(2);
+    let [raw, safe, merged] = ["raw", "safe", "all"].map(|name| place.path().join(name));
+    batch(&evidence.join("WS-0000"), &raw, &["--csv-raw"]);
+    batch(&evidence.join("WS-0001"), &safe, &[]);
+    let join = |outs: &[&Path]| {
+        let mut arguments = vec!["batch", "merge", "-o", text(&merged)];
+        arguments.extend(outs.iter().map(|out| text(out)));
+        let joined = run(&arguments);
+        let manifest = json(&fs::read(merged.join("manifest.json")).unwrap());
+        let units = manifest["units"].as_array().unwrap().iter();
+        let hosts: Vec<_> = units.map(|unit| unit["host"].clone()).collect();
+        (joined.status.code(), hosts, told(&joined))
+    };
+    let (status, hosts, told) = join(&[&raw, &safe]);
+    assert_eq!((status, hosts), (Some(3), vec!["WS-0001".into()]), "{told}");
+    assert!(told.contains("host=WS-0000: its CSV is raw"), "{told}");
+    let (status, hosts, _) = join(&[&raw]);
+    assert_eq!((status, hosts), (Some(0), vec!["WS-0000".into()]));
+    // Text in JSON is as it is, whatever is asked for.
+    for (out, more) in [(&raw, "--csv-raw"), (&safe, "-q")] {
+        batch(&evidence, out, &["--formats", "jsonl", more]);
+    }
+    let host = |out: &Path, host: &str| fs::remove_dir_all(out.join(host)).unwrap();
+    host(&raw, "host=WS-0001");
+    host(&safe, "host=WS-0000");
+    assert_eq!(join(&[&raw, &safe]).0, Some(0));
+}
+
+#[test]
 fn what_lies_beside_a_log_and_tells_more_of_it_is_an_input() {
     let (place, evidence) = hosts(1);
     let out = place.path().join("out");

@@ -75,6 +75,13 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// Whether there is CSV with text from evidence that a spreadsheet may run.
+    pub fn is_csv_raw(&self) -> bool {
+        self.csv_raw && self.formats.contains(&Format::Csv.to_string())
+    }
+}
+
 /// A file of the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
@@ -243,6 +250,8 @@ pub struct Finished {
     pub schema: String,
     /// What made it.
     pub tool: Tool,
+    /// What was asked for.
+    pub arguments: Arguments,
     /// Which unit it is of.
     pub unit: Of,
     /// Its files.

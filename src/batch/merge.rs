@@ -123,6 +123,15 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
             Err(one) => refused.push(one),
         }
     }
+    // Who takes a file as harmless must not find some rows in it that are not.
+    let is_raw = |part: &mut Part| part.finished.arguments.is_csv_raw();
+    let raw: Vec<Part> = parts.extract_if(.., is_raw).collect();
+    if parts.is_empty() {
+        parts = raw;
+    } else {
+        let reason = "its CSV is raw (--csv-raw) and that of others is not: run it again without";
+        refused.extend(raw.iter().map(|part| refuse(&part.folder, reason)));
+    }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
     let outputs = join_all(&mut parts, &rests, &made, &mut refused)?;
@@ -512,7 +521,9 @@ struct Named {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest::Arguments;
     use super::*;
+    use crate::analysis::Options;
     use serde_json::json;
 
     /// Writes the folder of a unit with one table.
@@ -540,6 +551,7 @@ mod tests {
         let manifest = json!({
             "schema": Basis::SCHEMA,
             "tool": Tool::this(),
+            "arguments": Arguments::new(&[Format::Csv], &Options::default(), false),
             "unit": { "id": "1", "host": "a" },
             "outputs": [table],
             "exit_status": 0,
