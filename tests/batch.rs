@@ -527,19 +527,36 @@ fn assert_nothing_half_finished(out: &Path, expected: &Path) {
 }
 
 #[test]
-fn a_unit_whose_results_were_altered_is_done_again() {
+fn a_unit_whose_results_were_altered_is_done_again_and_not_joined() {
     let (place, evidence) = hosts(1);
-    let out = place.path().join("out");
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
     batch(&evidence, &out, &[]);
     let before = files(&out);
-    let unit = out.join(names(&out).first().unwrap());
-    let sessions = unit.join("sessions.csv");
-    let mut bytes = fs::read(&sessions).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&sessions, bytes).unwrap();
-    assert!(files(&out) != before);
-    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
-    assert!(files(&out) == before);
+    let unit = out.join("host=WS-0000");
+    for name in names(&unit) {
+        let file = unit.join(&name);
+        let altered = match &*name {
+            // What nothing else depends on.
+            "manifest.json" => {
+                let text = fs::read_to_string(&file).unwrap();
+                text.replacen("\"duplicates\": 0", "\"duplicates\": 9", 1)
+            }
+            _ => {
+                let text = fs::read_to_string(&file).unwrap();
+                let last = text.chars().last().unwrap();
+                text.trim_end().to_owned() + if last == '\n' { " " } else { "\n" }
+            }
+        };
+        fs::write(&file, altered).unwrap();
+        assert!(files(&out) != before, "{name}");
+        let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+        assert_ne!(joined.status.code(), Some(0), "{name}");
+        assert!(told(&joined).contains("run the unit again"), "{name}");
+        assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
+        assert!(files(&out) == before, "{name}");
+    }
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(0));
 }
 
 #[cfg(unix)]

@@ -15,10 +15,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The manifest's name. It is written last.
+/// The manifest's name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The checksums of the tables, as `sha256sum -c` reads them.
+/// The checksums of the tables and of the manifest, as `sha256sum -c` reads them.
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// Whether a batch gives files of this name.
@@ -200,7 +200,7 @@ impl<'a> From<&'a Coverage> for Covered<'a> {
     }
 }
 
-/// Writes checksums and then the manifest of a unit's folder.
+/// Writes the manifest and the checksums of a unit's folder.
 ///
 /// # Errors
 /// [`Failure::Io`].
@@ -226,21 +226,32 @@ pub fn write(
     seal(&manifest, tables, folder)
 }
 
-/// Writes checksums of the tables and then a manifest.
+/// Writes a manifest, and checksums of the tables and of it.
 ///
 /// # Errors
 /// [`Failure::Io`].
 pub fn seal(manifest: &impl Serialize, tables: &[Table], folder: &Path) -> Result<(), Failure> {
-    tables::create(&folder.join(CHECKSUMS), |out| {
-        tables
-            .iter()
-            .try_for_each(|table| writeln!(out, "{}  {}", table.sha256, table.name))
-    })?;
-    tables::create(&folder.join(MANIFEST), |out| {
+    let (_, sha256) = tables::create(&folder.join(MANIFEST), |out| {
         serde_json::to_writer_pretty(&mut *out, manifest)?;
         out.write_all(b"\n")
     })?;
+    tables::create(&folder.join(CHECKSUMS), |out| {
+        out.write_all(checksums(tables, &sha256).as_bytes())
+    })?;
     Ok(())
+}
+
+fn checksums(tables: &[Table], manifest_sha256: &str) -> String {
+    let tables = tables.iter().map(|table| (&*table.sha256, &*table.name));
+    let lines = tables.chain([(manifest_sha256, MANIFEST)]);
+    lines.map(|(sha256, name)| format!("{sha256}  {name}\n")).collect()
+}
+
+/// Whether a file is there with these contents.
+fn is_whole(path: &Path, bytes: u64, sha256: &str) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_ok_and(|file| file.is_file() && file.len() == bytes)
+        && digest::of_file(path).is_ok_and(|found| found == sha256)
 }
 
 /// What a manifest says of the files beside it.
@@ -260,6 +271,15 @@ pub struct Finished {
     pub exit_status: u8,
 }
 
+impl Finished {
+    /// Whether the checksums in a folder are those of its tables and of its manifest, whose digest is given.
+    pub fn has_checksums(&self, manifest_sha256: &str, folder: &Path) -> bool {
+        let expected = checksums(&self.outputs, manifest_sha256);
+        let sha256 = digest::of_bytes(expected.as_bytes());
+        is_whole(&folder.join(CHECKSUMS), expected.len() as u64, &sha256)
+    }
+}
+
 /// The finished result of a unit in a folder, if it was made of exactly this and its files are what they were.
 pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
     let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
@@ -268,17 +288,15 @@ pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
         return None;
     }
     let finished: Finished = serde_json::from_str(&text).ok()?;
-    let is_whole = |table: &Table| {
-        let path = folder.join(&table.name);
-        let found = fs::symlink_metadata(&path);
+    let is_there = |table: &Table| {
         is_ours(&table.name)
-            && found.is_ok_and(|file| file.is_file() && file.len() == table.bytes)
-            && digest::of_file(&path).is_ok_and(|sha256| sha256 == table.sha256)
+            && is_whole(&folder.join(&table.name), table.bytes, &table.sha256)
     };
     // Another password may open more.
     if basis.arguments.password && finished.exit_status != 0 {
         return None;
     }
-    let has_checksums = folder.join(CHECKSUMS).is_file();
-    (has_checksums && finished.outputs.iter().all(is_whole)).then_some(finished)
+    let sha256 = digest::of_bytes(text.as_bytes());
+    let is_same = finished.has_checksums(&sha256, folder) && finished.outputs.iter().all(is_there);
+    is_same.then_some(finished)
 }

@@ -202,6 +202,11 @@ fn part(folder: &Path) -> Result<Part, Refused> {
     if finished.schema != Basis::SCHEMA || finished.tool != Tool::this() {
         return Err(refuse(&path, "another version made it: run it again"));
     }
+    let manifest_sha256 = digest::of_bytes(text.as_bytes());
+    if !finished.has_checksums(&manifest_sha256, folder) {
+        let reason = "its checksums are not those of its manifest: run the unit again";
+        return Err(refuse(folder, reason));
+    }
     finished.outputs.sort_by(|a, b| a.name.cmp(&b.name));
     for table in &finished.outputs {
         let path = folder.join(&table.name);
@@ -219,7 +224,7 @@ fn part(folder: &Path) -> Result<Part, Refused> {
     Ok(Part {
         folder: folder.to_owned(),
         finished,
-        manifest_sha256: digest::of_bytes(text.as_bytes()),
+        manifest_sha256,
     })
 }
 
