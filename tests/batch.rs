@@ -708,6 +708,37 @@ fn raw_rows_are_never_joined_with_those_that_a_spreadsheet_does_not_run() {
 }
 
 #[test]
+fn what_is_skipped_in_a_package_is_of_its_unit_and_told_once() {
+    let (place, evidence) = hosts(2);
+    let folder = evidence.join("WS-0000");
+    fs::write(folder.join("broken.evtx"), "MZ").unwrap();
+    let tar = evidence.join("one.tar");
+    let mut command = Command::new("tar");
+    command.args(["-cf", text(&tar), "-C", text(&folder), "."]);
+    assert!(command.status().unwrap().success());
+    fs::remove_dir_all(&folder).unwrap();
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    let formats = ["--formats", "json"];
+    for output in [
+        batch(&evidence, &out, &formats),
+        run(&["batch", "plan", text(&evidence)]),
+    ] {
+        assert_eq!(output.status.code(), Some(3));
+        let told = told(&output);
+        assert_eq!(told.matches("broken.evtx").count(), 1, "{told}");
+    }
+    let manifest = |host: &str| json(&fs::read(out.join(host).join("manifest.json")).unwrap());
+    let skipped = manifest("host=WS-0000")["skipped"].clone();
+    let path = skipped[0]["path"].as_str().unwrap();
+    assert_eq!(path, format!("{}/broken.evtx", text(&tar)));
+    assert_eq!(skipped.as_array().unwrap().len(), 1);
+    assert_eq!(manifest("host=WS-0001")["skipped"], serde_json::json!([]));
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(3));
+    assert_merged(&evidence, &merged, &["json"]);
+}
+
+#[test]
 fn what_lies_beside_a_log_and_tells_more_of_it_is_an_input() {
     let (place, evidence) = hosts(1);
     let out = place.path().join("out");

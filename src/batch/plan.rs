@@ -51,7 +51,7 @@ pub struct Unit {
     pub folder: String,
     /// What holds its logs, sorted by path.
     pub sources: Vec<Source>,
-    /// What should have been a log and is not, in the folders of its logs.
+    /// What should have been a log and is not, in its packages and the folders of its logs.
     pub skipped: Vec<Skipped>,
 }
 
@@ -444,20 +444,25 @@ fn tell_apart(units: &mut [Unit]) {
     }
 }
 
-/// Gives what was skipped to the unit in whose only folder it lies; the rest is returned.
+/// Gives what was skipped to the unit in whose package or only folder it lies; the rest is returned.
 fn give_skipped(skipped: Vec<Skipped>, units: &mut [Unit]) -> Vec<Skipped> {
+    let mut packages: HashMap<PathBuf, usize> = HashMap::new();
     let mut homes: HashMap<PathBuf, BTreeSet<usize>> = HashMap::new();
     for (at, unit) in units.iter().enumerate() {
         for Source { item, .. } in &unit.sources {
             let folder = item.path.parent().unwrap_or(&item.path).to_owned();
             homes.entry(folder).or_default().insert(at);
+            if item.is_package() {
+                packages.insert(item.path.clone(), at);
+            }
         }
     }
     let mut rest = Vec::new();
     for one in skipped {
-        let home = one.path.parent().and_then(|folder| homes.get(folder));
-        let home = home.filter(|units| units.len() == 1);
-        let home = home.and_then(|units| units.first());
+        let package = one.path.ancestors().find_map(|path| packages.get(path));
+        let folder = one.path.parent().and_then(|folder| homes.get(folder));
+        let folder = folder.filter(|units| units.len() == 1);
+        let home = package.or_else(|| folder?.first());
         match home.and_then(|&at| units.get_mut(at)) {
             Some(unit) => unit.skipped.push(one),
             None => rest.push(one),
