@@ -378,11 +378,7 @@ impl Logs {
 
 /// Reads all logs of all items, and adds to what was found what packages hold besides; then, if that is asked for, what reading
 /// leaves out: the logs of live records come first.
-fn read(
-    found: &mut Evidence,
-    options: &Options<'_>,
-    progress: &Progress,
-) -> Result<Logs, NoPlace> {
+fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Result<Logs, NoPlace> {
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
     let mut read = Logs::default();

@@ -135,7 +135,7 @@ impl State {
         cut(&line, columns).into_owned()
     }
 
-    fn message(&self) -> Message<'static> {
+    fn message(&self) -> Message {
         Message {
             counts: vec![("bytes_read", self.done), ("bytes_total", self.total)],
             ..Message::new(

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
 use winsessions::error::Error;
 use winsessions::evidence::Skipped;
-use winsessions::export::messages::{self, Level, LogFormat, Message, Topic};
+use winsessions::export::messages::{self, Level, LogFormat, Message, OfUnit, Topic};
 use winsessions::export::{path_text, visible};
 use winsessions::progress::{Progress, Stop};
 
@@ -137,15 +137,16 @@ fn run_units(
                 whole &= !done.partial;
                 before += usize::from(done.before);
                 if !reading.quiet {
-                    tell_done(&unit.folder, &done, reading.log_format);
+                    tell_done(unit, done, reading.log_format);
                 }
             }
             Err(batch::Failure::Analysis(Error::Stopped)) => break,
             Err(failure) => {
                 failed += 1;
                 // What failed is told also to those who want no messages.
-                let words = format!("{}: failed: {failure}", unit.folder);
-                tell(Level::Error, words, reading.log_format);
+                let words = format!("failed: {failure}");
+                let message = of_unit(unit, Level::Error, words, 1);
+                tell(message, reading.log_format);
             }
         }
     }
@@ -156,7 +157,8 @@ fn run_units(
     }
     if !reading.quiet {
         let words = format!("{finished} of {all} units are finished, {before} of them were before");
-        tell(Level::Info, words, reading.log_format);
+        let counts = [("units", all), ("finished", finished), ("before", before)];
+        tell_all(words, &counts, reading.log_format);
     }
     match failed {
         0 => Ok(completeness(whole)),
@@ -207,9 +209,28 @@ fn completeness(whole: bool) -> Completeness {
     }
 }
 
-/// Says what became of a unit, or of all, on standard error; where that is gone, nobody hears it.
-fn tell(level: Level, words: String, format: LogFormat) {
-    let _ = Message::new(level, Topic::Unit, words).write(format, &mut io::stderr().lock());
+/// Tells on standard error; where that is gone, nobody hears it.
+fn tell(message: Message, format: LogFormat) {
+    let _ = message.write(format, &mut io::stderr().lock());
+}
+
+/// Tells what became of all units.
+fn tell_all(words: String, counts: &[(&'static str, usize)], format: LogFormat) {
+    let counts = counts.iter().map(|(name, count)| (*name, *count as u64));
+    let message = Message {
+        counts: counts.collect(),
+        ..Message::new(Level::Info, Topic::Unit, words)
+    };
+    tell(message, format);
+}
+
+/// What became of a unit.
+fn of_unit(unit: &Unit, level: Level, words: impl ToString, exit_status: u64) -> Message {
+    Message {
+        unit: Some(OfUnit::from(unit)),
+        counts: vec![("exit_status", exit_status)],
+        ..Message::new(level, Topic::Unit, words)
+    }
 }
 
 fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
@@ -218,30 +239,29 @@ fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
     }
 }
 
-fn tell_done(folder: &str, done: &Done, format: LogFormat) {
+fn tell_done(unit: &Unit, done: Done, format: LogFormat) {
+    let exit_status = if done.partial { 3 } else { 0 };
     if done.before {
         let partial = if done.partial { ", partial" } else { "" };
-        return tell(
-            Level::Info,
-            format!("{folder}: is finished{partial}"),
-            format,
-        );
+        let words = format!("is finished{partial}");
+        return tell(of_unit(unit, Level::Info, words, exit_status), format);
     }
-    let warnings = done.messages.len().saturating_sub(1);
-    for (place, line) in done.messages.iter().enumerate() {
-        let level = if place < warnings {
-            Level::Warning
-        } else {
-            Level::Info
-        };
-        tell(level, format!("{folder}: {line}"), format);
+    let mut messages = done.messages;
+    if let Some(last) = messages.last_mut() {
+        last.counts.push(("exit_status", exit_status));
+    }
+    for message in messages {
+        tell(message, format);
     }
 }
 
 fn tell_merged(merged: &Merged, format: LogFormat) {
     for refused in &merged.refused {
-        let (path, reason) = (path_text(&refused.path), &refused.reason);
-        tell(Level::Warning, format!("{path}: {reason}"), format);
+        let message = Message {
+            file: Some(refused.path.clone()),
+            ..Message::new(Level::Warning, Topic::Unit, &refused.reason)
+        };
+        tell(message, format);
     }
     let Merged {
         units,
@@ -258,7 +278,12 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
         let words = format!(
             "{units} units joined; of {partial} some evidence was damaged or unreadable{rest}"
         );
-        tell(Level::Info, words, format);
+        let counts = [
+            ("units", *units),
+            ("partial", *partial),
+            ("skipped", *skipped),
+        ];
+        tell_all(words, &counts, format);
     }
 }
 

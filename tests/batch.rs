@@ -121,6 +121,11 @@ fn json(bytes: &[u8]) -> serde_json::Value {
 fn plan(evidence: &Path) -> Vec<serde_json::Value> {
     let output = run(&["batch", "plan", "--json", text(evidence)]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    units(&output)
+}
+
+/// The units of a plan, as a document tells them.
+fn units(output: &Output) -> Vec<serde_json::Value> {
     json(&output.stdout)["units"].as_array().unwrap().clone()
 }
 
@@ -736,6 +741,59 @@ fn what_is_skipped_in_a_package_is_of_its_unit_and_told_once() {
     let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
     assert_eq!(joined.status.code(), Some(3));
     assert_merged(&evidence, &merged, &["json"]);
+}
+
+#[test]
+fn messages_for_programs_tell_unit_file_place_counts_and_status() {
+    let (place, evidence) = hosts(2);
+    let folder = evidence.join("WS-0000");
+    let log = folder.join("Security.evtx");
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 100]).unwrap();
+    fs::write(folder.join("none.evtx"), "MZ").unwrap();
+    let out = place.path().join("out");
+    let objects = |more: &[&str]| -> Vec<serde_json::Value> {
+        let more = [more, &["--log-format", "json"]].concat();
+        let told = told(&batch(&evidence, &out, &more));
+        told.lines().map(|line| json(line.as_bytes())).collect()
+    };
+    let planned = run(&["batch", "plan", "--json", text(&evidence)]);
+    let units = units(&planned);
+    let of_unit = |object: &serde_json::Value, at: usize| {
+        object["unit"] == units[at]["id"] && object["folder"] == units[at]["folder"]
+    };
+    let told = objects(&[]);
+    let topics: Vec<_> = told.iter().map(|o| o["topic"].as_str().unwrap()).collect();
+    assert_eq!(topics, ["skipped", "damage", "summary", "summary", "unit"]);
+    assert!(
+        told[..3].iter().all(|object| of_unit(object, 0)),
+        "{told:?}"
+    );
+    assert!(of_unit(&told[3], 1), "{told:?}");
+    assert_eq!(told[0]["file"], text(&folder.join("none.evtx")));
+    assert_eq!(told[1]["file"], text(&log));
+    assert!(told[1]["chunk"].is_u64() && told[1]["level"] == "warning");
+    assert_eq!(
+        (&told[2]["logs"], &told[2]["exit_status"]),
+        (&1.into(), &3.into())
+    );
+    assert_eq!(told[3]["exit_status"], 0);
+    assert_eq!(
+        (&told[4]["units"], &told[4]["before"]),
+        (&2.into(), &0.into())
+    );
+    let told = objects(&[]);
+    let again = |object: &serde_json::Value, at, status: u64| {
+        of_unit(object, at) && object["topic"] == "unit" && object["exit_status"] == status
+    };
+    assert!(again(&told[0], 0, 3) && again(&told[1], 1, 0), "{told:?}");
+    fs::write(out.join("host=WS-0001/notes.txt"), "mine").unwrap();
+    let told = objects(&["--force"]);
+    let failed = told
+        .iter()
+        .find(|object| object["level"] == "error")
+        .unwrap();
+    assert!(again(failed, 1, 1), "{failed}");
 }
 
 #[test]

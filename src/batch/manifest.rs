@@ -244,7 +244,9 @@ pub fn seal(manifest: &impl Serialize, tables: &[Table], folder: &Path) -> Resul
 fn checksums(tables: &[Table], manifest_sha256: &str) -> String {
     let tables = tables.iter().map(|table| (&*table.sha256, &*table.name));
     let lines = tables.chain([(manifest_sha256, MANIFEST)]);
-    lines.map(|(sha256, name)| format!("{sha256}  {name}\n")).collect()
+    lines
+        .map(|(sha256, name)| format!("{sha256}  {name}\n"))
+        .collect()
 }
 
 /// Whether a file is there with these contents.
@@ -289,8 +291,7 @@ pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
     }
     let finished: Finished = serde_json::from_str(&text).ok()?;
     let is_there = |table: &Table| {
-        is_ours(&table.name)
-            && is_whole(&folder.join(&table.name), table.bytes, &table.sha256)
+        is_ours(&table.name) && is_whole(&folder.join(&table.name), table.bytes, &table.sha256)
     };
     // Another password may open more.
     if basis.arguments.password && finished.exit_status != 0 {

@@ -7,7 +7,7 @@ use super::work::{Put, Work};
 use super::{Failure, digest, tables};
 use crate::analysis::{Analysis, Options, in_parallel, pair_found};
 use crate::evidence::{Evidence, Item};
-use crate::export::messages::{self, LogFormat};
+use crate::export::messages::{self, Message, OfUnit};
 use crate::export::{Format, path_text};
 use crate::progress::Progress;
 use std::collections::BTreeMap;
@@ -37,8 +37,18 @@ pub struct Done {
     pub before: bool,
     /// Whether some of its evidence was damaged or unreadable.
     pub partial: bool,
-    /// What was damaged or skipped, in words; and last, what was read. Nothing if it was finished before.
-    pub messages: Vec<String>,
+    /// What a run over its evidence alone would tell: what was damaged or skipped; and last, what was read. Nothing if it was finished
+    /// before.
+    pub messages: Vec<Message>,
+}
+
+impl From<&Unit> for OfUnit {
+    fn from(unit: &Unit) -> Self {
+        OfUnit {
+            id: unit.id.clone(),
+            folder: unit.folder.clone(),
+        }
+    }
 }
 
 /// The exit status of a unit all of whose evidence was read.
@@ -104,16 +114,22 @@ impl<'j> Units<'j> {
             return Err(Failure::Changed { path });
         }
         let partial = analysis.is_partial() || !basis.is_known();
-        let messages = told(analysis);
+        let mut messages = messages::of(analysis);
         let made = self.work.folder(&unit.id)?;
         let written = write(&basis, analysis, &messages, partial, job, &made);
         let is_same = || !job.force && manifest::finished(&basis, &target).is_some();
         match written.and_then(|()| self.work.put(&made, &target, is_same)) {
-            Ok(put) => Ok(Done {
-                before: put == Put::Already,
-                partial,
-                messages,
-            }),
+            Ok(put) => {
+                for message in &mut messages {
+                    message.unit = Some(OfUnit::from(unit));
+                }
+                let before = put == Put::Already;
+                Ok(Done {
+                    before,
+                    partial,
+                    messages,
+                })
+            }
             Err(failure) => {
                 self.work.give_up(&made);
                 Err(failure)
@@ -125,28 +141,19 @@ impl<'j> Units<'j> {
 fn write(
     basis: &Basis,
     analysis: &Analysis,
-    messages: &[String],
+    messages: &[Message],
     partial: bool,
     job: &Job<'_>,
     folder: &Path,
 ) -> Result<(), Failure> {
     let tables = tables::write(analysis, job, folder)?;
     let status = if partial { PARTIAL } else { WHOLE };
+    // The last is no warning.
     let warnings = messages
         .split_last()
         .map_or(&[][..], |(_, warnings)| warnings);
-    manifest::write(basis, analysis, warnings, &tables, status, folder)
-}
-
-/// What a run over this evidence alone would tell on standard error, line by line.
-fn told(analysis: &Analysis) -> Vec<String> {
-    let mut told = Vec::new();
-    // Writing to memory does not fail.
-    let _ = messages::write(analysis, LogFormat::Text, &mut told);
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let lines = told.lines();
-    let lines = lines.map(|line| line.strip_prefix("winsessions: ").unwrap_or(line));
-    lines.map(str::to_owned).collect()
+    let warnings: Vec<String> = warnings.iter().map(Message::to_string).collect();
+    manifest::write(basis, analysis, &warnings, &tables, status, folder)
 }
 
 /// Size and time of change of a file; `None` where that cannot be told.
