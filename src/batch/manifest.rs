@@ -76,9 +76,10 @@ impl Arguments {
 }
 
 impl Arguments {
-    /// Whether there is CSV with text from evidence that a spreadsheet may run.
-    pub fn is_csv_raw(&self) -> bool {
-        self.csv_raw && self.formats.contains(&Format::Csv.to_string())
+    /// Whether its CSV has text from evidence that a spreadsheet may run; `None` if there is no CSV.
+    pub fn is_csv_raw(&self) -> Option<bool> {
+        let csv = Format::Csv.to_string();
+        self.formats.contains(&csv).then_some(self.csv_raw)
     }
 }
 

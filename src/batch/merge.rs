@@ -124,13 +124,11 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
         }
     }
     // Who takes a file as harmless must not find some rows in it that are not.
-    let is_raw = |part: &mut Part| part.finished.arguments.is_csv_raw();
-    let raw: Vec<Part> = parts.extract_if(.., is_raw).collect();
-    if parts.is_empty() {
-        parts = raw;
-    } else {
+    let is_raw = |part: &Part| part.finished.arguments.is_csv_raw();
+    if parts.iter().any(|part| is_raw(part) == Some(false)) {
         let reason = "its CSV is raw (--csv-raw) and that of others is not: run it again without";
-        refused.extend(raw.iter().map(|part| refuse(&part.folder, reason)));
+        let raw = parts.extract_if(.., |part| is_raw(part) == Some(true));
+        refused.extend(raw.map(|part| refuse(&part.folder, reason)));
     }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
