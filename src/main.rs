@@ -135,7 +135,7 @@ fn export(
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
     let bar =
-        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), bar::ANALYSIS, run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
         recover: run.recover,

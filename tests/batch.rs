@@ -608,17 +608,9 @@ fn a_run_killed_at_any_moment_leaves_nothing_that_looks_finished_and_the_next_en
     assert_eq!(names(&out), names(&alone), "no working folder is left");
 }
 
+/// Sends SIGINT to a run as soon as it watches for that.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
-    let (place, evidence) = hosts(40);
-    let (alone, out) = (place.path().join("alone"), place.path().join("out"));
-    batch(&evidence, &alone, &[]);
-    let child = winsessions()
-        .args(["batch", "run", text(&evidence), "-o", text(&out)])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+fn interrupt(child: &Child) {
     // It watches for SIGTERM, number 15, which comes after SIGINT.
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let watches = || {
@@ -631,12 +623,79 @@ fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
         thread::yield_now();
     }
     let mut kill = Command::new("kill");
-    assert!(
-        kill.args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let sent = kill.args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_stops_a_plan_and_a_merge_too_and_leaves_nothing() {
+    let (place, evidence) = hosts(2);
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&evidence, &out, &[]);
+    let stopped = |child: Child| {
+        let ended = child.wait_with_output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{told}");
+        assert!(told.contains("no result was written"), "{told}");
+        assert_eq!(ended.stdout, b"");
+    };
+    let start = |arguments: &[&str]| {
+        let mut command = winsessions();
+        command.args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    // What a merge waits for.
+    let table = out.join("host=WS-0000/events.csv");
+    fs::remove_file(&table).unwrap();
+    let made = Command::new("mkfifo").arg(&table).status();
+    assert!(made.unwrap().success());
+    let mut child = start(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    interrupt(&child);
+    while child.try_wait().unwrap().is_none() {
+        let mut pipe = fs::File::options();
+        drop(pipe.read(true).write(true).open(&table).unwrap());
+        thread::sleep(Duration::from_millis(5));
+    }
+    stopped(child);
+    assert_eq!(names(place.path()), ["evidence", "out"]);
+
+    // Packages that take a plan some seconds.
+    let package = evidence.join("0.evtx");
+    let mut bytes = fs::read(evidence.join("WS-0000/Security.evtx")).unwrap();
+    bytes.resize(60 << 20, 0);
+    fs::write(&package, bytes).unwrap();
+    let gzip = Command::new("gzip").arg(&package).status();
+    assert!(gzip.unwrap().success());
+    for number in 1..40 {
+        let copy = evidence.join(format!("{number}.evtx.gz"));
+        fs::copy(evidence.join("0.evtx.gz"), copy).unwrap();
+    }
+    let before = files(&out.join("host=WS-0001"));
+    for arguments in [
+        &["batch", "plan", text(&evidence)][..],
+        &["batch", "run", text(&evidence), "-o", text(&out)],
+    ] {
+        let child = start(arguments);
+        interrupt(&child);
+        stopped(child);
+    }
+    assert!(files(&out.join("host=WS-0001")) == before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
+    let (place, evidence) = hosts(40);
+    let (alone, out) = (place.path().join("alone"), place.path().join("out"));
+    batch(&evidence, &alone, &[]);
+    let child = winsessions()
+        .args(["batch", "run", text(&evidence), "-o", text(&out)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    interrupt(&child);
     let ended = child.wait_with_output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{told}");

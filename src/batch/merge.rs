@@ -14,7 +14,9 @@ use super::name::PREFIX;
 use super::rest::{REST, Rest};
 use super::tables::{self, FORMATS, HostRows, TABLES, Table};
 use super::work::Work;
+use crate::error::Error;
 use crate::export::Format;
+use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -74,8 +76,8 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
-pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
+/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
+pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Merged, Failure> {
     let mut refused = Vec::new();
     let mut folders = Vec::new();
     let (mut rests, mut skipped): (Vec<Rest>, Vec<Omitted>) = Default::default();
@@ -114,12 +116,25 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
     if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
         return Err(Failure::Foreign { path });
     }
-    let mut ids = HashSet::new();
-    let mut parts: Vec<Part> = Vec::new();
+    let mut told: Vec<Part> = Vec::new();
     for folder in folders {
         match part(&folder) {
-            Ok(part) if ids.insert(part.finished.unit.id.clone()) => parts.push(part),
-            Ok(_) => refused.push(refuse(&folder, "the same unit is there twice")),
+            Ok(part) => told.push(part),
+            Err(one) => refused.push(one),
+        }
+    }
+    // All is read to see whether it is what it should be, and once more.
+    let bytes = told.iter().map(Part::bytes).fold(0, u64::saturating_add);
+    progress.expect(bytes.saturating_mul(2));
+    let mut ids = HashSet::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for part in told {
+        if progress.stop().is_requested() {
+            return Err(Error::Stopped.into());
+        }
+        match part.check(progress) {
+            Ok(()) if ids.insert(part.finished.unit.id.clone()) => parts.push(part),
+            Ok(()) => refused.push(refuse(&part.folder, "the same unit is there twice")),
             Err(one) => refused.push(one),
         }
     }
@@ -132,7 +147,7 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
     }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
-    let outputs = join_all(&mut parts, &rests, &made, &mut refused)?;
+    let outputs = join_all(&mut parts, &rests, &made, &mut refused, progress)?;
     let partial = parts.iter().filter(|part| part.finished.exit_status != 0);
     let partial = partial.count();
     let units = parts.iter().map(|part| Joined {
@@ -190,7 +205,7 @@ fn refuse(path: &Path, reason: impl ToString) -> Refused {
     }
 }
 
-/// The unit in a folder, if it is finished and nothing in it was changed.
+/// The unit in a folder, if it is finished and its manifest was not changed.
 fn part(folder: &Path) -> Result<Part, Refused> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path);
@@ -206,24 +221,39 @@ fn part(folder: &Path) -> Result<Part, Refused> {
         return Err(refuse(folder, reason));
     }
     finished.outputs.sort_by(|a, b| a.name.cmp(&b.name));
-    for table in &finished.outputs {
-        let path = folder.join(&table.name);
-        if !manifest::is_ours(&table.name) || !table.is_possible() {
-            return Err(refuse(folder, "its manifest makes no sense"));
-        }
-        let found = digest::of_file(&path).map_err(|error| refuse(&path, error))?;
-        if found != table.sha256 {
-            return Err(refuse(
-                &path,
-                "it is not what the manifest says (SHA-256): run the unit again",
-            ));
-        }
+    let is_possible = |table: &Table| manifest::is_ours(&table.name) && table.is_possible();
+    if !finished.outputs.iter().all(is_possible) {
+        return Err(refuse(folder, "its manifest makes no sense"));
     }
     Ok(Part {
         folder: folder.to_owned(),
         finished,
         manifest_sha256,
     })
+}
+
+impl Part {
+    fn bytes(&self) -> u64 {
+        let tables = self.finished.outputs.iter();
+        tables.fold(0, |sum, table| sum.saturating_add(table.bytes))
+    }
+
+    /// Whether its files are what its manifest says.
+    fn check(&self, progress: &Progress) -> Result<(), Refused> {
+        for table in &self.finished.outputs {
+            let path = self.folder.join(&table.name);
+            progress.begin(&path);
+            let found = digest::of_file(&path).map_err(|error| refuse(&path, error))?;
+            if found != table.sha256 {
+                return Err(refuse(
+                    &path,
+                    "it is not what the manifest says (SHA-256): run the unit again",
+                ));
+            }
+            progress.advance(table.bytes);
+        }
+        Ok(())
+    }
 }
 
 impl Table {
@@ -260,12 +290,13 @@ fn join_all(
     rests: &[Rest],
     made: &Path,
     refused: &mut Vec<Refused>,
+    progress: &Progress,
 ) -> Result<Vec<Table>, Failure> {
     let mut outputs = Vec::new();
     let mut joined = Ok(());
     'all: for format in FORMATS {
         for table in TABLES {
-            match join(parts, rests, table, format, made, refused) {
+            match join(parts, rests, table, format, made, refused, progress) {
                 Ok(output) => outputs.extend(output),
                 Err(failure) => {
                     joined = Err(failure);
@@ -294,6 +325,7 @@ fn join(
     format: Format,
     made: &Path,
     refused: &mut Vec<Refused>,
+    progress: &Progress,
 ) -> Result<Option<Table>, Failure> {
     let name = tables::file_name(table, format);
     let mut holders: Vec<(usize, Table)> = Vec::new();
@@ -316,6 +348,7 @@ fn join(
         parts,
         name: &name,
         open: None,
+        progress,
         failed: None,
     };
     let first_head = Piece {
@@ -380,7 +413,8 @@ struct Source<'p> {
     parts: &'p [Part],
     name: &'p str,
     open: Option<(usize, BufReader<File>)>,
-    /// Which file could not be opened.
+    progress: &'p Progress,
+    /// Which file could not be opened, or that this was to stop.
     failed: Option<Failure>,
 }
 
@@ -394,6 +428,7 @@ impl Source<'_> {
             let folder = self.parts.get(part).map(|part| &part.folder);
             let folder = folder.ok_or(io::ErrorKind::NotFound)?;
             let path = folder.join(self.name);
+            self.progress.begin(&path);
             let file = File::open(&path).map_err(|source| {
                 let kind = source.kind();
                 self.failed = Some(Failure::Io { path, source });
@@ -408,11 +443,16 @@ impl Source<'_> {
 
     /// Copies a piece, with `first` as its first byte if given.
     fn copy(&mut self, piece: Piece, first: Option<u8>, out: &mut Out) -> io::Result<()> {
+        if self.progress.stop().is_requested() {
+            self.failed = Some(Error::Stopped.into());
+            return Err(io::ErrorKind::Other.into());
+        }
         let skipped = u64::from(first.is_some());
         out.write_all(first.as_slice())?;
         let length = piece.length.saturating_sub(skipped);
         let file = self.at(piece.part, piece.start + skipped)?;
         let copied = io::copy(&mut file.take(length), out)?;
+        self.progress.advance(piece.length);
         match copied == length {
             true => Ok(()),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -572,7 +612,7 @@ mod tests {
             fs::create_dir(&made).unwrap();
             let mut parts = vec![part(&unit).map_err(|refused| refused.reason).unwrap()];
             meanwhile();
-            join_all(&mut parts, &[], &made, &mut Vec::new())
+            join_all(&mut parts, &[], &made, &mut Vec::new(), &Progress::default())
         };
         let rows = join("same", &|| ()).unwrap().first().unwrap().rows;
         assert_eq!(rows, 2);

@@ -21,6 +21,7 @@ use crate::analysis::{Options, in_parallel};
 use crate::error::Error;
 use crate::evidence::{self, Item, Log, NoPlace, Skipped, Unpacking};
 use crate::log::{self, Block, Reader, Record};
+use crate::progress::Progress;
 use crate::session::first_label;
 use crate::time::Time;
 use sha2::{Digest, Sha256};
@@ -100,14 +101,26 @@ impl Partition {
 ///
 /// # Errors
 /// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::NoPlace`] if a package
-/// cannot be unpacked anywhere.
+/// cannot be unpacked anywhere, [`Error::Stopped`] if that was asked for.
 pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
     let mut found = evidence::find(paths);
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
+    let unseen = Progress::default();
+    let progress = options.progress.unwrap_or(&unseen);
+    progress.expect(found.items.iter().map(size).sum());
     let samples = in_parallel(options.threads, &found.items, |item| {
-        sample(item, unpacking)
+        if progress.stop().is_requested() {
+            return Ok(Sample::default());
+        }
+        progress.begin(&item.path);
+        let sample = sample(item, unpacking);
+        progress.advance(size(item));
+        sample
     })?;
+    if progress.stop().is_requested() {
+        return Err(Error::Stopped);
+    }
     let mut samples: Vec<Sample> = samples.into_iter().collect::<Result<_, _>>()?;
     for sample in &mut samples {
         found.skipped.append(&mut sample.skipped);
@@ -192,6 +205,10 @@ struct Sample {
     other_files: u64,
 }
 
+fn size(item: &Item) -> u64 {
+    fs::metadata(&item.path).map_or(0, |meta| meta.len())
+}
+
 fn sample(item: &Item, unpacking: &Unpacking) -> Result<Sample, NoPlace> {
     let unpacked = item.open(unpacking)?;
     let logs = &unpacked.logs;
@@ -200,7 +217,7 @@ fn sample(item: &Item, unpacking: &Unpacking) -> Result<Sample, NoPlace> {
         _ => &item.path,
     };
     Ok(Sample {
-        bytes: fs::metadata(&item.path).map_or(0, |meta| meta.len()),
+        bytes: size(item),
         folder: folder.clone(),
         has_logs: !logs.is_empty(),
         logs: logs.iter().filter_map(ends).collect(),
