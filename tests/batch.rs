@@ -856,6 +856,35 @@ fn messages_for_programs_tell_unit_file_place_counts_and_status() {
 }
 
 #[test]
+fn a_merge_is_never_written_into_evidence_nor_under_the_name_of_a_unit() {
+    let (place, evidence) = hosts(2);
+    let out = place.path().join("out");
+    let log = evidence.join("WS-0000/Security.evtx");
+    batch(&evidence, &out, &[]);
+    let before = files(place.path());
+    let join = |target: &Path| run(&["batch", "merge", text(&out), "-o", text(target)]);
+    let merged = evidence.join("WS-0001/all");
+    for (target, why) in [
+        (&merged, "evidence is never altered"),
+        (&evidence.join("all"), "evidence is never altered"),
+        (
+            &out.join("host=x"),
+            "would be taken for the folder of a unit",
+        ),
+    ] {
+        let refused = join(target);
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(told(&refused).contains(why), "{}", told(&refused));
+    }
+    assert!(files(place.path()) == before);
+    // A log was named, not its folder.
+    fs::remove_dir_all(&out).unwrap();
+    batch(&log, &out, &[]);
+    let beside = join(&merged);
+    assert_eq!(beside.status.code(), Some(0), "{}", told(&beside));
+}
+
+#[test]
 fn what_lies_beside_a_log_and_tells_more_of_it_is_an_input() {
     let (place, evidence) = hosts(1);
     let out = place.path().join("out");

@@ -121,6 +121,8 @@ pub struct Basis {
     pub arguments: Arguments,
     /// Which unit.
     pub unit: Of,
+    /// The paths that were named and that its evidence is or lies below.
+    pub paths: Vec<String>,
     /// Its evidence.
     pub inputs: Vec<Input>,
     /// What of it is no log.
@@ -137,6 +139,8 @@ impl Basis {
             path: crate::export::path_text(&skipped.path).into_owned(),
             reason: skipped.reason.clone(),
         });
+        let paths = unit.paths.iter();
+        let paths = paths.map(|path| crate::export::path_text(path).into_owned());
         Basis {
             schema: Self::SCHEMA.to_owned(),
             tool: Tool::this(),
@@ -145,6 +149,7 @@ impl Basis {
                 id: unit.id.clone(),
                 host: unit.host.clone(),
             },
+            paths: paths.collect(),
             inputs,
             skipped: skipped.collect(),
         }
@@ -268,6 +273,8 @@ pub struct Finished {
     pub arguments: Arguments,
     /// Which unit it is of.
     pub unit: Of,
+    /// The paths that were named and that its evidence is or lies below.
+    pub paths: Vec<String>,
     /// Its files.
     pub outputs: Vec<Table>,
     /// The exit status of the unit.

@@ -76,8 +76,14 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
+/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
+/// [`Failure::InEvidence`].
 pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Merged, Failure> {
+    let name = target.file_name().unwrap_or_default();
+    if name.to_string_lossy().starts_with(PREFIX) {
+        let path = target.to_owned();
+        return Err(Failure::UnitName { path });
+    }
     let mut refused = Vec::new();
     let mut folders = Vec::new();
     let (mut rests, mut skipped): (Vec<Rest>, Vec<Omitted>) = Default::default();
@@ -121,6 +127,15 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
         match part(&folder) {
             Ok(part) => told.push(part),
             Err(one) => refused.push(one),
+        }
+    }
+    let named = told.iter().flat_map(|part| &part.finished.paths);
+    let named: HashSet<&String> = named.collect();
+    for evidence in named.into_iter().map(Path::new) {
+        // Evidence that is not there cannot be altered.
+        if fs::canonicalize(evidence).is_ok_and(|real| target.starts_with(real)) {
+            let (path, evidence) = (target.to_owned(), evidence.to_owned());
+            return Err(Failure::InEvidence { path, evidence });
         }
     }
     // All is read to see whether it is what it should be, and once more.
@@ -596,6 +611,7 @@ mod tests {
             "tool": Tool::this(),
             "arguments": Arguments::new(&[Format::Csv], &Options::default(), false),
             "unit": { "id": "1", "host": "a" },
+            "paths": [],
             "outputs": [table],
             "exit_status": 0,
         });
@@ -612,7 +628,13 @@ mod tests {
             fs::create_dir(&made).unwrap();
             let mut parts = vec![part(&unit).map_err(|refused| refused.reason).unwrap()];
             meanwhile();
-            join_all(&mut parts, &[], &made, &mut Vec::new(), &Progress::default())
+            join_all(
+                &mut parts,
+                &[],
+                &made,
+                &mut Vec::new(),
+                &Progress::default(),
+            )
         };
         let rows = join("same", &|| ()).unwrap().first().unwrap().rows;
         assert_eq!(rows, 2);

@@ -50,6 +50,8 @@ pub struct Unit {
     pub host: Option<String>,
     /// What its folder is called.
     pub folder: String,
+    /// The paths that were named and that its files are or lie below, sorted.
+    pub paths: Vec<PathBuf>,
     /// What holds its logs, sorted by path.
     pub sources: Vec<Source>,
     /// What should have been a log and is not, in its packages and the folders of its logs.
@@ -373,9 +375,15 @@ fn is_mixed<'s>(samples: impl ExactSizeIterator<Item = &'s Sample>) -> bool {
     false
 }
 
+/// The named paths that a file is or lies below.
+fn roots<'n>(path: &Path, named: &'n [PathBuf]) -> impl Iterator<Item = &'n PathBuf> {
+    named.iter().filter(move |root| path.starts_with(root))
+}
+
 /// A file by its path below the path that was named, so that it does not matter where that lies.
 fn inside(path: &Path, named: &[PathBuf]) -> String {
-    let inside = named.iter().filter_map(|root| path.strip_prefix(root).ok());
+    let roots = roots(path, named);
+    let inside = roots.filter_map(|root| path.strip_prefix(root).ok());
     let inside = inside.max_by_key(|inside| inside.components().count());
     let inside = inside.filter(|inside| *inside != Path::new(""));
     let name = || path.file_name().map(Path::new);
@@ -401,6 +409,7 @@ impl Unit {
             id: String::new(),
             host,
             folder: String::new(),
+            paths: Vec::new(),
             sources,
             skipped: Vec::new(),
         }
@@ -430,6 +439,10 @@ impl Unit {
         }
         self.id = hex(digest);
         self.folder = name::folder(self.host.as_deref());
+        let files = self.sources.iter();
+        let paths = files.flat_map(|file| roots(&file.item.path, named));
+        let paths: BTreeSet<&PathBuf> = paths.collect();
+        self.paths = paths.into_iter().cloned().collect();
     }
 }
 
@@ -654,6 +667,7 @@ mod tests {
             id: id.to_owned(),
             host: host.map(str::to_owned),
             folder: name::folder(host),
+            paths: Vec::new(),
             sources: Vec::new(),
             skipped: Vec::new(),
         }
