@@ -1,8 +1,9 @@
 //! Logs made to take more than they weigh: whole runs of the program end, say what was damaged, and stay within bounds of
 //! memory.
 //!
-//! Logs take 4 MB each, with `WINSESSIONS_ROBUST=all` 100 MB. Peak memory is the system's own account of the process, so it is held against
-//! its bound on Linux alone.
+//! What a scenario can tell of is in `fixtures/hostile`; the rest is made here byte by byte. Logs take 4 MB each, with
+//! `WINSESSIONS_ROBUST=all` 100 MB. Peak memory is the system's own account of the process, so it is held against its bound on
+//! Linux alone.
 
 #[path = "fuzz/src/lib.rs"]
 #[allow(dead_code, unused_imports)]
@@ -10,6 +11,7 @@ mod targets;
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use targets::log_of;
@@ -450,6 +452,24 @@ fn templates_that_refer_to_themselves_or_nest_without_end_cost_their_record() {
         let run = holds(what, (log, 1), 3);
         assert!(run.told.contains("record"), "{what}: {}", run.told);
         assert_eq!(run.rows, 0, "{what}");
+    }
+}
+
+#[test]
+fn the_templates_of_the_scenario_cost_the_records_that_have_them_and_no_others() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenario = fs::read_to_string(root.join("fixtures/hostile/templates/scenario.toml"));
+    let [(_, log)] = &winsessions::synth::render(&scenario.unwrap()).unwrap()[..] else {
+        panic!("the scenario tells of one log");
+    };
+    for options in [&[][..], &["--decoder", "evtx"], &["--recover"]] {
+        let run = holds_of("scenario", (log.clone(), 57), 1, 3, options);
+        for number in [40, 45, 46, 47, 48, 49, 50, 51] {
+            let place = format!("record {number},");
+            assert!(run.told.contains(&place), "{number}: {}", run.told);
+        }
+        let read = "read 49 records in 11 chunks of 1 log; 8 records damaged";
+        assert!(run.told.contains(read), "{}", run.told);
     }
 }
 
