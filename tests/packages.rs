@@ -192,12 +192,17 @@ fn tar_member(name: &str, kind: u8, bytes: &[u8]) -> Vec<u8> {
     header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
     header[156] = kind;
     header[257..265].copy_from_slice(b"ustar\x0000");
-    header[148..156].copy_from_slice(b"        ");
-    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    seal_tar(&mut header);
     header.extend(bytes);
     header.resize(header.len().next_multiple_of(512), 0);
     header
+}
+
+/// Makes the checksum of a header.
+fn seal_tar(header: &mut [u8]) {
+    header[148..156].copy_from_slice(b"        ");
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
 fn tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -1104,4 +1109,42 @@ fn a_member_named_like_a_log_that_is_none_is_told() {
         ];
         assert_eq!(told, expected);
     }
+}
+
+/// Bytes that cannot be packed: xorshift64, the same in every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let bytes = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    });
+    bytes.take(length).collect()
+}
+
+#[test]
+fn what_a_broken_zstandard_stream_holds_is_read_to_its_last_whole_block() {
+    const BLOCK: usize = 1 << 17;
+    let plain = [log(), noise(3 * BLOCK)].concat();
+    let (blocks, rest) = (plain.len() / BLOCK, plain.len() % BLOCK);
+    let whole = zst(&plain);
+    let cut = &whole[..whole.len() - 100];
+    // The last block, which is stored, and the checksum behind it.
+    let header = whole.len() - 4 - rest - 3;
+    assert_eq!(whole[header] & 7, 1);
+    let mut changed = whole.clone();
+    changed[header..header + 3].fill(0xff);
+    for (name, bytes) in [("cut", cut), ("changed", &changed)] {
+        let analysis = Case::with("a.evtx.zst", bytes).analysed();
+        assert_eq!(analysis.sessions.len(), 26, "{name}");
+        let account = &analysis.logs[0].account;
+        assert!(account.bytes as usize >= blocks * BLOCK, "{name}");
+        let mut damage = account.damage.iter();
+        assert!(damage.any(|damage| damage.kind == DamageKind::Package));
+    }
+    // All but the checksum.
+    let analysis = Case::with("a.evtx.zst", &whole[..whole.len() - 1]).analysed();
+    assert_eq!(analysis.logs[0].account.bytes as usize, plain.len());
+    assert!(analysis.is_partial());
 }

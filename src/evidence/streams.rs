@@ -18,7 +18,12 @@ pub(super) struct Zstandard<R> {
     frame: FrameDecoder,
     /// Whether a frame has begun and not ended.
     inside: bool,
+    /// What stopped the decoder: told once all that it had made is handed out.
+    failed: Option<io::Error>,
 }
+
+/// A block without bytes that ends a frame, and a checksum, where one must follow.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R: Read> Zstandard<R> {
     pub(super) fn new(stream: R) -> Self {
@@ -28,6 +33,7 @@ impl<R: Read> Zstandard<R> {
             stream: BufReader::new(stream),
             frame,
             inside: false,
+            failed: None,
         }
     }
 
@@ -50,8 +56,26 @@ impl<R: Read> Zstandard<R> {
         }
     }
 
+    /// Reads blocks until there is something to hand out.
+    fn decode(&mut self) {
+        while self.frame.can_collect() == 0 && !self.frame.is_finished() {
+            let one = || BlockDecodingStrategy::UptoBlocks(1);
+            if let Err(error) = self.frame.decode_blocks(&mut self.stream, one()) {
+                self.failed = Some(told(&error));
+                // Until its frame ends, the decoder holds the last window back.
+                if !self.frame.is_finished() {
+                    let _ = self.frame.decode_blocks(&LAST_BLOCK[..], one());
+                }
+                return;
+            }
+        }
+    }
+
     fn end(&mut self) -> io::Result<()> {
         self.inside = false;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let stored = self.frame.get_checksum_from_data();
         match (stored, self.frame.get_calculated_checksum()) {
             (Some(stored), Some(computed)) if stored != computed => Err(invalid(format!(
@@ -74,10 +98,8 @@ impl<R: Read> Read for Zstandard<R> {
                 }
                 self.inside = true;
             }
-            while self.frame.can_collect() == 0 && !self.frame.is_finished() {
-                self.frame
-                    .decode_blocks(&mut self.stream, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(|error| told(&error))?;
+            if self.failed.is_none() {
+                self.decode();
             }
             match self.frame.read(buffer)? {
                 0 => self.end()?,
