@@ -1148,3 +1148,24 @@ fn what_a_broken_zstandard_stream_holds_is_read_to_its_last_whole_block() {
     assert_eq!(analysis.logs[0].account.bytes as usize, plain.len());
     assert!(analysis.is_partial());
 }
+
+#[test]
+fn what_lies_behind_a_sparse_member_of_many_parts_is_read() {
+    // The header of a member of 4 parts says that another with 21 follows, and that a third.
+    let mut sparse = tar_member("holes", b'S', &[7; 700]);
+    sparse[482] = 1;
+    seal_tar(&mut sparse[..512]);
+    let mut more = vec![0; 1024];
+    more[..24].copy_from_slice(b"0000000100000000000010\00");
+    more[504] = 1;
+    let (header, bytes) = sparse.split_at(512);
+    let behind = tar_member("a.evtx", b'0', &log());
+    let tar = [header, &more, bytes, &behind, &[0; 1024]].concat();
+    let case = Case::with("a.tar", &tar);
+    assert_eq!(case.analysed().sessions.len(), 26);
+    let told = case.skipped(Unpacking::default());
+    assert!(
+        matches!(&told[..], [told] if told.starts_with("a.tar/holes: not read: it is stored without its holes")),
+        "{told:?}"
+    );
+}

@@ -101,6 +101,16 @@ pub(super) fn members(
                     b'5' => Kind::Folder,
                     _ => Kind::Other,
                 };
+                // The places of its parts that do not fit the header follow it, in blocks that each say whether there is one more.
+                let mut is_more = flag == b'S' && field(482, 1) != [0];
+                while is_more {
+                    let mut places = [0; BLOCK as usize];
+                    let read = fill(stream, &mut places).map_err(|error| error.to_string())?;
+                    if read < places.len() {
+                        return Err("it ends within a header".to_owned());
+                    }
+                    is_more = places.get(504) != Some(&0);
+                }
                 // A link has a size in some old files, and no bytes in any.
                 let size = if matches!(flag, b'1'..=b'6') { 0 } else { size };
                 let mut bytes = stream.take(size);
