@@ -36,7 +36,7 @@ pub use limits::Limits;
 pub use package::Unpacked;
 pub use sparse::Ranges;
 
-use crate::damage::Damage;
+use crate::damage::{Damage, DamageKind, Location};
 use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
 use limits::Spent;
 use std::collections::HashSet;
@@ -177,6 +177,18 @@ impl Log {
                 ranges.stored_size()
             ));
         }
+        let mut damage = self.damage;
+        let named = ranges.named_bytes();
+        if named < stored {
+            damage.push(Damage {
+                location: Location::default(),
+                kind: DamageKind::Package,
+                message: format!(
+                    "the index beside it (.idx) does not name {} of the {stored} bytes that are stored: they are not read",
+                    stored - named
+                ),
+            });
+        }
         // Holes take time to read.
         if !spent.add_bytes(ranges.size()) {
             return Err(format!("with them it would have {} bytes", ranges.size()));
@@ -186,6 +198,7 @@ impl Log {
                 stored: Box::new(self.content),
                 ranges,
             },
+            damage,
             ..self
         })
     }

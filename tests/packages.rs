@@ -1169,3 +1169,55 @@ fn what_lies_behind_a_sparse_member_of_many_parts_is_read() {
         "{told:?}"
     );
 }
+
+#[test]
+fn bytes_that_the_index_of_a_log_with_holes_does_not_name_are_told() {
+    let log = log();
+    let ranges = |ranges: &[(usize, usize)]| {
+        let range = |&(stored, length): &(usize, usize)| {
+            format!(
+                r#"{{"file_offset":{stored},"original_offset":{stored},"file_length":{length},"length":{length}}}"#
+            )
+        };
+        let ranges: Vec<_> = ranges.iter().map(range).collect();
+        format!(r#"{{"ranges":[{}]}}"#, ranges.join(","))
+    };
+    let behind = log.len() - 5096;
+    for (index, expected) in [
+        (ranges(&[(0, log.len())]), None),
+        // Twice the same bytes, in two places.
+        (
+            ranges(&[(0, log.len())]).replace(
+                "]}",
+                r#",{"original_offset":9999999,"file_length":512,"length":512}]}"#,
+            ),
+            None,
+        ),
+        (ranges(&[(0, 4096)]), Some(log.len() - 4096)),
+        (ranges(&[(0, 4096), (5096, behind)]), Some(1000)),
+        (ranges(&[]), Some(log.len())),
+    ] {
+        let members = [
+            ("Security.evtx.idx".to_owned(), index.clone().into_bytes()),
+            ("Security.evtx".to_owned(), log.clone()),
+        ];
+        let unpacked = Case::new();
+        for (name, bytes) in &members {
+            unpacked.write(name, bytes);
+        }
+        for case in [Case::with("a.zip", &zip(&members)), unpacked] {
+            let analysis = case.analysed();
+            let damage = analysis.logs[0].account.damage.iter();
+            let told = damage.filter(|damage| damage.message.contains("index"));
+            let told: Vec<_> = told.map(|damage| damage.message.clone()).collect();
+            let expected = expected.map(|bytes| {
+                format!(
+                    "the index beside it (.idx) does not name {bytes} of the {} bytes that are stored: they are not read",
+                    log.len()
+                )
+            });
+            assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{index}");
+            assert!(told.is_empty() || analysis.is_partial());
+        }
+    }
+}
