@@ -1221,3 +1221,19 @@ fn bytes_that_the_index_of_a_log_with_holes_does_not_name_are_told() {
         }
     }
 }
+
+#[test]
+fn a_member_with_bytes_is_a_file_however_its_name_ends() {
+    for name in ["Security.evtx/", r"logs\Security.evtx\"] {
+        let zip = zip(&[(name.to_owned(), log()), ("empty/".to_owned(), vec![])]);
+        let analysis = Case::with("a.zip", &zip).analysed();
+        assert_eq!((analysis.sessions.len(), analysis.other_files), (26, 0));
+    }
+    let members = [
+        tar_member("Security.evtx/", b'0', &log()),
+        tar_member("empty/", b'0', b""),
+        vec![0; 1024],
+    ];
+    let analysis = Case::with("a.tar", &members.concat()).analysed();
+    assert_eq!((analysis.sessions.len(), analysis.other_files), (26, 0));
+}

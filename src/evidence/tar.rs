@@ -96,7 +96,7 @@ pub(super) fn members(
                 let kind = match flag {
                     b'S' => Kind::Sparse,
                     b'0' | b'7' | 0 if sparse => Kind::Sparse,
-                    b'0' | b'7' | 0 if name.ends_with('/') => Kind::Folder,
+                    b'0' | b'7' | 0 if size == 0 && name.ends_with('/') => Kind::Folder,
                     b'0' | b'7' | 0 => Kind::File,
                     b'5' => Kind::Folder,
                     _ => Kind::Other,

@@ -260,9 +260,10 @@ impl Member {
         };
         let text = String::from_utf8_lossy(name).into_owned();
         let kind = match unix_kind {
-            _ if text.ends_with(['/', '\\']) => Kind::Folder,
+            _ if long_size == 0 && text.ends_with(['/', '\\']) => Kind::Folder,
             0 | 0x8000 => Kind::File,
-            0x4000 => Kind::Folder,
+            0x4000 if long_size == 0 => Kind::Folder,
+            0x4000 => Kind::File,
             _ => Kind::Other,
         };
         Some(Member {
