@@ -1237,3 +1237,17 @@ fn a_member_with_bytes_is_a_file_however_its_name_ends() {
     let analysis = Case::with("a.tar", &members.concat()).analysed();
     assert_eq!((analysis.sessions.len(), analysis.other_files), (26, 0));
 }
+
+#[test]
+fn a_member_of_a_zip_that_was_packed_from_a_pipe_is_read() {
+    let unlisted = Zip::default().add("-", &log(), Pack::Deflated);
+    // A pipe, a folder that has bytes, a device; and what nobody knows.
+    for mode in [0o10_600, 0o40_755, 0o20_644, 0o70_000] {
+        let zip = Zip {
+            bytes: unlisted.bytes.clone(),
+            ..Zip::default()
+        };
+        let analysis = Case::with("a.zip", &zip.list("-", 0, mode).finish()).analysed();
+        assert_eq!(analysis.sessions.len(), 26, "{mode:o}");
+    }
+}

@@ -21,6 +21,9 @@ use std::io::{BufReader, Read};
 const END_MAGIC: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
 
+/// A link, among the kinds of files of Unix.
+const LINK: u32 = 0xa000;
+
 /// The size of what tells where the record of a zip64 is, and of that record.
 const LOCATOR_SIZE: u64 = 20;
 const END64_SIZE: u64 = 56;
@@ -263,7 +266,9 @@ impl Member {
             _ if long_size == 0 && text.ends_with(['/', '\\']) => Kind::Folder,
             0 | 0x8000 => Kind::File,
             0x4000 if long_size == 0 => Kind::Folder,
-            0x4000 => Kind::File,
+            LINK => Kind::Other,
+            // What was packed from a pipe says that it is one.
+            _ if long_size > 0 => Kind::File,
             _ => Kind::Other,
         };
         Some(Member {
