@@ -1251,3 +1251,18 @@ fn a_member_of_a_zip_that_was_packed_from_a_pipe_is_read() {
         assert_eq!(analysis.sessions.len(), 26, "{mode:o}");
     }
 }
+
+#[test]
+fn zeros_behind_a_gzip_stream_are_no_damage_and_anything_else_is() {
+    let padded = [gz(&log()), vec![0; 70_000]].concat();
+    assert!(!Case::with("a.evtx.gz", &padded).analysed().is_partial());
+    let members = [("1.evtx".to_owned(), log())];
+    let tar = [gz(&tar(&members)), vec![0; 7]].concat();
+    assert!(!Case::with("a.tar.gz", &tar).analysed().is_partial());
+    for more in [&b"more"[..], &gz(b"more")[..9]] {
+        let other = [&gz(&log()), more].concat();
+        let analysis = Case::with("a.evtx.gz", &other).analysed();
+        assert_eq!(analysis.sessions.len(), 26);
+        assert!(analysis.is_partial());
+    }
+}

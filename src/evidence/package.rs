@@ -13,7 +13,7 @@ use super::format::{
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
 use super::sparse::{self, Ranges};
-use super::streams::{Zstandard, gzip};
+use super::streams::{Gzip, Zstandard};
 use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
 use std::collections::{HashMap, HashSet};
@@ -463,7 +463,7 @@ impl Opening<'_> {
         let spent = self.spent;
         let depth = depth + 1;
         match format {
-            Format::Gzip => self.unpacked(&mut spent.many(gzip(stream)), path, depth),
+            Format::Gzip => self.unpacked(&mut spent.many(Gzip::new(stream)), path, depth),
             Format::Zstandard => {
                 self.unpacked(&mut spent.many(Zstandard::new(stream)), path, depth)
             }

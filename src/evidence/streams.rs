@@ -1,15 +1,49 @@
 //! Compressed streams: gzip and Zstandard, of one part or of several one behind the other.
 
 use super::limits::WINDOW;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// What a gzip stream unpacks to.
-pub(super) fn gzip<R: Read>(stream: R) -> impl Read {
-    MultiGzDecoder::new(BufReader::new(stream))
+/// What a gzip stream unpacks to. Zeros behind a part are padding.
+pub(super) struct Gzip<R> {
+    /// The part that is being read; `None` behind the last.
+    part: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Gzip<R> {
+    pub(super) fn new(stream: R) -> Self {
+        let part = Some(GzDecoder::new(BufReader::new(stream)));
+        Gzip { part }
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(part) = &mut self.part {
+            let read = part.read(buffer)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            let stream = part.get_mut();
+            let is_last = loop {
+                let ahead = stream.fill_buf()?;
+                let zeros = ahead.iter().take_while(|&&byte| byte == 0).count();
+                match zeros {
+                    0 => break ahead.is_empty(),
+                    _ => stream.consume(zeros),
+                }
+            };
+            let stream = self.part.take().map(GzDecoder::into_inner);
+            self.part = stream.filter(|_| !is_last).map(GzDecoder::new);
+        }
+        Ok(0)
+    }
 }
 
 /// What a Zstandard stream unpacks to. The window is bounded.
