@@ -1266,3 +1266,36 @@ fn zeros_behind_a_gzip_stream_are_no_damage_and_anything_else_is() {
         assert!(analysis.is_partial());
     }
 }
+
+#[test]
+fn each_of_several_logs_with_holes_of_one_name_has_its_own_index() {
+    let log = log();
+    let (start, end) = log.split_at(4096 + 65536);
+    let index = |hole: usize| {
+        let behind = start.len() + hole;
+        format!(
+            r#"{{"ranges":[{{"file_length":{0},"length":{0}}},
+            {{"file_offset":{0},"original_offset":{behind},"file_length":{1},"length":{1}}}]}}"#,
+            start.len(),
+            end.len()
+        )
+    };
+    let name = |name: &str, bytes: &[u8]| (name.to_owned(), bytes.to_vec());
+    let members = [
+        name("a.evtx", &log),
+        name("a.evtx", &log),
+        name("a.evtx.idx", index(65536).as_bytes()),
+        name("a.evtx.idx", index(131_072).as_bytes()),
+    ];
+    let unused = |analysis: &Analysis| {
+        let logs = analysis.logs.iter();
+        logs.map(|log| log.account.unused_chunks)
+            .collect::<Vec<_>>()
+    };
+    for (package, bytes) in [("a.zip", zip(&members)), ("a.tar", tar(&members))] {
+        assert_eq!(unused(&Case::with(package, &bytes).analysed()), [1, 2]);
+    }
+    let told = Case::with("a.zip", &zip(&members[..3])).skipped(Unpacking::default());
+    let reason = "a.zip/a.evtx: not read: it has holes, and the index beside it (.idx) does not tell where: it is that of another log of this name";
+    assert_eq!(told, [reason]);
+}

@@ -16,7 +16,7 @@ use super::sparse::{self, Ranges};
 use super::streams::{Gzip, Zstandard};
 use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -95,8 +95,8 @@ struct Opening<'a> {
     /// Whether the user named it.
     named: bool,
     found: Unpacked,
-    /// What the indexes of files with holes say, by the file.
-    indexes: HashMap<PathBuf, Result<Ranges, String>>,
+    /// What the indexes of files with holes say, by the file; of several of one name, in the order of the package.
+    indexes: HashMap<PathBuf, VecDeque<Result<Ranges, String>>>,
     /// The machine that a collection says it is of, by the collection's root.
     hosts: HashMap<PathBuf, String>,
     /// Packages whose description says that they are encrypted for the holder of a private key.
@@ -635,7 +635,8 @@ impl Opening<'_> {
                 Ok(_) => Ranges::parse(&bytes),
                 Err(error) => Err(error.to_string()),
             };
-            self.indexes.insert(path.with_extension(""), ranges);
+            let of_name = self.indexes.entry(path.with_extension(""));
+            of_name.or_default().push_back(ranges);
         } else if name == layout::CLIENT_INFO {
             if let Some(host) = layout::client_host(&bytes) {
                 self.hosts.insert(folder, host);
@@ -745,10 +746,13 @@ impl Opening<'_> {
         }
         for mut log in std::mem::take(&mut self.found.logs) {
             log.host = self.hosts.get(&log.folder).cloned().or(log.host);
-            let Some(ranges) = self.indexes.remove(&log.path) else {
+            let Some(of_name) = self.indexes.get_mut(&log.path) else {
                 self.found.logs.push(log);
                 continue;
             };
+            let ranges = of_name
+                .pop_front()
+                .unwrap_or_else(|| Err("it is that of another log of this name".to_owned()));
             let path = log.path.clone();
             match ranges.and_then(|ranges| log.rebuilt(ranges, self.spent)) {
                 Ok(log) => self.found.logs.push(log),
