@@ -1299,3 +1299,43 @@ fn each_of_several_logs_with_holes_of_one_name_has_its_own_index() {
     let reason = "a.zip/a.evtx: not read: it has holes, and the index beside it (.idx) does not tell where: it is that of another log of this name";
     assert_eq!(told, [reason]);
 }
+
+#[test]
+fn a_package_of_a_format_that_is_not_read_is_told_wherever_it_is() {
+    let formats: [(&str, &[u8]); 7] = [
+        ("xz", b"\xfd7zXZ\0\0\x04"),
+        ("RAR", b"Rar!\x1a\x07\0"),
+        ("RAR", b"Rar!\x1a\x07\x01\0"),
+        ("cabinet", b"MSCF\0\0\0\0"),
+        ("LZ4", b"\x04\x22\x4d\x18\x60"),
+        ("bzip2", b"BZh91AY&SY"),
+        ("bzip2", b"BZh9\x17rE8P\x90"),
+    ];
+    for (format, start) in formats {
+        let bytes = [start, &noise(2000)].concat();
+        let reason =
+            format!("a package of a format that is not read ({format}): unpack it first");
+        let case = Case::with("Security.evtx", &log());
+        case.write("x", &bytes);
+        assert_eq!(
+            case.skipped(Unpacking::default()),
+            [format!("x: {reason}")]
+        );
+        assert!(case.analysed().is_partial());
+        let named = [case.0.path().join("x")];
+        assert_eq!(told(&named, Unpacking::default()), [format!(": {reason}")]);
+        let members = [("x.evtx".to_owned(), bytes.clone())];
+        for (name, package, at) in [
+            ("a.zip", zip(&members), "a.zip/x.evtx"),
+            ("a.tar", tar(&members), "a.tar/x.evtx"),
+            ("x.gz", gz(&bytes), "x.gz"),
+        ] {
+            let case = Case::with(name, &package);
+            let told = case.skipped(Unpacking::default());
+            assert_eq!(told, [format!("{at}: {reason}")]);
+        }
+    }
+    let case = Case::with("Security.evtx", &log());
+    case.write("x", b"BZh9 and other texts");
+    assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
+}

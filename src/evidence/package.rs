@@ -8,7 +8,7 @@ use super::checked::Checked;
 use super::content::{Content, Opened};
 use super::format::{
     Format, NO_PACKAGE, START, is_named_like_a_log, is_named_like_a_package, is_start_of_package,
-    no_log, start_of,
+    no_log, start_of, unread,
 };
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
@@ -611,6 +611,11 @@ impl Opening<'_> {
 
     /// Something that is neither a log nor a package.
     fn other(&mut self, path: &Path, start: &[u8], rest: &mut dyn Read) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+            return;
+        }
         if is_named_like_a_log(path) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
@@ -658,7 +663,10 @@ impl Opening<'_> {
             let extension = path.extension();
             extension.is_some_and(|own| own.eq_ignore_ascii_case(name))
         });
-        if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+        } else if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
         } else if is_tar || is_named_like_a_package(&inner) {
