@@ -307,7 +307,8 @@ impl Evidence {
             Ok(start) => start,
             Err(error) => return self.skip(path, error),
         };
-        if let Some(format) = Format::of(&start) {
+        let program = || unpacks_itself(path, &start).then_some(Format::Zip);
+        if let Some(format) = Format::of(&start).or_else(program) {
             return self.items.push(Item {
                 path: path.to_owned(),
                 format,
@@ -325,6 +326,20 @@ impl Evidence {
             self.other_files += 1;
         }
     }
+}
+
+/// Whether a file is a program with a zip behind it.
+fn unpacks_itself(path: &Path, start: &[u8]) -> bool {
+    let ends_like_a_zip = || {
+        let content = Content::File(path.to_owned());
+        let size = content.size();
+        let mut end = Vec::new();
+        let opened = content.open().ok()?;
+        let mut last = opened.range(size.saturating_sub(zip::END_SIZE as u64), size);
+        last.read_to_end(&mut end).ok()?;
+        Some(zip::is_end(&end))
+    };
+    start.starts_with(b"MZ") && ends_like_a_zip() == Some(true)
 }
 
 fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -1339,3 +1339,67 @@ fn a_package_of_a_format_that_is_not_read_is_told_wherever_it_is() {
     case.write("x", b"BZh9 and other texts");
     assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
 }
+
+#[test]
+fn what_looks_like_the_end_of_a_zip_in_its_comment_is_not_its_end() {
+    let mut zip = zip(&[("Security.evtx".to_owned(), log())]);
+    let length = zip.len();
+    let comment = Zip::default().finish();
+    zip[length - 2..].copy_from_slice(&(comment.len() as u16).to_le_bytes());
+    zip.extend(comment);
+    let analysis = Case::with("a.zip", &zip).analysed();
+    assert_eq!((analysis.sessions.len(), analysis.is_partial()), (26, false));
+}
+
+#[test]
+fn bytes_of_a_package_that_belong_to_none_of_its_members_are_told() {
+    let one = [("1.evtx".to_owned(), log())];
+    let other = [("2".to_owned(), b"other".to_vec())];
+    let zeros = vec![0; 3000];
+    let front = zip(&other).len();
+    for (name, bytes, expected) in [
+        ("a.zip", [zip(&one), zeros.clone()].concat(), None),
+        (
+            "a.zip",
+            [zip(&one), b"more".to_vec()].concat(),
+            Some("4 bytes behind its end are not read".to_owned()),
+        ),
+        (
+            "a.zip",
+            [zip(&other), zip(&one)].concat(),
+            Some(format!("{front} bytes in front of what its directory tells of are not read, as if two zips were joined")),
+        ),
+        ("a.tar", [tar(&one), zeros.clone()].concat(), None),
+        ("a.tar", [tar(&other), zeros, tar(&one)].concat(), None),
+        (
+            "a.tar.gz",
+            gz(&[tar(&one), noise(700)].concat()),
+            Some("the package is damaged, and what follows is not read: behind its end is something else".to_owned()),
+        ),
+    ] {
+        let analysis = Case::with(name, &bytes).analysed();
+        assert_eq!(analysis.sessions.len(), 26);
+        let told: Vec<_> = analysis.skipped.into_iter().map(|s| s.reason).collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
+    }
+    // Of a directory without members there are members all the same.
+    let empty = [&zip(&other)[..front - 22], &Zip::default().finish()].concat();
+    let case = Case::with("a.zip", &empty);
+    let told = case.skipped(Unpacking::default());
+    assert!(
+        matches!(&told[..], [told] if told.starts_with("a.zip: a broken package: its directory is empty, and it is not")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_zip_behind_a_program_that_unpacks_it_is_read() {
+    let zip = zip(&[("Security.evtx".to_owned(), log())]);
+    let program = [b"MZ".to_vec(), noise(5000), zip].concat();
+    let case = Case::with("collection.exe", &program);
+    assert_eq!(case.analysed().sessions.len(), 26);
+    assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
+    let case = Case::with("Security.evtx", &log());
+    case.write("program.exe", &program[..4000]);
+    assert_eq!(case.analysed().other_files, 1);
+}

@@ -308,8 +308,11 @@ impl Opening<'_> {
         let spent = self.spent;
         let directory = zip::directory(source, size, spent.members_left())?;
         spent.add_members(directory.members.len() as u64);
-        if let Some(complaint) = directory.complaint {
-            self.skip(path, complaint);
+        let (start, _) = start_of(&mut source.range(0, START as u64));
+        if self.is_expected(path, &start) {
+            for complaint in directory.complaints {
+                self.skip(path, complaint);
+            }
         }
         let password = self.how.password.as_deref();
         for member in &directory.members {

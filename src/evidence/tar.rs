@@ -36,26 +36,31 @@ pub(super) fn members(
     mut each: impl FnMut(Member, &mut dyn Read) -> bool,
 ) -> Result<(), String> {
     let mut ahead = Ahead::default();
-    let mut zeros = false;
+    // A tar ends with two blocks of zeros; another may follow.
+    let (mut zeros, mut has_ended) = (false, false);
     loop {
         let mut header = [0; BLOCK as usize];
         match fill(stream, &mut header).map_err(|error| error.to_string())? {
-            0 if zeros => return Ok(()),
+            0 if zeros || has_ended => return Ok(()),
             0 => return Err("it has no mark at its end, as if it were cut off".to_owned()),
-            length if length < header.len() => return Err("it ends within a header".to_owned()),
+            length if length < header.len() && !has_ended => {
+                return Err("it ends within a header".to_owned());
+            }
             _ => {}
         }
         if header.iter().all(|&byte| byte == 0) {
-            if zeros {
-                return Ok(());
-            }
+            has_ended |= zeros;
             zeros = true;
             continue;
         }
-        zeros = false;
         if !is_header(&header) {
-            return Err("the checksum of a header is wrong".to_owned());
+            let reason = match has_ended {
+                true => "behind its end is something else",
+                false => "the checksum of a header is wrong",
+            };
+            return Err(reason.to_owned());
         }
+        (zeros, has_ended) = (false, false);
         let field =
             |from: usize, length: usize| header.get(from..from + length).unwrap_or_default();
         let size = number(field(124, 12)).ok_or("the size of a member is no number")?;

@@ -19,7 +19,7 @@ use std::io::{BufReader, Read};
 
 /// What the record at the end of a directory begins with, and its size without a comment.
 const END_MAGIC: &[u8] = b"PK\x05\x06";
-const END_SIZE: usize = 22;
+pub(super) const END_SIZE: usize = 22;
 
 /// A link, among the kinds of files of Unix.
 const LINK: u32 = 0xa000;
@@ -27,6 +27,10 @@ const LINK: u32 = 0xa000;
 /// The size of what tells where the record of a zip64 is, and of that record.
 const LOCATOR_SIZE: u64 = 20;
 const END64_SIZE: u64 = 56;
+
+/// What a member's header begins with, and what its entry in the directory does.
+const HEADER_MAGIC: &[u8] = b"PK\x03\x04";
+const ENTRY_MAGIC: &[u8] = b"PK\x01\x02";
 
 /// The size of a member's header without its name and extra fields.
 const HEADER_SIZE: u64 = 30;
@@ -68,7 +72,7 @@ impl Member {
 pub(super) struct Directory {
     pub members: Vec<Member>,
     /// What is wrong with it, though it can be read.
-    pub complaint: Option<String>,
+    pub complaints: Vec<String>,
 }
 
 /// Reads the directory of a zip of `size` bytes, of `most` members at most.
@@ -102,11 +106,30 @@ pub(super) fn directory(
     }
     // Old writers count up to 65,535 and begin anew.
     let found = members.len() as u64;
-    let complaint = (found != claimed && found % 0x1_0000 != claimed).then(|| {
-        format!("its directory names {found} of {claimed} members: the others are not read")
-    });
+    let mut complaints = Vec::new();
+    if found != claimed && found % 0x1_0000 != claimed {
+        complaints.push(format!(
+            "its directory names {found} of {claimed} members: the others are not read"
+        ));
+    }
     overlap(&members, size)?;
-    Ok(Directory { members, complaint })
+    let begins_like_one = read(source, 0, 4).is_ok_and(|start| start == HEADER_MAGIC);
+    if members.is_empty() && begins_like_one {
+        return Err(broken("its directory is empty, and it is not"));
+    }
+    if shift > 0 && begins_like_one {
+        complaints.push(format!(
+            "{shift} bytes in front of what its directory tells of are not read, as if two zips were joined"
+        ));
+    }
+    let behind = read(source, size - end.behind.min(size), end.behind)?;
+    if behind.iter().any(|&byte| byte != 0) {
+        complaints.push(format!("{} bytes behind its end are not read", end.behind));
+    }
+    Ok(Directory {
+        members,
+        complaints,
+    })
 }
 
 /// Refuses members that share bytes: that is how a small zip unpacks to very much.
@@ -144,6 +167,8 @@ struct End {
     offset: u64,
     size: u64,
     members: u64,
+    /// Bytes behind its end.
+    behind: u64,
 }
 
 impl End {
@@ -158,20 +183,45 @@ impl End {
             let members = fields.u16()?.into();
             let (size, offset) = (fields.u32()?.into(), fields.u32()?.into());
             let comment = fields.u16()?;
-            (fields.0.len() >= comment.into()).then_some(End {
+            fields.take(comment.into())?;
+            Some(End {
                 at: start + at as u64,
                 offset,
                 size,
                 members,
+                behind: fields.0.len() as u64,
             })
         });
-        let end = ends.next().ok_or_else(|| {
+        let last = ends.next().ok_or_else(|| {
             broken("it has no directory at its end: it was cut off, or is no zip")
         })?;
+        let last = last.or_zip64(source);
+        if last.is_right(source) {
+            return Ok(last);
+        }
+        // What stands in its comment may look like an end too.
+        let mut earlier = ends.map(|end| end.or_zip64(source));
+        Ok(earlier.find(|end| end.is_right(source)).unwrap_or(last))
+    }
+
+    /// Whether there is a directory in front of it; of no members, only where there is none.
+    fn is_right(&self, source: &Opened<'_>) -> bool {
+        let begins = |at, magic: &[u8]| read(source, at, 4).is_ok_and(|start| start == magic);
+        match self.size {
+            0 => !begins(0, HEADER_MAGIC),
+            size => {
+                let start = self.at.checked_sub(size);
+                start.is_some_and(|start| begins(start, ENTRY_MAGIC))
+            }
+        }
+    }
+
+    /// What a zip64 says in its place, if this is one.
+    fn or_zip64(self, source: &Opened<'_>) -> End {
         let may_be_zip64 =
-            end.members == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff;
-        let zip64 = may_be_zip64.then(|| end.zip64(source)).flatten();
-        Ok(zip64.unwrap_or(end))
+            self.members == 0xffff || self.size == 0xffff_ffff || self.offset == 0xffff_ffff;
+        let zip64 = may_be_zip64.then(|| self.zip64(source)).flatten();
+        zip64.unwrap_or(self)
     }
 
     /// The same of a zip64, if this is one.
@@ -198,6 +248,7 @@ impl End {
                     offset,
                     size,
                     members,
+                    behind: self.behind,
                 })
             })
     }
@@ -206,7 +257,7 @@ impl End {
 impl Member {
     /// The next member of a directory.
     fn next(fields: &mut Fields<'_>, shift: u64) -> Option<Member> {
-        (fields.take(4)? == b"PK\x01\x02").then_some(())?;
+        (fields.take(4)? == ENTRY_MAGIC).then_some(())?;
         let made_by = fields.u16()?;
         let _needed = fields.u16()?;
         let (flags, mut method) = (fields.u16()?, fields.u16()?);
@@ -295,7 +346,7 @@ impl Member {
         let damaged = || Closed::Damaged("its header is damaged".to_owned());
         let header = read(source, self.header, HEADER_SIZE).map_err(|_| damaged())?;
         let mut fields = Fields(&header);
-        if fields.take(4) != Some(b"PK\x03\x04") {
+        if fields.take(4) != Some(HEADER_MAGIC) {
             return Err(damaged());
         }
         let _versions_to_sizes = fields.take(22);
@@ -355,10 +406,15 @@ impl Member {
     }
 }
 
+/// Whether a zip without a comment ends so.
+pub(super) fn is_end(end: &[u8]) -> bool {
+    end.len() == END_SIZE && end.starts_with(END_MAGIC) && end.ends_with(&[0, 0])
+}
+
 /// What the first member is called, if `start` is the header of one.
 pub(super) fn first_name(start: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields(start);
-    (fields.take(4)? == b"PK\x03\x04").then_some(())?;
+    (fields.take(4)? == HEADER_MAGIC).then_some(())?;
     // In tenths; the upper byte is a system.
     let needed = fields.u16()? & 0xff;
     let _flags = fields.u16()?;
