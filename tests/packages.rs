@@ -995,7 +995,7 @@ fn a_package_without_logs_is_a_file_like_any_other_unless_it_was_named() {
     assert_eq!(
         told,
         [
-            "x.zip: a broken package: it has no directory at its end: it was cut off, or is no zip",
+            "x.zip: a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell",
             "y.7z: a broken package: it does not begin like one"
         ]
     );
@@ -1402,4 +1402,54 @@ fn a_zip_behind_a_program_that_unpacks_it_is_read() {
     let case = Case::with("Security.evtx", &log());
     case.write("program.exe", &program[..4000]);
     assert_eq!(case.analysed().other_files, 1);
+}
+
+#[test]
+fn members_of_a_zip_without_its_end_are_read_up_to_where_it_breaks_off() {
+    let log = log();
+    let zip = |pack| {
+        let zip = Zip::default().add("1.evtx", &log, pack);
+        zip.add("2.evtx", &log, pack).add("3", b"more", pack)
+    };
+    // The same, as written by who does not know the sizes beforehand: they follow each member.
+    let streamed = |pack, is_64: bool| {
+        let mut bytes = Vec::new();
+        for name in ["1.evtx", "2.evtx"] {
+            let mut member = Zip::default().add(name, &log, pack).bytes;
+            let sums = member[14..26].to_vec();
+            member[14..26].fill(0);
+            member[6] |= 8;
+            bytes.extend(member);
+            bytes.extend(b"PK\x07\x08");
+            bytes.extend(&sums[..4]);
+            for size in sums[4..].chunks(4) {
+                bytes.extend(size);
+                bytes.extend(if is_64 { &[0; 4][..] } else { &[] });
+            }
+        }
+        bytes
+    };
+    for pack in [Pack::Stored, Pack::Deflated] {
+        for (bytes, behind) in [
+            (zip(pack).finish(), 30),
+            (zip(pack).bytes, 0),
+            (streamed(pack, false), 0),
+            (streamed(pack, true), 0),
+        ] {
+            let case = Case::with("a.zip", &bytes[..bytes.len() - behind]);
+            let analysis = case.analysed();
+            assert_eq!(analysis.sessions.len(), 26);
+            let whole = analysis.logs.iter().map(|log| log.account.damage.is_empty());
+            assert_eq!(whole.collect::<Vec<_>>(), [true, true]);
+            let told: Vec<_> = analysis.skipped.into_iter().map(|s| s.reason).collect();
+            assert_eq!(
+                told,
+                ["a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell"]
+            );
+            // Within the second: the first is whole, and the other is damaged.
+            let cut = Case::with("a.zip", &bytes[..bytes.len() * 3 / 4]).analysed();
+            let whole = cut.logs.iter().map(|log| log.account.damage.is_empty());
+            assert_eq!(whole.collect::<Vec<_>>(), [true, false]);
+        }
+    }
 }

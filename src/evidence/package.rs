@@ -306,16 +306,30 @@ impl Opening<'_> {
         locked: &mut LockedMembers,
     ) -> Result<(), Unreadable> {
         let spent = self.spent;
-        let directory = zip::directory(source, size, spent.members_left())?;
-        spent.add_members(directory.members.len() as u64);
         let (start, _) = start_of(&mut source.range(0, START as u64));
-        if self.is_expected(path, &start) {
-            for complaint in directory.complaints {
+        let is_expected = self.is_expected(path, &start);
+        let most = spent.members_left();
+        let (members, complaints) = match zip::directory(source, size, most) {
+            Ok(directory) => (directory.members, directory.complaints),
+            Err(Unreadable::Broken(reason)) if is_expected => {
+                let members = zip::by_headers(source, size, most)?;
+                if members.is_empty() {
+                    return Err(Unreadable::Broken(reason));
+                }
+                let complaint =
+                    format!("a broken package: {reason}; read is what the headers of its members tell");
+                (members, vec![complaint])
+            }
+            Err(unreadable) => return Err(unreadable),
+        };
+        spent.add_members(members.len() as u64);
+        if is_expected {
+            for complaint in complaints {
                 self.skip(path, complaint);
             }
         }
         let password = self.how.password.as_deref();
-        for member in &directory.members {
+        for member in &members {
             let own = member_path(path, &member.name);
             match member.kind {
                 Kind::File => {}

@@ -45,7 +45,8 @@ pub(super) struct Member {
     time: u16,
     crc: u32,
     packed: u64,
-    size: u64,
+    /// Not known where it was to follow the member, and does not.
+    size: Option<u64>,
     /// Where its header is.
     header: u64,
     /// Bytes of its name, which the header has too.
@@ -159,6 +160,118 @@ fn overlap(members: &[Member], size: u64) -> Result<(), Unreadable> {
     }
 }
 
+/// Reads what the headers of members tell, one behind the other from the beginning on, up to what is none: of a zip whose
+/// directory is not there.
+pub(super) fn by_headers(
+    source: &Opened<'_>,
+    size: u64,
+    most: u64,
+) -> Result<Vec<Member>, Unreadable> {
+    let (mut members, mut at) = (Vec::new(), 0);
+    while let Some((member, next)) = Member::by_header(source, size, at) {
+        if members.len() as u64 == most {
+            return Err(Unreadable::TooMany);
+        }
+        members.push(member);
+        at = next;
+    }
+    Ok(members)
+}
+
+/// What follows a member whose sizes were not known before it was packed.
+struct Descriptor {
+    crc: u32,
+    size: u64,
+    /// Where it begins and ends.
+    at: u64,
+    end: u64,
+}
+
+impl Descriptor {
+    const MAGIC: &'static [u8] = b"PK\x07\x08";
+
+    /// The first behind `start` that says that the member began there.
+    fn find(source: &Opened<'_>, start: u64, file_size: u64) -> Option<Descriptor> {
+        const PIECE: u64 = 1 << 16;
+        let overlap = Self::MAGIC.len() as u64 - 1;
+        let mut from = start;
+        while from < file_size {
+            let length = (PIECE + overlap).min(file_size - from);
+            let piece = read(source, from, length).ok()?;
+            let mut places = memchr::memmem::find_iter(&piece, Self::MAGIC);
+            let found = places.find_map(|at| Self::at(source, start, from + at as u64));
+            if found.is_some() {
+                return found;
+            }
+            from += PIECE;
+        }
+        None
+    }
+
+    /// The one at a place, of a member that began at `start`.
+    fn at(source: &Opened<'_>, start: u64, at: u64) -> Option<Descriptor> {
+        let packed = at - start;
+        let mut bytes = Vec::new();
+        let mut stream = source.range(at, at + 24);
+        stream.read_to_end(&mut bytes).ok()?;
+        let mut fields = Fields(bytes.get(Self::MAGIC.len()..)?);
+        let crc = fields.u32()?;
+        // Of a zip64 both sizes are longer.
+        let short = |mut fields: Fields<'_>| {
+            Some((u64::from(fields.u32()?), u64::from(fields.u32()?), at + 16))
+        };
+        let long = |mut fields: Fields<'_>| Some((fields.u64()?, fields.u64()?, at + 24));
+        let known = [short(fields), long(fields)].into_iter().flatten();
+        let (_, size, end) = known.into_iter().find(|(own, ..)| *own == packed)?;
+        Some(Descriptor { crc, size, at, end })
+    }
+}
+
+/// Stands where the rest of a member should be.
+struct Missing;
+
+impl Read for Missing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::new(
+            std::io::ErrorKind::UnexpectedEof,
+            "its end is missing, and how long it was",
+        ))
+    }
+}
+
+/// Reads the extra fields of a member: those of its sizes and places that did not fit their own, in their order; and by which
+/// method it is packed, where it is encrypted by AES.
+fn read_extra(mut extra: Fields<'_>, sizes: &mut [u64], method: &mut u16) -> Option<AesField> {
+    let mut aes = None;
+    while let (Some(id), Some(length)) = (extra.u16(), extra.u16()) {
+        let Some(field) = extra.take(length.into()) else {
+            break;
+        };
+        let mut field = Fields(field);
+        match id {
+            0x0001 => {
+                let short = |size: &&mut u64| **size == u64::from(u32::MAX);
+                for size in sizes.iter_mut().filter(short) {
+                    *size = field.u64().unwrap_or(*size);
+                }
+            }
+            0x9901 => {
+                let version = field.u16();
+                let _vendor = field.u16();
+                let strength = field.u8();
+                if let (Some(version), Some(strength), Some(inner)) =
+                    (version, strength, field.u16())
+                {
+                    aes = Some(AesField { version, strength });
+                    *method = inner;
+                }
+            }
+            _ => {}
+        }
+    }
+    aes
+}
+
 /// What the end of a directory tells.
 struct End {
     /// Where the directory ends.
@@ -270,56 +383,24 @@ impl Member {
         let attributes = fields.u32()?;
         let header = fields.u32()?;
         let name = fields.take(name_length)?;
-        let mut extra = Fields(fields.take(extra_length)?);
+        let extra = Fields(fields.take(extra_length)?);
         let _comment = fields.take(comment_length)?;
 
-        let [mut long_packed, mut long_size, mut long_header] =
-            [packed, size, header].map(u64::from);
-        let mut aes = None;
-        while let (Some(id), Some(length)) = (extra.u16(), extra.u16()) {
-            let Some(field) = extra.take(length.into()) else {
-                break;
-            };
-            let mut field = Fields(field);
-            match id {
-                // Only what does not fit its own field stands here.
-                0x0001 => {
-                    for (short, long) in [
-                        (size, &mut long_size),
-                        (packed, &mut long_packed),
-                        (header, &mut long_header),
-                    ] {
-                        if short == u32::MAX {
-                            *long = field.u64().unwrap_or(*long);
-                        }
-                    }
-                }
-                0x9901 => {
-                    let version = field.u16();
-                    let _vendor = field.u16();
-                    let strength = field.u8();
-                    if let (Some(version), Some(strength), Some(inner)) =
-                        (version, strength, field.u16())
-                    {
-                        aes = Some(AesField { version, strength });
-                        method = inner;
-                    }
-                }
-                _ => {}
-            }
-        }
+        let mut sizes = [size, packed, header].map(u64::from);
+        let aes = read_extra(extra, &mut sizes, &mut method);
+        let [size, packed, header] = sizes;
         let unix_kind = match made_by >> 8 {
             3 | 19 => attributes >> 16 & 0xf000,
             _ => 0,
         };
         let text = String::from_utf8_lossy(name).into_owned();
         let kind = match unix_kind {
-            _ if long_size == 0 && text.ends_with(['/', '\\']) => Kind::Folder,
+            _ if size == 0 && text.ends_with(['/', '\\']) => Kind::Folder,
             0 | 0x8000 => Kind::File,
-            0x4000 if long_size == 0 => Kind::Folder,
+            0x4000 if size == 0 => Kind::Folder,
             LINK => Kind::Other,
             // What was packed from a pipe says that it is one.
-            _ if long_size > 0 => Kind::File,
+            _ if size > 0 => Kind::File,
             _ => Kind::Other,
         };
         Some(Member {
@@ -329,12 +410,67 @@ impl Member {
             method,
             time,
             crc,
-            packed: long_packed,
-            size: long_size,
-            header: long_header.saturating_add(shift),
+            packed,
+            size: Some(size),
+            header: header.saturating_add(shift),
             name_length: name_length as u64,
             aes,
         })
+    }
+
+    /// The member whose header is at a place, and where the next may begin.
+    fn by_header(source: &Opened<'_>, file_size: u64, header: u64) -> Option<(Member, u64)> {
+        let bytes = read(source, header, HEADER_SIZE).ok()?;
+        let mut fields = Fields(&bytes);
+        (fields.take(4)? == HEADER_MAGIC).then_some(())?;
+        let _needed = fields.u16()?;
+        let (flags, mut method) = (fields.u16()?, fields.u16()?);
+        let (time, _date) = (fields.u16()?, fields.u16()?);
+        let crc = fields.u32()?;
+        let (packed, size) = (fields.u32()?, fields.u32()?);
+        let (name_length, extra_length) = (fields.u16()?, fields.u16()?);
+        let name_at = header + HEADER_SIZE;
+        let name = read(source, name_at, name_length.into()).ok()?;
+        let extra_at = name_at + u64::from(name_length);
+        let extra = read(source, extra_at, extra_length.into()).ok()?;
+        let start = extra_at + u64::from(extra_length);
+        let mut sizes = [size, packed].map(u64::from);
+        let aes = read_extra(Fields(&extra), &mut sizes, &mut method);
+        let [size, packed] = sizes;
+        let mut member = Member {
+            kind: Kind::File,
+            name: String::from_utf8_lossy(&name).into_owned(),
+            flags,
+            method,
+            time,
+            crc,
+            packed,
+            size: Some(size),
+            header,
+            name_length: name_length.into(),
+            aes,
+        };
+        let mut next = start.saturating_add(packed);
+        // Where they were not known beforehand, they follow.
+        if flags & 8 != 0 && packed == 0 {
+            match Descriptor::find(source, start, file_size) {
+                Some(found) => {
+                    member.crc = found.crc;
+                    member.packed = found.at - start;
+                    member.size = Some(found.size);
+                    next = found.end;
+                }
+                None => {
+                    member.packed = file_size.saturating_sub(start);
+                    member.size = None;
+                    next = file_size;
+                }
+            }
+        }
+        if member.size == Some(0) && member.name.ends_with(['/', '\\']) {
+            member.kind = Kind::Folder;
+        }
+        Some((member, next))
     }
 
     /// What the member unpacks to.
@@ -402,7 +538,10 @@ impl Member {
             Some(AesField { version: 2, .. }) => None,
             _ => Some(self.crc),
         };
-        Ok(Box::new(Checked::new(unpacked, self.size, crc)))
+        Ok(match self.size {
+            Some(size) => Box::new(Checked::new(unpacked, size, crc)),
+            None => Box::new(unpacked.chain(Missing)),
+        })
     }
 }
 
