@@ -82,8 +82,10 @@ pub struct Unpacked {
     pub skipped: Vec<Skipped>,
     /// How many members are no logs.
     pub other_files: u64,
-    /// How many of its members are readable files that are neither logs nor packages.
+    /// How many of its members were not looked into: files that are neither logs nor packages, and packages that cannot be read.
     pub other_members: u64,
+    /// The package itself, as if it were a log, if not all that it holds can be read: by itself, not by what lies in it.
+    pub unread: Vec<Log>,
 }
 
 /// A package that is being opened.
@@ -260,7 +262,10 @@ impl Opening<'_> {
             Err(Unreadable::Broken(reason)) => {
                 let (start, _) = start_of(&mut source.range(0, START as u64));
                 match self.is_expected(path, &start) {
-                    true => self.skip(path, format!("a broken package: {reason}")),
+                    true => {
+                        self.skip(path, format!("a broken package: {reason}"));
+                        self.found.other_members += u64::from(path != self.path);
+                    }
                     false => self.other_member(),
                 }
             }
@@ -768,6 +773,11 @@ impl Opening<'_> {
             };
             let reason = limit.reason();
             self.skip(self.path, format!("{reason}{hint}: {from}"));
+        }
+        let path = self.path;
+        if self.found.skipped.iter().any(|told| told.path == path) {
+            let content = Content::File(path.to_owned());
+            self.found.unread.push(Log::new(path.to_owned(), content));
         }
         for mut log in std::mem::take(&mut self.found.logs) {
             log.host = self.hosts.get(&log.folder).cloned().or(log.host);
