@@ -212,17 +212,23 @@ impl Descriptor {
     fn at(source: &Opened<'_>, start: u64, at: u64) -> Option<Descriptor> {
         let packed = at - start;
         let mut bytes = Vec::new();
-        let mut stream = source.range(at, at + 24);
+        let mut stream = source.range(at, at + 26);
         stream.read_to_end(&mut bytes).ok()?;
         let mut fields = Fields(bytes.get(Self::MAGIC.len()..)?);
         let crc = fields.u32()?;
-        // Of a zip64 both sizes are longer.
         let short = |mut fields: Fields<'_>| {
-            Some((u64::from(fields.u32()?), u64::from(fields.u32()?), at + 16))
+            Some((u64::from(fields.u32()?), u64::from(fields.u32()?), 16))
         };
-        let long = |mut fields: Fields<'_>| Some((fields.u64()?, fields.u64()?, at + 24));
-        let known = [short(fields), long(fields)].into_iter().flatten();
-        let (_, size, end) = known.into_iter().find(|(own, ..)| *own == packed)?;
+        // Of a zip64 both sizes are longer.
+        let long = |mut fields: Fields<'_>| Some((fields.u64()?, fields.u64()?, 24));
+        let mut known = [short(fields), long(fields)].into_iter().flatten();
+        // Behind it the next member begins, or the directory.
+        let is_right = |&(own, _, length): &(u64, u64, usize)| {
+            let next = bytes.get(length..length + 2);
+            own == packed && next.is_none_or(|next| next == b"PK")
+        };
+        let (_, size, length) = known.find(is_right)?;
+        let end = at + length as u64;
         Some(Descriptor { crc, size, at, end })
     }
 }
