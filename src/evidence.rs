@@ -37,7 +37,9 @@ pub use package::Unpacked;
 pub use sparse::Ranges;
 
 use crate::damage::{Damage, DamageKind, Location};
-use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread};
+use format::{
+    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread,
+};
 use limits::Spent;
 use std::collections::HashSet;
 use std::ffi::OsString;

@@ -1313,14 +1313,10 @@ fn a_package_of_a_format_that_is_not_read_is_told_wherever_it_is() {
     ];
     for (format, start) in formats {
         let bytes = [start, &noise(2000)].concat();
-        let reason =
-            format!("a package of a format that is not read ({format}): unpack it first");
+        let reason = format!("a package of a format that is not read ({format}): unpack it first");
         let case = Case::with("Security.evtx", &log());
         case.write("x", &bytes);
-        assert_eq!(
-            case.skipped(Unpacking::default()),
-            [format!("x: {reason}")]
-        );
+        assert_eq!(case.skipped(Unpacking::default()), [format!("x: {reason}")]);
         assert!(case.analysed().is_partial());
         let named = [case.0.path().join("x")];
         assert_eq!(told(&named, Unpacking::default()), [format!(": {reason}")]);
@@ -1348,7 +1344,10 @@ fn what_looks_like_the_end_of_a_zip_in_its_comment_is_not_its_end() {
     zip[length - 2..].copy_from_slice(&(comment.len() as u16).to_le_bytes());
     zip.extend(comment);
     let analysis = Case::with("a.zip", &zip).analysed();
-    assert_eq!((analysis.sessions.len(), analysis.is_partial()), (26, false));
+    assert_eq!(
+        (analysis.sessions.len(), analysis.is_partial()),
+        (26, false)
+    );
 }
 
 #[test]
@@ -1439,12 +1438,17 @@ fn members_of_a_zip_without_its_end_are_read_up_to_where_it_breaks_off() {
             let case = Case::with("a.zip", &bytes[..bytes.len() - behind]);
             let analysis = case.analysed();
             assert_eq!(analysis.sessions.len(), 26);
-            let whole = analysis.logs.iter().map(|log| log.account.damage.is_empty());
+            let whole = analysis
+                .logs
+                .iter()
+                .map(|log| log.account.damage.is_empty());
             assert_eq!(whole.collect::<Vec<_>>(), [true, true]);
             let told: Vec<_> = analysis.skipped.into_iter().map(|s| s.reason).collect();
             assert_eq!(
                 told,
-                ["a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell"]
+                [
+                    "a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell"
+                ]
             );
             // Within the second: the first is whole, and the other is damaged.
             let cut = Case::with("a.zip", &bytes[..bytes.len() * 3 / 4]).analysed();

@@ -42,21 +42,24 @@ impl Format {
 
 /// Why a package of a format that is known and not read is not, by what it begins with.
 pub(super) fn unread(start: &[u8]) -> Option<String> {
-    let magics: [(&[u8], &str); 6] = [
+    let magics: [(&[u8], &str); 5] = [
         (b"\xfd7zXZ\0", "xz"),
         (b"Rar!\x1a\x07\0", "RAR"),
         (b"Rar!\x1a\x07\x01\0", "RAR"),
         (b"MSCF\0\0\0\0", "cabinet"),
         (b"\x04\x22\x4d\x18", "LZ4"),
-        (b"BZh", "bzip2"),
     ];
+    // Behind the level stands what the first block begins with, or the end.
+    let block = start.get(4..10);
+    let is_bzip2 = start.starts_with(b"BZh") && matches!(block, Some(b"1AY&SY" | b"\x17rE8P\x90"));
     let begins = |(magic, _): &&(&[u8], &str)| start.starts_with(magic);
-    let (_, format) = magics.iter().find(begins)?;
-    // What is text, too, needs more: the first block's magic, or the end's.
-    let blocks: [&[u8]; 2] = [b"1AY&SY", b"\x17rE8P\x90"];
-    let is_bzip2 = || start.get(4..10).is_some_and(|block| blocks.contains(&block));
-    (*format != "bzip2" || is_bzip2())
-        .then(|| format!("a package of a format that is not read ({format}): unpack it first"))
+    let format = match is_bzip2 {
+        true => "bzip2",
+        false => magics.iter().find(begins)?.1,
+    };
+    Some(format!(
+        "a package of a format that is not read ({format}): unpack it first"
+    ))
 }
 
 /// Reads the beginning of `stream`, as far as it goes; and what stopped it, if that was not its end.

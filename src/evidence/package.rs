@@ -321,8 +321,9 @@ impl Opening<'_> {
                 if members.is_empty() {
                     return Err(Unreadable::Broken(reason));
                 }
-                let complaint =
-                    format!("a broken package: {reason}; read is what the headers of its members tell");
+                let complaint = format!(
+                    "a broken package: {reason}; read is what the headers of its members tell"
+                );
                 (members, vec![complaint])
             }
             Err(unreadable) => return Err(unreadable),

@@ -216,9 +216,8 @@ impl Descriptor {
         stream.read_to_end(&mut bytes).ok()?;
         let mut fields = Fields(bytes.get(Self::MAGIC.len()..)?);
         let crc = fields.u32()?;
-        let short = |mut fields: Fields<'_>| {
-            Some((u64::from(fields.u32()?), u64::from(fields.u32()?), 16))
-        };
+        let short =
+            |mut fields: Fields<'_>| Some((u64::from(fields.u32()?), u64::from(fields.u32()?), 16));
         // Of a zip64 both sizes are longer.
         let long = |mut fields: Fields<'_>| Some((fields.u64()?, fields.u64()?, 24));
         let mut known = [short(fields), long(fields)].into_iter().flatten();
