@@ -1156,7 +1156,7 @@ fn what_lies_behind_a_sparse_member_of_many_parts_is_read() {
     sparse[482] = 1;
     seal_tar(&mut sparse[..512]);
     let mut more = vec![0; 1024];
-    more[..24].copy_from_slice(b"0000000100000000000010\00");
+    more[..24].copy_from_slice(b"00000001000\x0000000000010\x00");
     more[504] = 1;
     let (header, bytes) = sparse.split_at(512);
     let behind = tar_member("a.evtx", b'0', &log());

@@ -24,6 +24,9 @@ pub(super) const END_SIZE: usize = 22;
 /// A link, among the kinds of files of Unix.
 const LINK: u32 = 0xa000;
 
+/// How many places are tried that look like the end of a directory.
+const MOST_ENDS: usize = 16;
+
 /// The size of what tells where the record of a zip64 is, and of that record.
 const LOCATOR_SIZE: u64 = 20;
 const END64_SIZE: u64 = 56;
@@ -318,7 +321,7 @@ impl End {
             return Ok(last);
         }
         // What stands in its comment may look like an end too.
-        let mut earlier = ends.map(|end| end.or_zip64(source));
+        let mut earlier = ends.take(MOST_ENDS).map(|end| end.or_zip64(source));
         Ok(earlier.find(|end| end.is_right(source)).unwrap_or(last))
     }
 
