@@ -231,6 +231,13 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
         let (path, reason) = (path_text(&refused.path), &refused.reason);
         tell(Level::Warning, format!("{path}: {reason}"), format);
     }
+    if merged.apart > 0 {
+        let words = format!(
+            "{} parquet files are not joined: engines read those of all units as one table (host=*/sessions.parquet)",
+            merged.apart
+        );
+        tell(Level::Info, words, format);
+    }
     let Merged { units, partial, .. } = merged;
     let words =
         format!("{units} units joined; of {partial} some evidence was damaged or unreadable");

@@ -5,6 +5,8 @@
 //! of files are copied, in the order of the hosts. What grows with the number of units is a list of these pieces, some hundred
 //! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
 //!
+//! Parquet is left where it is: engines read the files of all units as one table.
+//!
 //! Two things of one run cannot be told from its units: in JSON documents `other_files`, which are in no unit, and what was
 //! skipped beside the logs of no one unit.
 
@@ -31,6 +33,8 @@ pub struct Merged {
     pub refused: Vec<Refused>,
     /// How many of the units had damaged or unreadable evidence.
     pub partial: usize,
+    /// How many files are of a format that is not joined.
+    pub apart: usize,
 }
 
 /// A folder of a unit, or a file of it, that is not part of a merge.
@@ -70,7 +74,8 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already. `None` if there is no unit.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
+/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::Apart`] if
+/// no file is of a format that can be joined.
 pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure> {
     let mut folders = Vec::new();
     for out in outs {
@@ -100,10 +105,18 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
             Err(one) => refused.push(one),
         }
     }
+    let files = parts.iter().flat_map(|part| &part.finished.outputs);
+    let apart = files.clone().filter(|file| file.is_apart()).count();
+    if apart > 0 && apart == files.count() {
+        return Err(Failure::Apart);
+    }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
     let mut outputs = Vec::new();
-    for format in FORMATS {
+    for format in FORMATS
+        .into_iter()
+        .filter(|format| tables::is_joined(*format))
+    {
         for table in TABLES {
             outputs.extend(join(&mut parts, table, format, &made, &mut refused)?);
         }
@@ -132,6 +145,7 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
         units: parts.len(),
         refused,
         partial,
+        apart,
     }))
 }
 
@@ -186,6 +200,16 @@ impl Table {
     fn rows_end(&self) -> u64 {
         let hosts = self.hosts.iter();
         hosts.fold(self.rows_at, |end, host| end.saturating_add(host.bytes))
+    }
+
+    /// Whether it is of a format that is not joined.
+    fn is_apart(&self) -> bool {
+        let mut apart = FORMATS.iter().filter(|format| !tables::is_joined(**format));
+        apart.any(|format| {
+            TABLES
+                .iter()
+                .any(|table| tables::file_name(table, *format) == self.name)
+        })
     }
 
     /// Whether rows stand where a file has bytes.

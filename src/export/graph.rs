@@ -255,8 +255,9 @@ fn data(out: &mut impl Write, of: &str, name: &str, text: &str) -> io::Result<()
     }
 }
 
+/// The identifier of a node: another for every name, also where two are written alike.
 fn id(kind: &str, name: &str) -> String {
-    escaped(&format!("{kind}:{name}"))
+    escaped(&format!("{kind}:{}", name.replace('\\', r"\\")))
 }
 
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {

@@ -20,12 +20,13 @@ pub(super) fn lines<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
     for point in row.points(view) {
         let moment = point.time.to_string();
         let part = |from: usize, to: usize| moment.get(from..to).unwrap_or_default();
-        let kind = match point.what {
-            What::Record(_) => "Creation Time",
-            What::Start => "Logon",
-            What::FirstSeen => "Session First Seen",
-            What::End => "Logoff",
-            What::LastSeen => "Session Last Seen",
+        // What the format has no date for stands in `extra`.
+        let (date, clock) = match point.time.text() {
+            Some(_) => {
+                let date = format!("{}/{}/{}", part(5, 7), part(8, 10), part(0, 4));
+                (date, part(11, 19))
+            }
+            None => ("00/00/0000".to_owned(), "--:--:--"),
         };
         let user = match (text(&point.account.domain), text(&point.account.name)) {
             (domain, name) if domain.is_empty() => name.into_owned(),
@@ -45,9 +46,8 @@ pub(super) fn lines<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
         };
         row.give(view, &mut extra);
         let fields = [
-            // A time beyond the year 9999 has no date of this form: it stands in `extra`.
-            &*format!("{}/{}/{}", part(5, 7), part(8, 10), part(0, 4)),
-            part(11, 19),
+            &*date,
+            clock,
             "UTC",
             match point.what {
                 What::Record(_) => "M...",
@@ -60,7 +60,7 @@ pub(super) fn lines<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
             } else {
                 "WinEVTX"
             },
-            kind,
+            point.what.description(),
             &user,
             point.host,
             &short,

@@ -153,7 +153,11 @@ impl Writer {
         }
         out.write_all(&bytes)?;
         let gathered = match self.format {
-            Format::Parquet => Gathered::File(Box::new(parquet::File::begin::<R>(view)?)),
+            Format::Parquet => {
+                let mut file = parquet::File::begin::<R>(view)?;
+                file.group(&mut out)?;
+                Gathered::File(Box::new(file))
+            }
             format if format.is_graph() => Gathered::Graph(Graph::default()),
             _ => Gathered::Nothing,
         };

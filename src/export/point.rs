@@ -43,6 +43,17 @@ impl What {
         }
     }
 
+    /// What its time is, as timelines put it.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            What::Record(_) => "Creation Time",
+            What::Start => "Logon",
+            What::FirstSeen => "Session First Seen",
+            What::End => "Logoff",
+            What::LastSeen => "Session Last Seen",
+        }
+    }
+
     /// Whether it went well, where it is something that can fail and its outcome is told.
     pub(super) fn succeeded(self, status: Option<u32>) -> Option<bool> {
         use Action::*;

@@ -9,7 +9,7 @@ use super::cell::Cell;
 use super::columns::{Cells, Column, Row, View};
 use super::csv::Careful;
 use super::object::{Object, line};
-use super::point::{Point, What, microseconds_text, since_1970};
+use super::point::{Point, microseconds_text, since_1970};
 use super::text::visible;
 use crate::session::Flag;
 
@@ -17,7 +17,7 @@ use crate::session::Flag;
 const OWN: &str = "winsessions_";
 
 /// The members of a row that are not columns, in the order of CSV.
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 35] = [
     "message",
     "datetime",
     "timestamp_desc",
@@ -51,6 +51,8 @@ const NAMES: [&str; 33] = [
     "subject_logon_id",
     "session_uid",
     "tag",
+    "winsessions_point",
+    "winsessions_point_source",
 ];
 
 /// Gives the members of a point, in the order of [`NAMES`].
@@ -63,7 +65,7 @@ fn members(point: &Point<'_>, put: &mut impl FnMut(&'static str, Cell<'_>)) {
     let ip = point.ip().map(|ip| ip.to_string());
     put("message", (&*message).into());
     put("datetime", (&*datetime).into());
-    put("timestamp_desc", description(point.what).into());
+    put("timestamp_desc", point.what.description().into());
     put("timestamp", Cell::Digits(&microseconds));
     put("event_time_100ns", point.time.into());
     put(
@@ -119,17 +121,8 @@ fn members(point: &Point<'_>, put: &mut impl FnMut(&'static str, Cell<'_>)) {
             Cell::Flags(flags)
         },
     );
-}
-
-/// What the time of a point is.
-fn description(what: What) -> &'static str {
-    match what {
-        What::Record(_) => "Creation Time",
-        What::Start => "Logon",
-        What::FirstSeen => "Session First Seen",
-        What::End => "Logoff",
-        What::LastSeen => "Session Last Seen",
-    }
+    put("winsessions_point", point.what.word().into());
+    put("winsessions_point_source", point.source.into());
 }
 
 /// Appends the lines of a row.

@@ -131,7 +131,7 @@ def duckdb(path, rows):
             values += 1
     if "records" in types and types["records"].startswith("STRUCT"):
         asked = (
-            f"select list_transform(records, r -> epoch_ns(r.time)), list_transform(records, r -> r.record_id)"
+            f"select list_transform(records, lambda r: epoch_ns(r.time)), list_transform(records, lambda r: r.record_id)"
             f" from read_parquet('{path}', file_row_number = true) order by file_row_number"
         )
         for (times, numbers), row in zip(db.sql(asked).fetchall(), rows):
@@ -274,14 +274,18 @@ def analyse(found, rows):
 
 def ocsf(path, rows):
     try:
-        from ocsf.v1_7_0 import events as classes
         import ocsf as package
+        from ocsf.v1_7_0 import events as classes
+        from ocsf.v1_7_0 import objects
     except ImportError:
         missing("pydantic-ocsf")
     import pathlib
 
     schema = json.loads((pathlib.Path(package.__path__[0]) / "schemas/v1_7_0.json").read_text())
     allowed = allowed_names(schema)
+    for name in schema["objects"]:
+        getattr(objects, "".join(part.capitalize() for part in name.split("_")), None)
+    classes.BaseEvent.model_rebuild(_types_namespace=vars(objects))
     counts = {}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
