@@ -67,6 +67,19 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// One HTML page of the sessions, to look at: lanes by machine and account to zoom, search and ask; no network, one file
+    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(mut_arg("format", |arg| arg.hide(true).value_parser(PossibleValuesParser::new(["html"]).map(story_format))))]
+    #[command(mut_arg("csv_raw", |arg| arg.hide(true)))]
+    Report {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+        /// Only sessions that were on, or may have been, at this time
+        #[arg(long, value_name = "TIME", help_heading = "Rows")]
+        at: Option<Time>,
+    },
     /// What the logs can speak of: a row a channel of a machine, with gaps, clears, clock changes and damage
     #[command(after_help = COVERAGE_EXAMPLES)]
     Coverage {
@@ -185,6 +198,13 @@ Examples:
   winsessions explain 3f2a9c0d5e6f7081 --format json logs/
 `winsessions sessions` gives the ids: column session_id, and on a wide terminal SESSION. A session
 has the same id in every run over any evidence that holds its start.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  winsessions report -o page.html logs/                           open it in any browser, also from disk
+  winsessions report --no-service --from 2020-09-01 -o page.html logs/
+The page loads nothing and sends nothing. It says what was left out by these options, and of more
+than 100,000 sessions it tells the stories of that many, those of people first.";
 
 const COVERAGE_EXAMPLES: &str = "\
 Examples:
@@ -551,6 +571,7 @@ mod tests {
             | Command::Events { run, .. }
             | Command::Summary { run, .. }
             | Command::Explain { run, .. }
+            | Command::Report { run, .. }
             | Command::Coverage { run } => run,
             Command::Batch(_) | Command::Synth { .. } => unreachable!("no rows"),
         }
@@ -580,6 +601,7 @@ mod tests {
             BATCH_EXAMPLES,
             MERGE_EXAMPLES,
             EXPLAIN_EXAMPLES,
+            REPORT_EXAMPLES,
             SUMMARY_EXAMPLES,
             KINDS,
             ACCOUNTS,

@@ -24,10 +24,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use winsessions::analysis::{Analysis, Options, Paired, TimelineEvent, pair};
 use winsessions::batch;
 use winsessions::error::Error;
+use winsessions::event::Action;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::progress::{Progress, Stop};
+use winsessions::report::Report;
 use winsessions::session::{Coverage, Session};
 use winsessions::summary::{Summary, summarize};
 use winsessions::synth::{self, TileError, Tiled};
@@ -101,6 +103,36 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             export_all::<Session>(&run, |analysis, to| {
                 let session = find(analysis, &id)?;
                 to.tell(&View::new(analysis, None), session)
+            })
+        }
+        Command::Report { run, rows, at } => {
+            let filter = rows.filter(at).map_err(usage)?;
+            if run.csv_raw {
+                return Err(usage("--csv-raw is about CSV, and a report is a page"));
+            }
+            if run.file().is_none() && io::stdout().is_terminal() {
+                return Err(usage(
+                    "a report is a page for a browser: name a file with -o page.html",
+                ));
+            }
+            export_all::<Session>(&run, |analysis, to| {
+                let view = View::new(analysis, at);
+                let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                let refused = |e: &&TimelineEvent| e.event.action == Action::LogonFailed;
+                let failures = analysis.events.iter().filter(refused);
+                let failures = failures.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                let coverage = analysis.coverage.iter().filter(|c| filter.keeps_machine(c));
+                let report = Report {
+                    view: &view,
+                    sessions: sessions.collect(),
+                    failures: failures.collect(),
+                    coverage: coverage.collect(),
+                    chosen_by: filter.options(),
+                    threads: run.reading.threads.map(usize::from),
+                };
+                report
+                    .write(&mut to.output)
+                    .map_err(|source| output_failure(to.path.clone(), source))
             })
         }
         Command::Coverage { run } => export::<Coverage>(&run, |found, to| {

@@ -30,9 +30,11 @@ mod tests;
 
 pub use cell::Cell;
 pub use columns::{Cells, Lists, Row, View, path_text};
-pub use explain::explain;
+pub use explain::{Line, Stories, explain};
 pub use point::Point;
+pub(crate) use said::why_failed;
 pub use table::{TableColumn, Tabular};
+pub(crate) use table::{account, spoken, step_of};
 pub use text::{cut, visible, width};
 
 use graph::Graph;
