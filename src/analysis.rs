@@ -149,12 +149,6 @@ pub fn pair_found(
     if progress.stop().is_requested() {
         return Err(Error::Stopped);
     }
-    // What something was recovered from was not skipped.
-    let recovered = accounts.iter().filter(|log| log.recovered);
-    let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
-    found
-        .skipped
-        .retain(|skipped| !recovered.contains(&skipped.path));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -399,10 +393,19 @@ fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Res
                 let beside = live.next().map(LogIndex);
                 recover(&mut read, log, beside, options.decoding, progress);
             }
+            for package in &unpacked.unread {
+                recover(&mut read, package, None, options.decoding, progress);
+            }
         })?;
-        for file in &found.others() {
-            recover(&mut read, file, None, options.decoding, progress);
+        // What something was recovered from was not skipped, if there is no more to it.
+        let mut recovered = HashSet::new();
+        for file in found.others() {
+            if recover(&mut read, &file, None, options.decoding, progress) {
+                recovered.insert(file.path);
+            }
         }
+        let is_left = |skipped: &Skipped| !recovered.contains(&skipped.path);
+        found.skipped.retain(is_left);
     }
     Ok(read)
 }
@@ -435,6 +438,7 @@ fn open_each(
             all.skipped.extend(unpacked.skipped);
             all.other_files += unpacked.other_files;
             all.other_members += unpacked.other_members;
+            all.unread.extend(unpacked.unread);
         }
         each(all);
     }
@@ -453,15 +457,15 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Pro
     read_parts(read, &begun, &blocks, decoding, progress);
 }
 
-/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
-/// there is no account.
+/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is; whether there is any.
+/// Of a file without any there is no account.
 fn recover(
     read: &mut Logs,
     log: &Log,
     beside: Option<LogIndex>,
     decoding: Decoding,
     progress: &Progress,
-) {
+) -> bool {
     // An export has given its records new numbers.
     let of_log = beside.and_then(|LogIndex(log)| read.sources.get(log as usize));
     let is_numbered =
@@ -477,9 +481,11 @@ fn recover(
         let account = &log.account;
         account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
     };
-    if read.accounts.pop_if(is_empty).is_some() {
+    let is_nothing = read.accounts.pop_if(is_empty).is_some();
+    if is_nothing {
         read.sources.pop();
     }
+    !is_nothing
 }
 
 /// A part of a log that one thread reads.

@@ -37,8 +37,10 @@ pub(crate) use open::open;
 pub use package::Unpacked;
 pub use sparse::Ranges;
 
-use crate::damage::Damage;
-use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
+use crate::damage::{Damage, DamageKind, Location};
+use format::{
+    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread,
+};
 use limits::Spent;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -211,6 +213,18 @@ impl Log {
                 ranges.stored_size()
             ));
         }
+        let mut damage = self.damage;
+        let named = ranges.named_bytes();
+        if named < stored {
+            damage.push(Damage {
+                location: Location::default(),
+                kind: DamageKind::Package,
+                message: format!(
+                    "the index beside it (.idx) does not name {} of the {stored} bytes that are stored: they are not read",
+                    stored - named
+                ),
+            });
+        }
         // Holes take time to read.
         if !spent.add_bytes(ranges.size()) {
             return Err(format!("with them it would have {} bytes", ranges.size()));
@@ -220,6 +234,7 @@ impl Log {
                 stored: Box::new(self.content),
                 ranges,
             },
+            damage,
             ..self
         })
     }
@@ -328,7 +343,8 @@ impl Evidence {
             Ok(start) => start,
             Err(error) => return self.skip(path, error),
         };
-        if let Some(format) = Format::of(&start) {
+        let program = || unpacks_itself(path, &start).then_some(Format::Zip);
+        if let Some(format) = Format::of(&start).or_else(program) {
             return self.items.push(Item {
                 path: path.to_owned(),
                 format,
@@ -336,7 +352,9 @@ impl Evidence {
             });
         }
         self.others.push(path.to_owned());
-        if expected {
+        if let Some(reason) = unread(&start) {
+            self.skip(path, reason);
+        } else if expected {
             self.skip(path, no_log(&start));
         } else if is_named_like_a_package(path) {
             self.skip(path, NO_PACKAGE);
@@ -344,6 +362,20 @@ impl Evidence {
             self.other_files += 1;
         }
     }
+}
+
+/// Whether a file is a program with a zip behind it.
+fn unpacks_itself(path: &Path, start: &[u8]) -> bool {
+    let ends_like_a_zip = || {
+        let content = Content::File(path.to_owned());
+        let size = content.size();
+        let mut end = Vec::new();
+        let opened = content.open().ok()?;
+        let mut last = opened.range(size.saturating_sub(zip::END_SIZE as u64), size);
+        last.read_to_end(&mut end).ok()?;
+        Some(zip::is_end(&end))
+    };
+    start.starts_with(b"MZ") && ends_like_a_zip() == Some(true)
 }
 
 fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {

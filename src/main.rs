@@ -202,7 +202,9 @@ fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             password.truncate(end.unwrap_or(password.len()));
-            Ok(password)
+            // Editors of Windows begin a file of UTF-8 so.
+            let bare = password.strip_prefix(b"\xef\xbb\xbf");
+            Ok(bare.map(<[u8]>::to_vec).unwrap_or(password))
         });
     let gibibytes = reading
         .unpack_limit

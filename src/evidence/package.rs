@@ -8,15 +8,15 @@ use super::checked::Checked;
 use super::content::{Content, Opened};
 use super::format::{
     Format, NO_PACKAGE, START, is_named_like_a_log, is_named_like_a_package, is_start_of_package,
-    no_log, start_of,
+    no_log, start_of, unread,
 };
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
 use super::sparse::{self, Ranges};
-use super::streams::{Zstandard, gzip};
+use super::streams::{Gzip, Zstandard};
 use super::{Log, NoPlace, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -82,8 +82,10 @@ pub struct Unpacked {
     pub skipped: Vec<Skipped>,
     /// How many members are no logs.
     pub other_files: u64,
-    /// How many of its members are readable files that are neither logs nor packages.
+    /// How many of its members were not looked into: files that are neither logs nor packages, and packages that cannot be read.
     pub other_members: u64,
+    /// The package itself, as if it were a log, if not all that it holds can be read: by itself, not by what lies in it.
+    pub unread: Vec<Log>,
 }
 
 /// A package that is being opened.
@@ -95,8 +97,8 @@ struct Opening<'a> {
     /// Whether the user named it.
     named: bool,
     found: Unpacked,
-    /// What the indexes of files with holes say, by the file.
-    indexes: HashMap<PathBuf, Result<Ranges, String>>,
+    /// What the indexes of files with holes say, by the file; of several of one name, in the order of the package.
+    indexes: HashMap<PathBuf, VecDeque<Result<Ranges, String>>>,
     /// The machine that a collection says it is of, by the collection's root.
     hosts: HashMap<PathBuf, String>,
     /// Packages whose description says that they are encrypted for the holder of a private key.
@@ -268,7 +270,10 @@ impl Opening<'_> {
             Err(Unreadable::Broken(reason)) => {
                 let (start, _) = start_of(&mut source.range(0, START as u64));
                 match self.is_expected(path, &start) {
-                    true => self.skip(path, format!("a broken package: {reason}")),
+                    true => {
+                        self.skip(path, format!("a broken package: {reason}"));
+                        self.found.other_members += u64::from(path != self.path);
+                    }
                     false => self.other_member(),
                 }
             }
@@ -314,13 +319,31 @@ impl Opening<'_> {
         locked: &mut LockedMembers,
     ) -> Result<(), Unreadable> {
         let spent = self.spent;
-        let directory = zip::directory(source, size, spent.members_left())?;
-        spent.add_members(directory.members.len() as u64);
-        if let Some(complaint) = directory.complaint {
-            self.skip(path, complaint);
+        let (start, _) = start_of(&mut source.range(0, START as u64));
+        let is_expected = self.is_expected(path, &start);
+        let most = spent.members_left();
+        let (members, complaints) = match zip::directory(source, size, most) {
+            Ok(directory) => (directory.members, directory.complaints),
+            Err(Unreadable::Broken(reason)) if is_expected => {
+                let members = zip::by_headers(source, size, most)?;
+                if members.is_empty() {
+                    return Err(Unreadable::Broken(reason));
+                }
+                let complaint = format!(
+                    "a broken package: {reason}; read is what the headers of its members tell"
+                );
+                (members, vec![complaint])
+            }
+            Err(unreadable) => return Err(unreadable),
+        };
+        spent.add_members(members.len() as u64);
+        if is_expected {
+            for complaint in complaints {
+                self.skip(path, complaint);
+            }
         }
         let password = self.how.password.as_deref();
-        for member in &directory.members {
+        for member in &members {
             let own = member_path(path, &member.name);
             match member.kind {
                 Kind::File => {}
@@ -471,7 +494,7 @@ impl Opening<'_> {
         let spent = self.spent;
         let depth = depth + 1;
         match format {
-            Format::Gzip => self.unpacked(&mut spent.many(gzip(stream)), path, depth),
+            Format::Gzip => self.unpacked(&mut spent.many(Gzip::new(stream)), path, depth),
             Format::Zstandard => {
                 self.unpacked(&mut spent.many(Zstandard::new(stream)), path, depth)
             }
@@ -619,6 +642,11 @@ impl Opening<'_> {
 
     /// Something that is neither a log nor a package.
     fn other(&mut self, path: &Path, start: &[u8], rest: &mut dyn Read) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+            return;
+        }
         if is_named_like_a_log(path) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
@@ -643,7 +671,8 @@ impl Opening<'_> {
                 Ok(_) => Ranges::parse(&bytes),
                 Err(error) => Err(error.to_string()),
             };
-            self.indexes.insert(path.with_extension(""), ranges);
+            let of_name = self.indexes.entry(path.with_extension(""));
+            of_name.or_default().push_back(ranges);
         } else if name == layout::CLIENT_INFO {
             if let Some(host) = layout::client_host(&bytes) {
                 self.hosts.insert(folder, host);
@@ -665,7 +694,10 @@ impl Opening<'_> {
             let extension = path.extension();
             extension.is_some_and(|own| own.eq_ignore_ascii_case(name))
         });
-        if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+        } else if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
         } else if is_tar || is_named_like_a_package(&inner) {
@@ -758,12 +790,20 @@ impl Opening<'_> {
             let reason = limit.reason();
             self.skip(self.path, format!("{reason}{hint}: {from}"));
         }
+        let path = self.path;
+        if self.found.skipped.iter().any(|told| told.path == path) {
+            let content = Content::File(path.to_owned());
+            self.found.unread.push(Log::new(path.to_owned(), content));
+        }
         for mut log in std::mem::take(&mut self.found.logs) {
             log.host = self.hosts.get(&log.folder).cloned().or(log.host);
-            let Some(ranges) = self.indexes.remove(&log.path) else {
+            let Some(of_name) = self.indexes.get_mut(&log.path) else {
                 self.found.logs.push(log);
                 continue;
             };
+            let ranges = of_name
+                .pop_front()
+                .unwrap_or_else(|| Err("it is that of another log of this name".to_owned()));
             let path = log.path.clone();
             match ranges.and_then(|ranges| log.rebuilt(ranges, self.spent)) {
                 Ok(log) => self.found.logs.push(log),

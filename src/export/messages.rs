@@ -232,7 +232,7 @@ fn other_hosts(logs: &[LogAccount], all: &mut Vec<Message>) {
     for (host, (first, count)) in of_host {
         let logs = match count {
             1 => String::new(),
-            more => format!(", as {}", counted(more - 1, "other log")),
+            more => format!(", like {}", counted(more - 1, "other log")),
         };
         let text = format!("said to be of {host}{logs}, which no record names; the records count");
         all.push(Message {
