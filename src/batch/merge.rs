@@ -2,8 +2,9 @@
 //!
 //! In: folders that runs wrote units into. Out: one folder with the same tables, each the bytes of one run over everything: rows
 //! are sorted by host first, a host's rows are all in one unit, and manifests tell where in each file they stand. So whole pieces
-//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the number of units is a list of these pieces, some hundred
-//! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
+//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the
+//! number of units is a list of these pieces, some hundred bytes for each host and table, and with JSON as much for each log; one
+//! file is open at a time.
 //!
 //! What is in no unit is taken from the file that a run puts beside them.
 //! Parquet is left where it is: engines read the files of all units as one table.
@@ -79,8 +80,9 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
-/// [`Failure::InEvidence`]; [`Failure::Apart`] if no file is of a format that can be joined.
+/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile;
+/// [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
+/// [`Failure::InEvidence`] of `target`; [`Failure::Apart`] if no file is of a format that can be joined.
 pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Merged, Failure> {
     let name = target.file_name().unwrap_or_default();
     if name.to_string_lossy().starts_with(PREFIX) {
