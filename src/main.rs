@@ -134,8 +134,8 @@ fn export(
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
-    let bar =
-        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let bar = (!run.reading.quiet)
+        .then(|| Bar::start(Arc::clone(&progress), bar::ANALYSIS, run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
         recover: run.recover,
@@ -497,8 +497,12 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        // What is in the way has to go before another time.
-        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        // What is in the way has to go before another time, or another place has to be named.
+        Err(Failure::Batch(
+            batch::Failure::Foreign { .. }
+            | batch::Failure::UnitName { .. }
+            | batch::Failure::InEvidence { .. },
+        )) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(
             Failure::Error(_)

@@ -352,7 +352,7 @@ fn logs_of_one_collection_are_of_one_folder_wherever_they_lie_in_it() {
         let items = find(&[case.0.path().to_owned()]).items;
         let logs = items
             .iter()
-            .flat_map(|item| item.open(&Unpacking::default()).logs);
+            .flat_map(|item| item.open(&Unpacking::default()).unwrap().logs);
         let root = case.0.path();
         logs.map(|log| log.folder.strip_prefix(root).unwrap().to_owned())
             .collect()
@@ -885,7 +885,7 @@ fn changed_bytes_do_no_harm() {
             ..unpacking.clone()
         };
         for item in find(&[case.0.path().to_owned()]).items {
-            let unpacked = item.open(&unpacking);
+            let unpacked = item.open(&unpacking).unwrap();
             assert!(unpacked.logs.len() <= 2);
         }
     }
@@ -907,7 +907,7 @@ fn large_members_go_to_files_without_names_and_give_the_same() {
     };
     let contents = |limits_: Limits| {
         let items = find(&[case.0.path().to_owned()]).items;
-        let logs = items[0].open(&limits(limits_)).logs;
+        let logs = items[0].open(&limits(limits_)).unwrap().logs;
         let count = |is: fn(&Content) -> bool| logs.iter().filter(|log| is(&log.content)).count();
         (
             count(|content| matches!(content, Content::Memory(_))),

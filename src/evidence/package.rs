@@ -2,7 +2,7 @@
 //!
 //! In: a file. Out: its logs, each in memory or in a file without a name. Nothing is ever written to a path that a package names.
 //! Nothing in a package makes this fail: what cannot be read is skipped, with the reason, and a log that breaks off is read
-//! up to there.
+//! up to there. What fails is to find a place for its logs.
 
 use super::checked::Checked;
 use super::content::{Content, Opened};
@@ -14,7 +14,7 @@ use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
 use super::sparse::{self, Ranges};
 use super::streams::{Gzip, Zstandard};
-use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
+use super::{Log, NoPlace, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -103,6 +103,8 @@ struct Opening<'a> {
     hosts: HashMap<PathBuf, String>,
     /// Packages whose description says that they are encrypted for the holder of a private key.
     for_a_key: HashSet<PathBuf>,
+    /// What there was no place for.
+    no_place: Option<NoPlace>,
     /// What is being read.
     at: PathBuf,
 }
@@ -173,7 +175,12 @@ impl Read for Again<'_> {
 }
 
 /// Opens a package that is a file.
-pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) -> Unpacked {
+pub(super) fn open(
+    path: &Path,
+    format: Format,
+    named: bool,
+    how: &Unpacking,
+) -> Result<Unpacked, NoPlace> {
     let size = path.metadata().map_or(0, |meta| meta.len());
     let spent = Spent::new(how.limits, size);
     let mut opening = Opening {
@@ -185,6 +192,7 @@ pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) ->
         indexes: HashMap::new(),
         hosts: HashMap::new(),
         for_a_key: HashSet::new(),
+        no_place: None,
         at: path.to_owned(),
     };
     let opened = match format {
@@ -704,12 +712,16 @@ impl Opening<'_> {
         }
     }
 
-    /// Takes all bytes of a member up to what stops it; nothing, if there is no place for them.
+    /// Takes all bytes of a member up to what stops it; nothing, if there is no place for them, which ends everything.
     fn keep(&mut self, path: &Path, stream: &mut dyn Read) -> Option<(Content, Option<io::Error>)> {
         match kept(self.spent, stream) {
             Ok(kept) => Some(kept),
-            Err(error) => {
-                self.skip(path, format!("there is no place to unpack it to: {error}"));
+            Err(source) => {
+                self.spent.end_for_want_of_place();
+                self.no_place = Some(NoPlace {
+                    path: path.to_owned(),
+                    source,
+                });
                 None
             }
         }
@@ -762,7 +774,10 @@ impl Opening<'_> {
     }
 
     /// Puts together what was found.
-    fn finish(mut self) -> Unpacked {
+    fn finish(mut self) -> Result<Unpacked, NoPlace> {
+        if let Some(no_place) = self.no_place {
+            return Err(no_place);
+        }
         if let Some(limit) = self.spent.end() {
             let hint = match limit {
                 Reached::Members(_) => String::new(),
@@ -804,7 +819,7 @@ impl Opening<'_> {
                 false => self.found.other_files = 1,
             }
         }
-        self.found
+        Ok(self.found)
     }
 }
 
