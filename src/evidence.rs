@@ -38,9 +38,7 @@ pub use package::Unpacked;
 pub use sparse::Ranges;
 
 use crate::damage::{Damage, DamageKind, Location};
-use format::{
-    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread,
-};
+use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
 use limits::Spent;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -352,9 +350,7 @@ impl Evidence {
             });
         }
         self.others.push(path.to_owned());
-        if let Some(reason) = unread(&start) {
-            self.skip(path, reason);
-        } else if expected {
+        if expected {
             self.skip(path, no_log(&start));
         } else if is_named_like_a_package(path) {
             self.skip(path, NO_PACKAGE);
