@@ -145,8 +145,8 @@ fn export<R: Row>(
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
-    let bar =
-        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let bar = (!run.reading.quiet)
+        .then(|| Bar::start(Arc::clone(&progress), bar::ANALYSIS, run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
         recover: run.recover,
@@ -155,7 +155,8 @@ fn export<R: Row>(
     };
     let found = pair(&run.reading.paths, options);
     drop(bar);
-    let written = found.map_err(Failure::from).and_then(|mut found| {
+    let found = found.map_err(|error| failed(error, &run.reading));
+    let written = found.and_then(|mut found| {
         write(&mut found, &mut to)?;
         Ok(found)
     });
@@ -189,6 +190,17 @@ fn export<R: Row>(
     Ok(completeness)
 }
 
+/// Why there is no result; tells before what was skipped, to those who want messages.
+fn failed(error: Error, reading: &Reading) -> Failure {
+    if let Error::NoLog { skipped, .. } = &error
+        && !reading.quiet
+    {
+        // Where standard error is gone, nobody hears it.
+        let _ = messages::skipped(skipped, reading.log_format, &mut io::stderr().lock());
+    }
+    Failure::Error(error)
+}
+
 /// How packages are opened.
 fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
     let password = reading
@@ -201,7 +213,9 @@ fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             password.truncate(end.unwrap_or(password.len()));
-            Ok(password)
+            // Editors of Windows begin a file of UTF-8 so.
+            let bare = password.strip_prefix(b"\xef\xbb\xbf");
+            Ok(bare.map(<[u8]>::to_vec).unwrap_or(password))
         });
     let gibibytes = reading
         .unpack_limit
@@ -384,12 +398,7 @@ impl Failure {
                 return;
             }
             Failure::Usage(answer) => failed(&answer.render()),
-            Failure::Error(error) => {
-                if let Error::NoLog { skipped, .. } = error {
-                    let _ = messages::skipped(skipped, format, &mut stderr);
-                }
-                failed(error)
-            }
+            Failure::Error(error) => failed(error),
             Failure::Stopped {
                 read: (done, total),
                 any,
@@ -511,8 +520,13 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        // What is in the way has to go before another time.
-        Err(Failure::Batch(batch::Failure::Foreign { .. } | batch::Failure::Apart)) => 2,
+        // What is in the way has to go before another time, or another place has to be named.
+        Err(Failure::Batch(
+            batch::Failure::Foreign { .. }
+            | batch::Failure::UnitName { .. }
+            | batch::Failure::InEvidence { .. }
+            | batch::Failure::Apart,
+        )) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(
             Failure::Error(_)
