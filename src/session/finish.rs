@@ -36,7 +36,7 @@ pub(super) struct Finisher {
     /// The positions of the audit records.
     audited: Range<usize>,
     gaps: Gaps,
-    marked: Marked,
+    pub marked: Marked,
 }
 
 /// What a machine's events tell that may concern any of its sessions.
@@ -49,7 +49,7 @@ pub(super) struct Marked {
     ts_starts: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
-    local: LocalClock,
+    pub(super) local: LocalClock,
 }
 
 impl Marked {
