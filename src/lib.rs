@@ -13,6 +13,7 @@
 pub mod analysis;
 pub mod batch;
 pub mod damage;
+mod digits;
 pub mod error;
 pub mod event;
 pub mod evidence;

@@ -1,7 +1,7 @@
 //! One value of a row, with its type: what CSV writes as text and JSON as text, number, boolean, list or null.
 
 use super::columns::path_text;
-use super::digits::{decimal, hex, local_time, seconds, shown, time};
+use crate::digits::{decimal, hex, local_time, seconds, shown, time};
 use crate::event::{LogonId, Text};
 use crate::guid::Guid;
 use crate::session::{Flag, Score};

@@ -7,7 +7,7 @@
 
 use super::cell::{Cell, reason};
 use super::columns::{Cells, Column, DAMAGE, LOGS, Lists, Row, SKIPPED, View, path_text};
-use super::digits::decimal;
+use crate::digits::decimal;
 use std::io::{self, Write};
 
 /// Appends what stands before the rows of a document: schema, generator, the account of the evidence.

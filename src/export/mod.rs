@@ -7,7 +7,6 @@
 mod cell;
 pub mod columns;
 mod csv;
-mod digits;
 mod ecs;
 mod explain;
 mod graph;

@@ -8,7 +8,7 @@
 
 use super::cell::{Cell, reason};
 use super::columns::{Cells, Column, Lists, Row, View};
-use super::digits::shown;
+use crate::digits::shown;
 use crate::time::Time;
 use parquet::basic::{Compression, GzipLevel};
 use parquet::data_type::{
