@@ -201,7 +201,7 @@ has the same id in every run over any evidence that holds its start.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  winsessions report -o page.html logs/                           open it in any browser, also from disk
+  winsessions report -o page.html logs/            open it in any browser, also from disk
   winsessions report --no-service --from 2020-09-01 -o page.html logs/
 The page loads nothing and sends nothing. It says what was left out by these options, and of more
 than 100,000 sessions it tells the stories of that many, those of people first.";

@@ -681,7 +681,7 @@ function drawBar(context, i, begin, y) {
   // Edges: a full line is recorded, a broken one inferred.
   const edge = (x, inferred) => {
     context.strokeStyle = colours.ink;
-    context.lineWidth = 2;
+    context.lineWidth = sure - x0 < 10 ? 1 : 2;
     if (inferred) context.setLineDash([2.5, 2]);
     line(context, x, y - 1, x, y + height + 1);
     context.setLineDash([]);
