@@ -9,24 +9,28 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{LogIndex, LogonType, Text};
 use crate::evidence::Skipped;
-use crate::filter::{event_class, state_at};
+use crate::filter::{Filter, event_class, state_at};
 use crate::log::LogAccount;
+use crate::overlap::Overlap;
 use crate::session::{
     AuditLoss, Clear, ClockChange, Conflict, Coverage, CoveredBoot, Gap, Holding, Interval,
     OffsetMark, Part, RecordRef, Session,
 };
 use crate::sid::Sid;
 use crate::summary::{Reason, Summary};
-use crate::time::Time;
+use crate::time::{LocalTime, Time};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// What rows are seen against: the whole result, and the time that was asked about.
+/// What rows are seen against: the whole result, and what was asked.
 #[derive(Debug)]
 pub struct View<'a> {
     analysis: &'a Analysis,
     at: Option<Time>,
+    asked: Option<&'a Filter>,
+    across: bool,
+    chosen: Option<&'a [String]>,
     by_id: HashMap<&'a str, &'a Session>,
     files: Vec<Cow<'a, str>>,
 }
@@ -47,9 +51,40 @@ impl<'a> View<'a> {
         View {
             analysis,
             at,
+            asked: None,
+            across: false,
+            chosen: None,
             by_id,
             files: files.collect(),
         }
+    }
+
+    /// The same; session rows say how they fit what `filter` asks.
+    pub fn asking(mut self, filter: &'a Filter) -> Self {
+        self.asked = Some(filter).filter(|filter| filter.asks());
+        self
+    }
+
+    /// The same, where CSV and tables have only columns of these names, in this order; nothing else has fewer.
+    pub fn choosing(mut self, names: Option<&'a [String]>) -> Self {
+        self.chosen = names;
+        self
+    }
+
+    /// The names of the columns that CSV and tables are to have, if not all.
+    pub(super) fn chosen(&self) -> Option<&'a [String]> {
+        self.chosen
+    }
+
+    /// The same, of rows in an order that goes across machines: a table names the machine in each row.
+    pub fn across_machines(mut self) -> Self {
+        self.across = true;
+        self
+    }
+
+    /// Whether rows go across machines.
+    pub(super) fn is_across_machines(&self) -> bool {
+        self.across
     }
 
     /// The whole result.
@@ -60,6 +95,23 @@ impl<'a> View<'a> {
     /// The time that was asked about.
     pub fn at(&self) -> Option<Time> {
         self.at
+    }
+
+    /// How sure it is that a session fits what was asked; empty if nothing was.
+    pub(super) fn fit(&self, session: &Session) -> Cell<'static> {
+        let fit = self.asked.and_then(|filter| filter.fit(session));
+        fit.map(|fit| fit.name()).into()
+    }
+
+    /// When a session first was outside of the hours that were asked about.
+    pub(super) fn outside(&self, session: &Session) -> Option<LocalTime> {
+        let outside = self.asked?.outside.as_ref()?;
+        outside.first(session)
+    }
+
+    /// Whether hours were asked about.
+    fn asks_hours(&self) -> bool {
+        self.asked.is_some_and(|filter| filter.outside.is_some())
     }
 
     /// Whether what a log holds was recovered.
@@ -130,6 +182,15 @@ const fn column<T>(name: &'static str, about: &'static str, value: Value<T>) -> 
     }
 }
 
+/// The column that CSV ends with.
+pub(super) fn schema<R: Row>() -> &'static Column<R> {
+    const {
+        &column::<R>("schema", "The schema of the row.", |_, _| {
+            Cell::Text(R::SCHEMA)
+        })
+    }
+}
+
 /// What takes the values of a row of `R`.
 pub trait Cells<R: 'static> {
     /// Takes the value of the next column.
@@ -162,13 +223,13 @@ impl Row for Session {
     const LIST: &'static str = "sessions";
 
     fn columns(view: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
-        SESSIONS.iter().chain(view.at.map(|_| &STATE_AT))
+        SESSIONS.iter().chain(answers(view))
     }
 
     fn give(&self, view: &View<'_>, cells: &mut impl Cells<Self>) {
         give_session(view, self, cells);
-        if view.at.is_some() {
-            cells.take(&STATE_AT, (STATE_AT.value)(view, self));
+        for column in answers(view) {
+            cells.take(column, (column.value)(view, self));
         }
     }
 
@@ -228,6 +289,25 @@ impl Row for Summary {
     fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
         lists.add("reasons", &self.reasons, REASONS);
     }
+}
+
+/// The columns that answer what was asked.
+fn answers(view: &View<'_>) -> impl Iterator<Item = &'static Column<Session>> + Clone {
+    let state = view.at.map(|_| &STATE_AT);
+    let fits = view.asked.map(|_| &FITS);
+    let outside = view.asks_hours().then_some(&OUTSIDE_AT);
+    state.into_iter().chain(fits).chain(outside)
+}
+
+impl Row for Overlap {
+    const SCHEMA: &'static str = "winsessions/overlaps/1";
+    const LIST: &'static str = "overlaps";
+
+    fn columns(_: &View<'_>) -> impl Iterator<Item = &'static Column<Self>> + Clone {
+        OVERLAPS.iter()
+    }
+
+    fn lists(&self, _: &mut Lists<'_, '_, '_>) {}
 }
 
 fn text(value: &Option<Text>) -> Cell<'_> {
@@ -341,6 +421,22 @@ pub static STATE_AT: Column<Session> = column(
         let state = view.at.and_then(|at| state_at(s, at));
         state.map(|state| state.name()).into()
     },
+);
+
+/// Only where something was asked that a session can fit for sure, or possibly.
+#[rustfmt::skip]
+pub static FITS: Column<Session> = column(
+    "fits",
+    "Only with `--remote`, `--outside` and `--first-seen`: `sure` if the row is what was asked for, `possible` if the evidence does not tell.",
+    |view, s| view.fit(s),
+);
+
+/// Only where hours were asked about.
+#[rustfmt::skip]
+pub static OUTSIDE_AT: Column<Session> = column(
+    "outside_at",
+    "Only with `--outside`: when it first began, or somebody first came back to it, outside those hours, by the clock of `--tz`; empty if it only may have.",
+    |view, s| view.outside(s).into(),
 );
 
 columns! { give_event;
@@ -617,6 +713,39 @@ pub static CONFLICTS: &[Column<Conflict>] = &[
     column("time", "Its time.", |_, c| c.time.into()),
     column("file", "The log whose contents are used.", |view, c| view.file(c.used).into()),
     column("other_file", "The log that says something else.", |view, c| view.file(c.other).into()),
+];
+
+/// A row a pair of sessions that were on at the same time.
+#[rustfmt::skip]
+pub static OVERLAPS: &[Column<Overlap>] = &[
+    column("fits", "`sure` if both were on at one moment, `possible` if they can have been.", |_, o| o.fit().name().into()),
+    column("sure_start", "From then on both were on; empty if that is not sure of any moment.", |_, o| o.sure.map(|(from, _)| from).into()),
+    column("sure_end", "Until then.", |_, o| o.sure.map(|(_, to)| to).into()),
+    column("sure_seconds", "How long that is by the clocks; two machines' clocks can differ.", |_, o| o.sure.map(|(from, to)| Cell::Seconds(to.since(from))).into()),
+    column("possible_start", "The earliest moment that both can have been on; empty if nothing bounds it.", |_, o| o.possible.0.into()),
+    column("possible_end", "Until when both can have been on; empty if nothing bounds it.", |_, o| o.possible.1.into()),
+    column("first_session_id", "The session of the first party.", |_, o| (&*o.first.id).into()),
+    column("first_host", "Its machine.", |_, o| (&*o.first.host).into()),
+    column("first_account_name", "Its account.", |_, o| text(&o.first.account.name)),
+    column("first_account_domain", "The account's domain or computer.", |_, o| text(&o.first.account.domain)),
+    column("first_account_sid", "The account's security identifier.", |_, o| sid(&o.first.account.sid)),
+    column("first_kind", "What the logon really was.", |_, o| o.first.kind.name().into()),
+    column("first_source_address", "The network address that it came from, as recorded.", |_, o| text(&o.first.source_address)),
+    column("first_workstation", "The workstation name that the caller gave.", |_, o| text(&o.first.workstation)),
+    column("first_start", "When it began; empty if that is not known.", |_, o| o.first.start.time.into()),
+    column("first_end", "When it ended, if that is exactly known.", |_, o| o.first.end.time().into()),
+    column("first_end_reason", "Why it ended.", |_, o| o.first.end.reason.name().into()),
+    column("second_session_id", "The session of the second party.", |_, o| (&*o.second.id).into()),
+    column("second_host", "Its machine.", |_, o| (&*o.second.host).into()),
+    column("second_account_name", "Its account.", |_, o| text(&o.second.account.name)),
+    column("second_account_domain", "The account's domain or computer.", |_, o| text(&o.second.account.domain)),
+    column("second_account_sid", "The account's security identifier.", |_, o| sid(&o.second.account.sid)),
+    column("second_kind", "What the logon really was.", |_, o| o.second.kind.name().into()),
+    column("second_source_address", "The network address that it came from, as recorded.", |_, o| text(&o.second.source_address)),
+    column("second_workstation", "The workstation name that the caller gave.", |_, o| text(&o.second.workstation)),
+    column("second_start", "When it began; empty if that is not known.", |_, o| o.second.start.time.into()),
+    column("second_end", "When it ended, if that is exactly known.", |_, o| o.second.end.time().into()),
+    column("second_end_reason", "Why it ended.", |_, o| o.second.end.reason.name().into()),
 ];
 
 /// A row a machine, account and kind of logon.
