@@ -6,7 +6,7 @@
 //! Every member and item is written with a comma before it; the first comma becomes the opening bracket.
 
 use super::cell::{Cell, reason};
-use super::columns::{Cells, Column, DAMAGE, LOGS, Row, SKIPPED, View, path_text};
+use super::columns::{Cells, Column, DAMAGE, LOGS, Lists, Row, SKIPPED, View, path_text};
 use super::digits::decimal;
 use std::io::{self, Write};
 
@@ -33,7 +33,7 @@ pub(super) fn evidence(view: &View<'_>, bytes: &mut Vec<u8>) {
             bytes.extend_from_slice(b",\n");
             enclosed(*b"{}", bytes, |bytes| {
                 cells(view, log, LOGS, bytes);
-                Lists { view, bytes }.add("damage", &log.account.damage, DAMAGE);
+                Arrays { view, bytes }.add("damage", &log.account.damage, DAMAGE);
             });
         }
         end_lines(!analysis.logs.is_empty(), bytes);
@@ -102,7 +102,7 @@ fn enclosed([open, close]: [u8; 2], bytes: &mut Vec<u8>, write: impl FnOnce(&mut
 /// The members of a row of the result: its columns and its lists.
 fn members<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
     row.give(view, &mut Members { bytes });
-    row.lists(&mut Lists { view, bytes });
+    R::lists(Some(row), &mut Arrays { view, bytes });
 }
 
 /// Members of an object.
@@ -113,6 +113,7 @@ struct Members<'b> {
 impl<R: 'static> Cells<R> for Members<'_> {
     #[inline(always)]
     fn take(&mut self, column: &'static Column<R>, cell: Cell<'_>) {
+        debug_assert!(column.kind.holds(&cell), "{}: {cell:?}", column.name);
         column.member.write(self.bytes);
         value(cell, self.bytes);
     }
@@ -165,15 +166,14 @@ impl Member {
 }
 
 /// The lists of a row, on their way into its object.
-#[derive(Debug)]
-pub struct Lists<'v, 'a, 'b> {
+struct Arrays<'v, 'a, 'b> {
     view: &'v View<'a>,
     bytes: &'b mut Vec<u8>,
 }
 
-impl Lists<'_, '_, '_> {
+impl Lists for Arrays<'_, '_, '_> {
     /// Appends `rows` as an array of objects with `columns`.
-    pub(super) fn add<T>(&mut self, name: &str, rows: &[T], columns: &'static [Column<T>]) {
+    fn add<T>(&mut self, name: &'static str, rows: &[T], columns: &'static [Column<T>]) {
         Member::of(name).write(self.bytes);
         enclosed(*b"[]", self.bytes, |bytes| {
             for row in rows {

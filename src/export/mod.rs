@@ -20,10 +20,9 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use cell::Cell;
-pub use columns::{Cells, Column, Row, View, path_text};
+pub use cell::{Cell, Type};
+pub use columns::{Cells, Column, Lists, Row, View, path_text};
 pub use explain::explain;
-pub use json::Lists;
 pub use table::{TableColumn, Tabular};
 pub use text::{cut, visible, width};
 
