@@ -12,6 +12,7 @@ use winsessions::export::Format;
 use winsessions::export::messages::LogFormat;
 use winsessions::filter::{By, Filter, Glob, Hours, Outside, Remote, Zone};
 use winsessions::log::Decoding;
+use winsessions::schema;
 use winsessions::session::Kind;
 use winsessions::sid::AccountClass;
 use winsessions::time::Time;
@@ -40,7 +41,7 @@ pub enum Command {
         #[arg(long, value_name = "TIME", help_heading = "Rows")]
         at: Option<Time>,
         /// Only the first session of each account on each machine from each address, or of what differs in some of account,
-        /// host,address. All that the other options leave are looked through, whatever their times
+        /// host,address. All that the other options leave are looked through; --from and --to are about its start
         #[arg(long, value_name = "BY", num_args = 0..=1, require_equals = true,
             default_missing_value = "account,host,address", help_heading = "Rows")]
         first_seen: Option<By>,
@@ -90,6 +91,7 @@ pub enum Command {
     #[command(mut_arg("format", |arg| arg
         .value_parser(PossibleValuesParser::new(["text", "json"]).map(story_format))
         .help("How to write: text, unless FILE's extension is json")))]
+    #[command(mut_arg("bom", |arg| arg.hide(true)), mut_arg("columns", |arg| arg.hide(true)))]
     Explain {
         /// The session's id, or as much of its beginning as names no other (4 hex digits at least)
         #[arg(value_name = "SESSION_ID", value_parser = session_id)]
@@ -118,6 +120,12 @@ pub enum Command {
         /// Write one log of so many copies of a log's chunks, each with later times and record numbers
         #[arg(long, value_name = "COPIES", value_parser = clap::value_parser!(u32).range(1..))]
         tile: Option<u32>,
+    },
+    /// The JSON Schema of what is written for programs, on standard output
+    Schema {
+        /// Of which document
+        #[arg(value_parser = PossibleValuesParser::new(schema::NAMES))]
+        name: String,
     },
     /// Completions for a shell, on standard output
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -501,13 +509,12 @@ pub fn near<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
         .split(['_', '-', ' '])
         .filter(|w| w.len() > 2)
         .collect();
-    let is_near = |known: &&&str| {
-        let shares = words
-            .iter()
-            .any(|word| known.split('_').any(|part| part == *word));
-        shares || strays(&folded, known) <= 2
-    };
+    let is_near = |known: &&&str| strays(&folded, known) <= 2;
+    let shares = |known: &&&str| known.split('_').any(|part| words.contains(&part));
     let mut found: Vec<&str> = known.iter().filter(is_near).copied().collect();
+    if found.is_empty() {
+        found = known.iter().filter(shares).copied().collect();
+    }
     found.sort_by_key(|known| strays(&folded, known));
     found.truncate(MOST);
     found

@@ -94,7 +94,8 @@ pub struct Filter {
     pub remote: Option<Remote>,
     /// Only what began, or may have begun, outside of hours.
     pub outside: Option<Outside>,
-    /// Only sessions that are the first ones, or may be, of all that agree with the rest of the filter but for times.
+    /// Only sessions that are the first ones, or may be, of all that agree with the rest of the filter but for times; then those
+    /// times are about when they began.
     pub first: Option<First>,
     /// Only what is known to be interactive.
     pub interactive: bool,
@@ -149,8 +150,12 @@ impl Filter {
 
     /// Whether a session is asked for, whether it is interactive or not.
     fn fits(&self, session: &Session) -> bool {
+        let may_be_in_time = match &self.first {
+            Some(_) => first::may_begin(session, self.from, self.to),
+            None => Presence::of(session).may_overlap(self.from, self.to),
+        };
         self.is_meant(session)
-            && Presence::of(session).may_overlap(self.from, self.to)
+            && may_be_in_time
             && self.at.is_none_or(|at| state_at(session, at).is_some())
             && self.fit(session).is_some()
     }

@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> overlap -> summary -> export -> batch
+//! evidence -> log -> event -> session -> analysis -> filter -> overlap -> summary -> export -> batch -> schema
 //! ```
 //!
 //! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
@@ -23,6 +23,7 @@ pub mod log;
 mod named;
 pub mod overlap;
 pub mod progress;
+pub mod schema;
 pub mod session;
 pub mod sid;
 pub mod spoof;

@@ -30,9 +30,10 @@ use winsessions::error::Error;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
-use winsessions::filter::{First, is_of};
+use winsessions::filter::{Filter, First, Zone, is_of};
 use winsessions::overlap::{Overlap, Party, overlaps};
 use winsessions::progress::{Progress, Stop};
+use winsessions::schema::schema;
 use winsessions::session::{Coverage, Session};
 use winsessions::summary::{Summary, summarize};
 use winsessions::synth::{self, TileError, Tiled};
@@ -126,6 +127,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Events { run, rows } => {
             let mut filter = rows.filter(None).map_err(usage)?;
+            check_zone(&filter)?;
             check_columns::<TimelineEvent>(&run, &View::new(&Analysis::default(), None))?;
             export_all(&run, |analysis, to| {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
@@ -137,6 +139,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Summary { run, rows } => {
             let mut filter = rows.filter(None).map_err(usage)?;
+            check_zone(&filter)?;
             check_columns::<Summary>(&run, &View::new(&Analysis::default(), None))?;
             export_all(&run, |analysis, to| {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
@@ -178,6 +181,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             }
             Ok(Completeness::Whole)
         }
+        Command::Schema { name } => print_all(schema(&name).unwrap_or_default().as_bytes()),
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "winsessions", &mut bytes);
@@ -280,6 +284,16 @@ fn left_out(run: &Run, count: usize, words: impl Fn(usize) -> String) {
     let _ = message.write(run.reading.log_format, &mut io::stderr());
 }
 
+/// Whether hours are by a clock that is known of every row: a machine's own is known of sessions alone.
+fn check_zone(filter: &Filter) -> Result<(), Failure> {
+    match &filter.outside {
+        Some(outside) if outside.zone == Zone::Host => Err(usage(
+            "--tz local is about sessions: events have no local time; name a zone or an offset",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether rows have the columns that were chosen; those that they have are named where not.
 fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
     let Some(chosen) = &run.columns else {
@@ -298,7 +312,7 @@ fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
             };
             let known = known.join(", ");
             return Err(usage(format!(
-                "no column is called `{name}`{near}\nThe columns: {known}"
+                "no column is called `{name}`{near}; known are: {known}"
             )));
         }
     }

@@ -191,7 +191,7 @@ mod tests {
         before.start.max = before.start.time.take();
         before.start.source = StartSource::BeforeLog;
         let found = between(&[a], &[open, before]);
-        assert_eq!(pairs(&found), ["ac possible", "ab possible"]);
+        assert_eq!(pairs(&found), ["ab possible", "ac possible"]);
         assert_eq!(
             found[1].possible,
             (

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from its left; leaves stand first.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "named", "text", "spoof", "time", "sid", "guid", "damage", "progress", "evidence", "error",
     "log", "event", "session", "analysis", "filter", "overlap", "summary", "export", "batch",
-    "synth", "main",
+    "schema", "synth", "main",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -13,9 +13,9 @@ use crate::filter::{Filter, Fit, StateAt, event_class, state_at};
 use crate::log::LogAccount;
 use crate::overlap::Overlap;
 use crate::session::{
-    AuditLoss, Clear, ClockChange, Conflict, Coverage, CoveredBoot, EndReason, EndSource, Flag, Gap,
-    GapCause, Holding, Interactivity, Interval, Kind, LinkRule, OffsetMark, Origin, Part, PartReason,
-    RecordRef, Role, Session, StartSource, State,
+    AuditLoss, Clear, ClockChange, Conflict, Coverage, CoveredBoot, EndReason, EndSource, Flag,
+    Gap, GapCause, Holding, Interactivity, Interval, Kind, LinkRule, OffsetMark, Origin, Part,
+    PartReason, RecordRef, Role, Session, StartSource, State,
 };
 use crate::sid::{AccountClass, Sid};
 use crate::summary::{Reason, Summary};
@@ -249,7 +249,11 @@ impl Row for Session {
     }
 
     fn lists(row: Option<&Self>, lists: &mut impl Lists) {
-        lists.add("intervals", row.map_or(&[], |row| &row.intervals), INTERVALS);
+        lists.add(
+            "intervals",
+            row.map_or(&[], |row| &row.intervals),
+            INTERVALS,
+        );
         lists.add("parts", row.map_or(&[], |row| &row.parts), PARTS);
         lists.add("records", row.map_or(&[], |row| &row.records), RECORDS);
     }
@@ -285,11 +289,27 @@ impl Row for Coverage {
         lists.add("logs", row.map_or(&[], |row| &row.logs), HOLDINGS);
         lists.add("gaps", row.map_or(&[], |row| &row.gaps), GAPS);
         lists.add("clears", row.map_or(&[], |row| &row.clears), CLEARS);
-        lists.add("clock_changes", row.map_or(&[], |row| &row.clock_changes), CLOCK_CHANGES);
+        lists.add(
+            "clock_changes",
+            row.map_or(&[], |row| &row.clock_changes),
+            CLOCK_CHANGES,
+        );
         lists.add("boots", row.map_or(&[], |row| &row.boots), BOOTS);
-        lists.add("audit_losses", row.map_or(&[], |row| &row.audit_losses), AUDIT_LOSSES);
-        lists.add("utc_offsets", row.map_or(&[], |row| &row.offsets), UTC_OFFSETS);
-        lists.add("conflicts", row.map_or(&[], |row| &row.conflicts), CONFLICTS);
+        lists.add(
+            "audit_losses",
+            row.map_or(&[], |row| &row.audit_losses),
+            AUDIT_LOSSES,
+        );
+        lists.add(
+            "utc_offsets",
+            row.map_or(&[], |row| &row.offsets),
+            UTC_OFFSETS,
+        );
+        lists.add(
+            "conflicts",
+            row.map_or(&[], |row| &row.conflicts),
+            CONFLICTS,
+        );
     }
 }
 

@@ -123,6 +123,9 @@ impl Tabular for Session {
     const TABLE: &'static [TableColumn<Self>] = &[
         column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
         column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        column("OUTSIDE AT", 1, [22, 22, 22], |v, s| {
+            v.outside(s).map(|local| format!("{} {}", weekday(local), local_minute(local))).unwrap_or_default()
+        }),
         column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
         column("ENDED", 0, [10, 13, 20], |_, s| ended(s)),
         column("STATE", 0, [12, 12, 12], |v, s| {
@@ -136,7 +139,6 @@ impl Tabular for Session {
             true => s.host.to_string(),
             false => String::new(),
         }),
-        column("OUTSIDE AT", 1, [26, 26, 26], |v, s| v.outside(s).map(local_time).unwrap_or_default()),
         column("FLAGS", 2, [13, 13, 40], |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
         }),
@@ -487,6 +489,21 @@ fn minute(time: Time) -> String {
 fn local_time(local: LocalTime) -> String {
     let shown = day_and_time(local.time.plus(local.offset.ticks()));
     format!("{shown} {}", local.offset)
+}
+
+/// `Mon`
+fn weekday(local: LocalTime) -> &'static str {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let ticks = local.time.plus(local.offset.ticks()).filetime();
+    // FILETIME begins on a Monday.
+    let day = ticks / (86_400 * TICKS_PER_SECOND as u64);
+    DAYS[day as usize % DAYS.len()]
+}
+
+/// `09-18 20:21 -07:00`
+fn local_minute(local: LocalTime) -> String {
+    let shown = day_and_time(local.time.plus(local.offset.ticks()));
+    format!("{} {}", shown.get(5..16).unwrap_or(&shown), local.offset)
 }
 
 /// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).

@@ -132,6 +132,13 @@ fn start(session: &Session) -> (Time, Option<Time>) {
     (start.time.unwrap_or(EARLIEST), start.time.or(start.max))
 }
 
+/// Whether a session can have begun at or after `from` and before `to`.
+pub(super) fn may_begin(session: &Session, from: Option<Time>, to: Option<Time>) -> bool {
+    let (earliest, begun) = start(session);
+    let began_before = from.zip(begun).is_some_and(|(from, begun)| begun < from);
+    !began_before && to.is_none_or(|to| earliest < to)
+}
+
 /// An account by its SID, else by its name.
 fn who(account: &Account) -> String {
     let folded = |text: &Option<_>| text.as_deref().unwrap_or("").to_lowercase();
@@ -211,6 +218,21 @@ mod tests {
             from("10.0.0.5", "2020-01-02"),
         ];
         assert_eq!(fits("address", &sessions), [Some(Fit::Possible); 2]);
+    }
+
+    #[test]
+    fn a_first_session_is_in_a_span_if_it_can_have_begun_there() {
+        let day = from("10.0.0.5", "2020-01-02");
+        let may = |session: &Session, from: &str, to: &str| {
+            may_begin(session, Some(time(from)), Some(time(to)))
+        };
+        assert!(may(&day, "2020-01-02", "2020-01-03"));
+        assert!(!may(&day, "2020-01-03", "2020-01-04"));
+        assert!(!may(&day, "2020-01-01", "2020-01-02"));
+        let mut unknown = day.clone();
+        (unknown.start.time, unknown.start.max) = (None, Some(time("2020-01-02")));
+        assert!(may(&unknown, "2020-01-01", "2020-01-02"));
+        assert!(!may(&unknown, "2020-01-03", "2020-01-04"));
     }
 
     #[test]
