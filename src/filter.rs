@@ -138,9 +138,9 @@ impl Filter {
         let remote = self.remote.as_ref().map(|remote| remote.fit(session));
         let outside = self.outside.as_ref().map(|outside| outside.fit(session));
         let first = self.first.as_ref().map(|first| first.fit(session));
-        let asked = [remote, outside, first].into_iter().flatten();
+        let mut asked = [remote, outside, first].into_iter().flatten();
         // Of nothing, all is sure.
-        asked.fold(Some(Fit::Sure), |all, one| Some(all?.min(one?)))
+        asked.try_fold(Fit::Sure, |all, one| Some(all.min(one?)))
     }
 
     /// Whether a session is asked for.

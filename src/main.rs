@@ -85,7 +85,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                         Some(_) => view.across_machines(),
                         None => view,
                     };
-                    let (places, more) = in_order(all, &kept, sort, limit);
+                    let (places, more) = in_order(all, kept, sort, limit);
                     to.write::<Session, _, _>(&view, places, |place| found.session(*place))?;
                     more.tell(&run, sort);
                 }

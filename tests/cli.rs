@@ -345,6 +345,18 @@ fn columns_that_are_chosen_come_alone_and_in_that_order() {
         "csv",
     ];
     assert_eq!(chosen(&asked), "state_at\nlocked\non\n");
+    let empty = chosen(&[
+        "--columns",
+        "workstation",
+        "--kind",
+        "console",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(
+        empty.lines().count(),
+        csv::Reader::from_reader(empty.as_bytes()).records().count() + 1
+    );
     let table = chosen(&["--columns", "kind,source_address", "--format", "table"]);
     let mut lines = table.lines();
     assert_eq!(lines.next(), Some("kind           source_address"));

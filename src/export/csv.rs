@@ -65,6 +65,11 @@ pub(super) fn line<R: Row>(
         bytes.truncate(start);
         give(row, view, chosen, &mut Careful { bytes, raw });
     }
+    // A line of nothing is none to readers.
+    if chosen.is_some() && bytes.len() == start + 1 {
+        bytes.truncate(start);
+        bytes.extend_from_slice(b"\"\",");
+    }
     end(chosen, R::SCHEMA, bytes);
 }
 
