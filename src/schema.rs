@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 /// The documents that have a schema.
 pub const NAMES: &[&str] = &[
-    "sessions", "events", "summary", "coverage", "overlaps", "plan", "manifest", "merge",
+    "sessions", "events", "summary", "coverage", "overlaps", "plan", "manifest", "merge", "skipped",
 ];
 
 /// The schema of a document, as text; `None` if none is called so.
@@ -28,6 +28,7 @@ pub fn schema(name: &str) -> Option<String> {
         "plan" => plan(),
         "manifest" => manifest(),
         "merge" => merge(),
+        "skipped" => skipped(),
         _ => return None,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;
@@ -332,13 +333,30 @@ fn merge() -> Value {
         "exit_status": {"$ref": "#/$defs/integer"},
     }));
     defs.insert("unit".to_owned(), unit);
+    let file = object(Value::Object(members(SKIPPED)));
+    defs.insert("skipped".to_owned(), file);
     let members = json!({
         "schema": {"const": "winsessions/merge/1"},
         "tool": {"$ref": "#/$defs/tool"},
         "units": array_of("unit"),
+        "skipped": array_of("skipped"),
         "outputs": array_of("output"),
         "exit_status": {"$ref": "#/$defs/integer"},
     });
     let about = "Which units one result was joined from: `batch merge`.";
     schema_of("winsessions/merge/1", about, defs, object(members))
+}
+
+/// What `batch run` says of what is in no unit.
+fn skipped() -> Value {
+    let mut defs = of_batches();
+    defs.extend(evidence());
+    let members = json!({
+        "schema": {"const": "winsessions/skipped/1"},
+        "tool": {"$ref": "#/$defs/tool"},
+        "units": {"$ref": "#/$defs/sha256", "description": "Of the ids of all units: the same for parts of one run."},
+        "evidence": {"$ref": "#/$defs/evidence"},
+    });
+    let about = "What is in no unit, beside the units: `batch run`.";
+    schema_of("winsessions/skipped/1", about, defs, object(members))
 }

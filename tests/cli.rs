@@ -347,7 +347,7 @@ fn columns_that_are_chosen_come_alone_and_in_that_order() {
     assert_eq!(chosen(&asked), "state_at\nlocked\non\n");
     let empty = chosen(&[
         "--columns",
-        "workstation",
+        "outbound_account",
         "--kind",
         "console",
         "--format",
