@@ -40,8 +40,8 @@ pub enum Command {
         /// Only sessions that were on, or may have been, at this time, and in which state (column `state_at`)
         #[arg(long, value_name = "TIME", help_heading = "Rows")]
         at: Option<Time>,
-        /// Only the first session of each account on each machine from each address, or of what differs in some of account,
-        /// host,address. All that the other options leave are looked through; --from and --to are about its start
+        /// Only the first session of each account on each machine from each address, or of what differs in BY, some of
+        /// account,host,address. All that the other options leave are looked through; --from and --to are about its start
         #[arg(long, value_name = "BY", num_args = 0..=1, require_equals = true,
             default_missing_value = "account,host,address", help_heading = "Rows")]
         first_seen: Option<By>,
