@@ -177,7 +177,7 @@ pub enum Batch {
         /// Do units again that are finished
         #[arg(long)]
         force: bool,
-        /// In which formats, separated by commas: csv, jsonl, json
+        /// In which formats, separated by commas: csv, jsonl, json, parquet
         #[arg(long, value_name = "FORMATS", default_value = "csv", value_delimiter = ',',
             value_parser = PossibleValuesParser::new(batch::FORMATS.map(Format::name)).map(format_named))]
         formats: Vec<Format>,
@@ -271,7 +271,8 @@ those without templates do (keeping both, they are taken as duplicates); 4: no l
 pub struct Run {
     #[command(flatten)]
     pub reading: Reading,
-    /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
+    /// How to write: a table on a terminal, else CSV, unless FILE's extension tells (csv, json, jsonl, parquet, graphml).
+    /// docs/formats.md says what each holds and how to load it
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
     pub format: Option<Format>,
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
@@ -353,7 +354,13 @@ impl Run {
         self.format
             .or_else(|| {
                 let extension = extension?.to_str()?.to_lowercase();
-                let data = [Format::Csv, Format::Json, Format::Jsonl];
+                let data = [
+                    Format::Csv,
+                    Format::Json,
+                    Format::Jsonl,
+                    Format::Parquet,
+                    Format::Graphml,
+                ];
                 data.into_iter().find(|format| format.name() == extension)
             })
             .unwrap_or(match self.file() {

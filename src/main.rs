@@ -61,7 +61,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             filter.first = first_seen.map(First::new);
             let nothing = Analysis::default();
             check_columns::<Session>(&run, &View::new(&nothing, at).asking(&filter))?;
-            export(&run, |found, to| {
+            export::<Session>(&run, |found, to| {
                 if filter.learns() {
                     let all = (0..found.sessions()).filter_map(|place| found.session(place));
                     all.for_each(|session| filter.learn(&session));
@@ -104,7 +104,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         } => {
             let mut filter = rows.filter(None).map_err(usage)?;
             check_columns::<Overlap>(&run, &View::new(&Analysis::default(), None))?;
-            export(&run, |found, to| {
+            export::<Overlap>(&run, |found, to| {
                 let all = || (0..found.sessions()).filter_map(|place| found.session(place));
                 if filter.learns() {
                     all().for_each(|session| filter.learn(&session));
@@ -129,7 +129,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let mut filter = rows.filter(None).map_err(usage)?;
             check_zone(&filter)?;
             check_columns::<TimelineEvent>(&run, &View::new(&Analysis::default(), None))?;
-            export_all(&run, |analysis, to| {
+            export_all::<TimelineEvent>(&run, |analysis, to| {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
                 let view = View::new(analysis, None).choosing(run.columns.as_deref());
                 let events = analysis.events.iter();
@@ -141,7 +141,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             let mut filter = rows.filter(None).map_err(usage)?;
             check_zone(&filter)?;
             check_columns::<Summary>(&run, &View::new(&Analysis::default(), None))?;
-            export_all(&run, |analysis, to| {
+            export_all::<Summary>(&run, |analysis, to| {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
                 let view = View::new(analysis, None).choosing(run.columns.as_deref());
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
@@ -154,14 +154,23 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             if run.columns.is_some() {
                 return Err(usage("--columns is about rows, and explain tells a story"));
             }
-            export_all(&run, |analysis, to| {
+            let format = run.format(true);
+            if !matches!(
+                format,
+                Format::Table | Format::Csv | Format::Json | Format::Jsonl
+            ) {
+                return Err(usage(format!(
+                    "a story is text or JSON, not {format}: name another FILE, or --format text"
+                )));
+            }
+            export_all::<Session>(&run, |analysis, to| {
                 let session = find(analysis, &id)?;
                 to.tell(&View::new(analysis, None), session)
             })
         }
         Command::Coverage { run } => {
             check_columns::<Coverage>(&run, &View::new(&Analysis::default(), None))?;
-            export(&run, |found, to| {
+            export::<Coverage>(&run, |found, to| {
                 let analysis = found.analysis();
                 let view = View::new(analysis, None).choosing(run.columns.as_deref());
                 to.write_all(&view, &analysis.coverage)
@@ -320,28 +329,28 @@ fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
 }
 
 /// The same as [`export`], of all sessions and events.
-fn export_all(
+fn export_all<R: Row>(
     run: &Run,
     write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
-    export(run, |found, to| {
+    export::<R>(run, |found, to| {
         found.finish();
         write(found.analysis(), to)
     })
 }
 
-/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
-fn export(
+/// Opens the output, analyses the evidence, lets `write` write rows of `R`, tells what became of the evidence.
+fn export<R: Row>(
     run: &Run,
     write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let stop = Stop::default();
-    let mut to = Destination::open(run, &stop)?;
+    let mut to = Destination::open::<R>(run, &stop)?;
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
-    let bar =
-        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let bar = (!run.reading.quiet)
+        .then(|| Bar::start(Arc::clone(&progress), bar::ANALYSIS, run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
         recover: run.recover,
@@ -408,7 +417,9 @@ fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             password.truncate(end.unwrap_or(password.len()));
-            Ok(password)
+            // Editors of Windows begin a file of UTF-8 so.
+            let bare = password.strip_prefix(b"\xef\xbb\xbf");
+            Ok(bare.map(<[u8]>::to_vec).unwrap_or(password))
         });
     let gibibytes = reading
         .unpack_limit
@@ -489,9 +500,10 @@ struct Destination {
 }
 
 impl Destination {
-    fn open(run: &Run, stop: &Stop) -> Result<Self, Failure> {
-        let format = run.format(io::stdout().is_terminal());
-        if run.csv_raw && format != Format::Csv {
+    fn open<R: Row>(run: &Run, stop: &Stop) -> Result<Self, Failure> {
+        let is_terminal = io::stdout().is_terminal();
+        let format = run.format(is_terminal);
+        if run.csv_raw && !format.has_raw() {
             return Err(usage(format!(
                 "--csv-raw is about CSV, and what is to be written is {format}: add --format csv"
             )));
@@ -505,6 +517,17 @@ impl Destination {
             return Err(usage(format!(
                 "--columns is about CSV and tables, and what is to be written is {format}, whose rows have all members"
             )));
+        }
+        if !R::takes(format) {
+            return Err(usage(format!(
+                "{format} holds sessions or events: it cannot be written of {}; csv, json, jsonl and parquet can",
+                R::LIST
+            )));
+        }
+        if format == Format::Parquet && is_terminal && run.file().is_none() {
+            return Err(usage(
+                "parquet is no text, and would go to a terminal: add -o FILE",
+            ));
         }
         let output = match run.file() {
             Some(file) => open(file, &run.reading.paths)?,
@@ -717,8 +740,13 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        // What is in the way has to go before another time.
-        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        // What is in the way has to go before another time, or another place has to be named.
+        Err(Failure::Batch(
+            batch::Failure::Foreign { .. }
+            | batch::Failure::UnitName { .. }
+            | batch::Failure::InEvidence { .. }
+            | batch::Failure::Apart,
+        )) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(
             Failure::Error(_)

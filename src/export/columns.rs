@@ -3,8 +3,10 @@
 //! In: a row of the result. Out: its cells. A column is added here and nowhere else; `docs/columns.md` is
 //! held to these tables by a test.
 
+use super::Format;
 use super::cell::{Cell, Type};
 use super::json::Member;
+use super::point::{Point, of_event, of_session};
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{Action, LogIndex, LogonType, Text};
@@ -225,6 +227,16 @@ pub trait Row: Sized + 'static {
 
     /// Gives `lists` the lists that a row carries beside the columns; without a row they are empty.
     fn lists(row: Option<&Self>, lists: &mut impl Lists);
+
+    /// The points in time that formats of timelines write of a row.
+    fn points<'a>(&'a self, _: &'a View<'_>) -> Vec<Point<'a>> {
+        Vec::new()
+    }
+
+    /// Whether rows of this sort can be written so.
+    fn takes(format: Format) -> bool {
+        !format.is_timeline() && !format.is_graph()
+    }
 }
 
 /// What takes the lists of a row.
@@ -257,6 +269,14 @@ impl Row for Session {
         lists.add("parts", row.map_or(&[], |row| &row.parts), PARTS);
         lists.add("records", row.map_or(&[], |row| &row.records), RECORDS);
     }
+
+    fn points<'a>(&'a self, view: &'a View<'_>) -> Vec<Point<'a>> {
+        of_session(view, self)
+    }
+
+    fn takes(_: Format) -> bool {
+        true
+    }
 }
 
 impl Row for TimelineEvent {
@@ -274,6 +294,14 @@ impl Row for TimelineEvent {
     fn lists(row: Option<&Self>, lists: &mut impl Lists) {
         let others = row.and_then(|row| row.sources.get(1..));
         lists.add("also_in", others.unwrap_or_default(), FILES);
+    }
+
+    fn points<'a>(&'a self, view: &'a View<'_>) -> Vec<Point<'a>> {
+        vec![of_event(view, self)]
+    }
+
+    fn takes(_: Format) -> bool {
+        true
     }
 }
 
@@ -616,7 +644,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("conflict_count", Type::Integer, "Records that two logs hold with different contents, as far as those are read; the first log's was used.", |_, c| count(&c.conflicts)),
     column("records_damaged", Type::Integer, "Records of its logs that could not be decoded, of whichever channel they were.", |view, c| of_logs(view, c, |l| l.account.damaged).into()),
     column("checksum_failures", Type::Integer, "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
-    column("logs_cut", Type::Integer, "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
+    column("logs_cut", Type::Integer, "How many of its logs were cut off: they end inside a chunk, or before the last that the file header claims.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
     column("trailing_bytes", Type::Integer, "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
     column("lost_boot_count", Type::Integer, "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
     column("lost_logoff_count", Type::Integer, "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
@@ -636,12 +664,10 @@ fn of_logs(view: &View<'_>, coverage: &Coverage, value: fn(&LogAccount) -> u64) 
     logs.map(value).fold(0, u64::saturating_add)
 }
 
-/// Whether a log ends inside a chunk.
+/// Whether a log was cut off.
 pub(super) fn is_cut(log: &LogAccount) -> bool {
-    let damage = &log.account.damage;
-    damage
-        .iter()
-        .any(|damage| damage.kind == DamageKind::CutChunk)
+    let mut kinds = log.account.damage.iter().map(|damage| damage.kind);
+    kinds.any(|kind| matches!(kind, DamageKind::CutChunk | DamageKind::MissingChunks))
 }
 
 /// The logs that hold a channel, with what became of each.
@@ -662,7 +688,7 @@ pub static HOLDINGS: &[Column<Holding>] = &[
     column("last_time", Type::Time, "The time of that record.", |_, h| h.last.1.into()),
     column("records_damaged", Type::Integer, "Records of the log that could not be decoded.", |view, h| view.log(h.log).map(|l| l.account.damaged).into()),
     column("checksum_failures", Type::Integer, "Header and data checksums that do not match.", |view, h| view.log(h.log).map(|l| l.account.bad_checksums).into()),
-    column("cut", Type::Bool, "Whether it ends inside a chunk.", |view, h| view.log(h.log).map(is_cut).into()),
+    column("cut", Type::Bool, "Whether it was cut off: it ends inside a chunk, or before the last that the file header claims.", |view, h| view.log(h.log).map(is_cut).into()),
     column("trailing_bytes", Type::Integer, "Bytes after the last whole chunk.", |view, h| view.log(h.log).map(|l| l.account.trailing_bytes).into()),
     column("records_by_evtx", Type::Integer, "Records of the log that the evtx crate decoded.", |view, h| view.log(h.log).map(|l| l.account.read_by_evtx).into()),
 ];

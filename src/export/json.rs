@@ -89,7 +89,11 @@ fn end_lines(items: bool, bytes: &mut Vec<u8>) {
 }
 
 /// Appends what `write` appends, whose first comma becomes the first bracket, and the second bracket.
-fn enclosed([open, close]: [u8; 2], bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn enclosed(
+    [open, close]: [u8; 2],
+    bytes: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     let start = bytes.len();
     write(bytes);
     match bytes.get_mut(start) {
@@ -185,7 +189,7 @@ impl Lists for Arrays<'_, '_, '_> {
 }
 
 #[inline(always)]
-fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
+pub(super) fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
     match cell {
         Cell::Empty => bytes.extend_from_slice(b"null"),
         Cell::Text(text) => string(text, bytes),
@@ -204,7 +208,12 @@ fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
             bytes.push(b'"');
         }
         // A decimal number has no exact binary fraction: its digits are written as they are.
-        Cell::Integer(_) | Cell::Signed(_) | Cell::Bool(_) | Cell::Seconds(_) | Cell::Score(_) => {
+        Cell::Integer(_)
+        | Cell::Signed(_)
+        | Cell::Digits(_)
+        | Cell::Bool(_)
+        | Cell::Seconds(_)
+        | Cell::Score(_) => {
             cell.write(bytes);
         }
         Cell::LogonId(_)
@@ -248,7 +257,7 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
 }
 
 /// Text with escapes for what may not stand in a string (RFC 8259, 7): quotes, backslashes and controls.
-fn escaped(text: &[u8], bytes: &mut Vec<u8>) {
+pub(super) fn escaped(text: &[u8], bytes: &mut Vec<u8>) {
     let mut rest = text;
     if !has_special(rest) {
         return bytes.extend_from_slice(rest);

@@ -11,6 +11,7 @@ use crate::session::{
 };
 use crate::sid::AccountClass;
 use crate::summary::{Summary, summarize};
+use crate::time::Time;
 
 /// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
 fn golden(name: &str, found: &[u8]) {
@@ -97,6 +98,19 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("summary-100.txt", &summary(&analysis, Format::Table, 100));
     golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
     golden("explain-100.txt", &stories(&analysis, 100));
+    for (format, extension) in [
+        (Format::Timesketch, "jsonl"),
+        (Format::TimesketchCsv, "csv"),
+        (Format::Ocsf, "jsonl"),
+        (Format::Ecs, "jsonl"),
+        (Format::L2tcsv, "csv"),
+        (Format::Graphml, "xml"),
+        (Format::Edges, "csv"),
+    ] {
+        let name = |rows: &str| format!("{rows}-{format}.{extension}");
+        golden(&name("sessions"), &sessions(&analysis, format, 0));
+        golden(&name("events"), &events(&analysis, format, 0));
+    }
     let mut told = Vec::new();
     messages::write(&analysis, LogFormat::Text, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -312,6 +326,46 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
 }
 
 #[test]
+fn parquet_keeps_a_time_that_no_timestamp_holds_beside_its_column() {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut analysis = sample::analysis();
+    let (early, late) = (Time::from_filetime(0), Time::from_filetime(u64::MAX));
+    analysis.sessions[0].start.time = Some(early);
+    analysis.sessions[0].records[0].time = late;
+    let mut file = tempfile::tempfile().unwrap();
+    let bytes = sessions(&analysis, Format::Parquet, 0);
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    let rows: Vec<String> = rows.map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(rows.len(), analysis.sessions.len());
+    let beyond = [format!("start={early}"), format!("records[0].time={late}")];
+    let [first, second] = [&rows[0], &rows[1]];
+    assert!(first.contains(" start: null,"), "{first}");
+    assert!(beyond.iter().all(|told| first.contains(told)), "{first}");
+    assert!(second.ends_with("times_beyond_timestamps: []}"), "{second}");
+}
+
+#[test]
+fn parquet_of_many_rows_has_many_groups_and_all_rows() {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    let analysis = sample::analysis();
+    let view = View::new(&analysis, None);
+    let many = std::iter::repeat_n(&analysis.sessions[0], 70_000);
+    let mut bytes = Vec::new();
+    writer(Format::Parquet, 0)
+        .write_all::<Session>(&view, many, &mut bytes)
+        .unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let groups = reader.metadata().row_groups().iter();
+    let groups: Vec<i64> = groups.map(|group| group.num_rows()).collect();
+    assert!(groups.len() > 2 && groups.iter().all(|rows| *rows <= 32_768));
+    assert_eq!(groups.iter().sum::<i64>(), 70_000);
+}
+
+#[test]
 fn a_record_is_named_by_file_channel_and_number_and_a_missing_one_by_nothing() {
     let analysis = sample::analysis();
     let view = View::new(&analysis, None);
@@ -499,8 +553,8 @@ const MESSAGES_PAGE: &str = "
 ## Messages
 
 `--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
-and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names. Progress comes every ten
-seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
+and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names; in a batch
+`unit` (its id) and `folder`. Progress comes every ten seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
 `other_files`; by `--recover` also `records_recovered` (each once), `records_found_again` (that a log holds, or twice),
 `records_contradicting`, `records_left_behind` and `members_not_searched` (of packages). A damaged log
 tells its first 20 places, then how many `more`; the result's JSON has up to 100 of each log.
