@@ -356,7 +356,7 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
             "{} parquet files are not joined: engines read those of all units as one table (host=*/sessions.parquet)",
             merged.apart
         );
-        tell_all(words, &[("apart", merged.apart)], format);
+        tell_all(words, &[("not_joined", merged.apart)], format);
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Unpacking {
 
 /// A member of a package could not be kept: temporary space is missing or full, which says nothing of the evidence.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no place to unpack {} to: {source}", path.display())]
+#[error("there is no place to unpack {} to: {}: {source}", path.display(), std::env::temp_dir().display())]
 pub struct NoPlace {
     path: PathBuf,
     source: io::Error,

@@ -49,7 +49,7 @@ fn told(record: &log::Record<'_>) -> Told {
     let fields = fields
         .iter()
         .map(|(name, value)| format!("{name}={}", value.text()));
-    let (channel, id) = (&record.channel, record.event_id);
+    let (channel, id) = (record.channel(), record.event_id);
     let all = format!(
         "{channel} {id} {} {:?}",
         record.time,

@@ -7,7 +7,7 @@
 
 use super::cell::{Cell, reason};
 use super::columns::{Cells, Column, DAMAGE, LOGS, Lists, Row, SKIPPED, View, path_text};
-use super::digits::decimal;
+use crate::digits::decimal;
 use std::io::{self, Write};
 
 /// Appends what stands before the rows of a document: schema, generator, the account of the evidence.
@@ -117,6 +117,7 @@ struct Members<'b> {
 impl<R: 'static> Cells<R> for Members<'_> {
     #[inline(always)]
     fn take(&mut self, column: &'static Column<R>, cell: Cell<'_>) {
+        debug_assert!(column.kind.holds(&cell), "{}: {cell:?}", column.name);
         column.member.write(self.bytes);
         value(cell, self.bytes);
     }

@@ -347,6 +347,15 @@ def allowed_names(schema):
 
 ECS_CATEGORIES = {"authentication", "session", "iam", "host"}
 ECS_TYPES = {"start", "end", "info", "admin", "change"}
+# As Elastic's own pipeline of the Security log has them.
+ECS_ACTIONS = {
+    "logon": ("logged-in", ["start"], "success"),
+    "logon-failed": ("logon-failed", ["start"], "failure"),
+    "logoff": ("logged-out", ["end"], "success"),
+    "user-logoff": ("logged-out", ["end"], "success"),
+    "reconnect": ("session-reconnected", ["start"], "success"),
+    "disconnect": ("session-disconnected", ["end"], "success"),
+}
 
 
 def ecs(path, rows):
@@ -368,8 +377,8 @@ def ecs(path, rows):
             same("time", document["@timestamp"], row["time"])
             same("code", event["code"], str(row["event_id"]))
             same("logon id", document["winlog"].get("logon", {}).get("id"), row["logon_id"])
-            if row["event"] == "logon-failed":
-                same("outcome", (event["outcome"], event["action"]), ("failure", "logon-failed"))
+            if row["event"] in ECS_ACTIONS:
+                same("what happened", (event["action"], event["type"], event["outcome"]), ECS_ACTIONS[row["event"]])
             if row["event"] != "explicit-credentials":
                 same("user", document.get("user", {}).get("name"), row["account_name"])
         else:
