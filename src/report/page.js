@@ -566,8 +566,12 @@ function drawRow(context, row, y) {
   // What began before the view and whose edge is told by an arrow is drawn by its bar; nothing else reaches into it.
 }
 
+const isOpen = (i) => columns.start[i] >= 2 || columns.ending[i] >= 2;
+
 function drawMerged(context, merged, y) {
   const height = ROW - 3, width = merged.x1 - merged.x0, number = merged.sessions.length;
+  // However short it is: what is not known of its bounds is drawn.
+  if (number === 1 && isOpen(merged.sessions[0])) { drawBar(context, merged.sessions[0], place(begins[merged.sessions[0]]), y); return; }
   context.fillStyle = colours.family[merged.family];
   context.fillRect(merged.x0, y, width, height);
   if (number > 1) {
@@ -940,7 +944,9 @@ function tipLines(hit) {
     const kinds = new Map();
     for (const i of hit.sessions) kinds.set(kind(i), (kinds.get(kind(i)) ?? 0) + 1);
     const told = [...kinds].sort((a, b) => b[1] - a[1]).map(([name, number]) => `${name} ${number}`).join(", ");
-    return [`${many(hit.sessions.length, "session", "sessions")}, too close to draw apart`, told, "Click to list them, or zoom in."];
+    const open = hit.sessions.filter(isOpen).length;
+    return [`${many(hit.sessions.length, "session", "sessions")}, too close to draw apart`, told,
+      ...(open ? [`${open.toLocaleString("en")} of them with a start or end that is not exactly known`] : []), "Click to list them, or zoom in."];
   }
   const i = hit.sessions[0], where = came(i), flags = flagsOf(i);
   const lines = [`${label(i)}: ${kind(i)}${where ? " from " + where : ""}`,
