@@ -489,7 +489,7 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
         // What is in the way has to go before another time.
-        Err(Failure::Batch(batch::Failure::Foreign { .. })) => 2,
+        Err(Failure::Batch(batch::Failure::Foreign { .. } | batch::Failure::NoPlan { .. })) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(
             Failure::Error(_)
