@@ -64,7 +64,7 @@ def lay_out(files: list[dict[str, object]], work: Path) -> list[str]:
 
 @contextlib.contextmanager
 def work_folder(output_path: str, task_id: str) -> Iterator[Path]:
-    """A folder on the disk of the results, which is removed at the end: also those that killed tries of the task left."""
+    """A folder on the disk of the results, removed at the end; those that killed tries of the task left go first."""
     for left in Path(output_path).glob(f"{PREFIX}{task_id}-*"):
         with _locked(left) as nobody_works_there:
             if nobody_works_there:
