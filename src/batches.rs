@@ -53,7 +53,8 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
     match command {
         Batch::Plan { json, reading } => {
             let unpacking = unpacking(&reading)?;
-            let plan = plan(&reading.paths, reading.options(&unpacking))?;
+            let plan = plan(&reading.paths, reading.options(&unpacking))
+                .map_err(|error| crate::failed(error, &reading))?;
             tell_skipped(&skipped(&plan), &reading);
             list(&plan, json).map_err(|source| output_failure(None, source))?;
             Ok(completeness(skipped(&plan).is_empty()))
@@ -71,7 +72,8 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             let unpacking = unpacking(&reading)?;
             let plan = match planned {
                 true => read_plan(&reading.paths)?,
-                false => plan(&reading.paths, reading.options(&unpacking))?,
+                false => plan(&reading.paths, reading.options(&unpacking))
+                    .map_err(|error| crate::failed(error, &reading))?,
             };
             let units = chosen(&plan, partition, &unit)?;
             let out = opened(output::folder(&output, &plan.paths), &output)?;
@@ -83,7 +85,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
                 force,
             };
             tell_skipped(&plan.skipped, &reading);
-            run_units(&job, &units, plan.skipped.is_empty(), &reading)
+            run_units(&job, &plan, &units, &reading)
         }
         Batch::Merge {
             outs,
@@ -92,26 +94,36 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             quiet,
         } => {
             let target = opened(output::new_folder(&output, &[]), &output)?;
-            let merged = batch::merge(&outs, &target)?.ok_or(Failure::Units(Failed::Nothing))?;
+            let merged = batch::merge(&outs, &target)?;
             if !quiet {
                 tell_merged(&merged, log_format);
             }
-            Ok(completeness(
-                merged.refused.is_empty() && merged.partial == 0,
-            ))
+            let Merged {
+                units,
+                refused,
+                skipped,
+                partial,
+            } = merged;
+            match units {
+                0 => Err(Failure::Units(Failed::Nothing)),
+                _ => Ok(completeness(
+                    refused.is_empty() && skipped == 0 && partial == 0,
+                )),
+            }
         }
     }
 }
 
 fn run_units(
     job: &Job<'_>,
+    plan: &Plan,
     units: &[&Unit],
-    mut whole: bool,
     reading: &Reading,
 ) -> Result<Completeness, Failure> {
     let stop = Stop::default();
     let signals = Signals::watch(&stop).ok();
-    let run = Units::begin(job)?;
+    let run = Units::begin(job, plan)?;
+    let mut whole = plan.skipped.is_empty();
     let (mut failed, mut before, mut finished) = (0, 0, 0);
     for unit in units {
         if stop.is_requested() {
@@ -243,10 +255,23 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
         let (path, reason) = (path_text(&refused.path), &refused.reason);
         tell(Level::Warning, format!("{path}: {reason}"), format);
     }
-    let Merged { units, partial, .. } = merged;
-    let words =
-        format!("{units} units joined; of {partial} some evidence was damaged or unreadable");
-    tell(Level::Info, words, format);
+    let Merged {
+        units,
+        skipped,
+        partial,
+        ..
+    } = merged;
+    if *units > 0 {
+        let rest = match skipped {
+            0 => String::new(),
+            1 => "; 1 skipped file is in no unit".to_owned(),
+            files => format!("; {files} skipped files are in no unit"),
+        };
+        let words = format!(
+            "{units} units joined; of {partial} some evidence was damaged or unreadable{rest}"
+        );
+        tell(Level::Info, words, format);
+    }
 }
 
 /// All that was skipped.

@@ -144,7 +144,8 @@ fn export(
     };
     let found = pair(&run.reading.paths, options);
     drop(bar);
-    let written = found.map_err(Failure::from).and_then(|mut found| {
+    let found = found.map_err(|error| failed(error, &run.reading));
+    let written = found.and_then(|mut found| {
         write(&mut found, &mut to)?;
         Ok(found)
     });
@@ -176,6 +177,17 @@ fn export(
     // The process ends here: taking millions of parts asunder would be for nothing.
     std::mem::forget(found);
     Ok(completeness)
+}
+
+/// Why there is no result; tells before what was skipped, to those who want messages.
+fn failed(error: Error, reading: &Reading) -> Failure {
+    if let Error::NoLog { skipped, .. } = &error
+        && !reading.quiet
+    {
+        // Where standard error is gone, nobody hears it.
+        let _ = messages::skipped(skipped, reading.log_format, &mut io::stderr().lock());
+    }
+    Failure::Error(error)
 }
 
 /// How packages are opened.
@@ -361,12 +373,7 @@ impl Failure {
                 return;
             }
             Failure::Usage(answer) => failed(&answer.render()),
-            Failure::Error(error) => {
-                if let Error::NoLog { skipped, .. } = error {
-                    let _ = messages::skipped(skipped, format, &mut stderr);
-                }
-                failed(error)
-            }
+            Failure::Error(error) => failed(error),
             Failure::Stopped {
                 read: (done, total),
                 any,

@@ -104,9 +104,11 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// The folders and hidden files in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = names.filter(|name| name != "skipped.json");
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
@@ -162,7 +164,7 @@ fn units_of_all_fixtures_joined_are_the_bytes_of_one_run() {
     assert_eq!(done.status.code(), Some(3), "{}", told(&done));
     assert_eq!(joined.status.code(), Some(3), "{}", told(&joined));
     assert!(names(&out).len() > 10, "{:?}", names(&out));
-    assert_merged(&evidence, &merged, &["csv", "jsonl"]);
+    assert_merged(&evidence, &merged, &["csv", "jsonl", "json"]);
     // Again, with one thread: the same bytes.
     let again = place.path().join("again");
     batch(
@@ -185,6 +187,61 @@ fn json_documents_are_joined_with_the_accounts_of_all_logs() {
     let document = json(&fs::read(merged.join("sessions.json")).unwrap());
     assert_eq!(document["evidence"]["logs"].as_array().unwrap().len(), 5);
     assert_eq!(document["evidence"]["skipped"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_in_no_unit_is_in_a_merge_once_however_many_parts_a_run_had() {
+    let (place, evidence) = hosts(5);
+    fs::write(evidence.join("broken.evtx"), "MZ").unwrap();
+    fs::write(evidence.join("notes.txt"), "x").unwrap();
+    fs::write(evidence.join("WS-0003/notes.txt"), "x").unwrap();
+    let outs = ["one", "two"].map(|name| place.path().join(name));
+    for (out, part) in outs.iter().zip(["hash:1/2", "hash:2/2"]) {
+        let done = batch(&evidence, out, &["--formats", "json", "--partition", part]);
+        assert_eq!(done.status.code(), Some(3), "{}", told(&done));
+    }
+    let merged = place.path().join("all");
+    let [one, two] = &outs;
+    let join = || run(&["batch", "merge", text(one), text(two), "-o", text(&merged)]);
+    let joined = join();
+    assert_eq!(joined.status.code(), Some(3), "{}", told(&joined));
+    assert!(
+        told(&joined).contains("1 skipped file"),
+        "{}",
+        told(&joined)
+    );
+    assert_merged(&evidence, &merged, &["json"]);
+    let manifest = json(&fs::read(merged.join("manifest.json")).unwrap());
+    assert_eq!(manifest["skipped"].as_array().unwrap().len(), 1);
+    assert_eq!(manifest["exit_status"], 3);
+    // Where it is gone nobody knows.
+    outs.iter()
+        .for_each(|out| fs::remove_file(out.join("skipped.json")).unwrap());
+    let joined = join();
+    assert_eq!(joined.status.code(), Some(3), "{}", told(&joined));
+    assert!(told(&joined).contains("not known"), "{}", told(&joined));
+}
+
+#[test]
+fn a_folder_to_join_that_is_not_there_is_what_evidence_that_is_not_there_is() {
+    let (place, evidence) = hosts(1);
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    let missing = place.path().join("missing");
+    batch(&evidence, &out, &[]);
+    let nothing = run(&["batch", "merge", text(&missing), "-o", text(&merged)]);
+    assert_eq!(nothing.status.code(), Some(4), "{}", told(&nothing));
+    assert!(told(&nothing).contains("missing"), "{}", told(&nothing));
+    assert!(!merged.exists());
+    let some = run(&[
+        "batch",
+        "merge",
+        text(&missing),
+        text(&out),
+        "-o",
+        text(&merged),
+    ]);
+    assert_eq!(some.status.code(), Some(3), "{}", told(&some));
+    assert_merged(&evidence, &merged, &["csv"]);
 }
 
 #[test]

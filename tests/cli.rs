@@ -194,6 +194,24 @@ fn data_goes_to_standard_output_and_messages_to_standard_error() {
 }
 
 #[test]
+fn without_messages_there_is_still_a_line_that_says_why_there_is_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("Security.evtx"), "MZ").unwrap();
+    for command in [&["sessions"][..], &["batch", "plan"]] {
+        let run = |more: &[&str]| winsessions(&[command, more, &[path(folder.path())]].concat());
+        let (told, quiet) = (run(&[]), run(&["-q"]));
+        let lines = |output: &std::process::Output| stderr(output).lines().count();
+        assert_eq!((told.status.code(), lines(&told)), (Some(4), 2));
+        assert_eq!((quiet.status.code(), lines(&quiet)), (Some(4), 1));
+        assert!(
+            stderr(&quiet).contains("no event log"),
+            "{}",
+            stderr(&quiet)
+        );
+    }
+}
+
+#[test]
 fn a_damaged_log_is_status_3_and_the_place_is_told() {
     let evidence = evidence();
     let log = logs(evidence.path()).remove(0);

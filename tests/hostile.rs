@@ -1,8 +1,9 @@
 //! Logs made to take more than they weigh: whole runs of the program end, say what was damaged, and stay within bounds of
 //! memory.
 //!
-//! Logs take 4 MB each, with `WINSESSIONS_ROBUST=all` 100 MB. Peak memory is the system's own account of the process, so it is held against
-//! its bound on Linux alone.
+//! What a scenario can tell of is in `fixtures/hostile`; the rest is made here byte by byte. Logs take 4 MB each, with
+//! `WINSESSIONS_ROBUST=all` 100 MB. Peak memory is the system's own account of the process, so it is held against its bound on
+//! Linux alone.
 
 #[path = "fuzz/src/lib.rs"]
 #[allow(dead_code, unused_imports)]
@@ -10,6 +11,7 @@ mod targets;
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use targets::log_of;
@@ -41,6 +43,8 @@ fn size() -> usize {
 /// The body of a definition: tokens and names.
 #[derive(Default)]
 struct Body {
+    /// Where in the chunk it begins.
+    at: usize,
     bytes: Vec<u8>,
     names: HashMap<String, u32>,
 }
@@ -48,20 +52,57 @@ struct Body {
 impl Body {
     /// One element around what `inside` writes.
     fn of(inside: impl FnOnce(&mut Body)) -> Vec<u8> {
-        let mut body = Body::default();
-        body.bytes.extend([0x0f, 1, 1, 0]);
-        body.element("Event", inside);
-        body.bytes.push(0);
+        let mut body = Body {
+            at: BODY,
+            ..Body::default()
+        };
+        body.event(inside);
         body.bytes
     }
 
+    fn event(&mut self, inside: impl FnOnce(&mut Body)) {
+        self.bytes.extend([0x0f, 1, 1, 0]);
+        self.element("Event", inside);
+        self.bytes.push(0);
+    }
+
+    /// A definition, with others like it in a text of it; notes where each begins.
+    fn definition(&mut self, guid: u32, others: usize, places: &mut Vec<u32>) {
+        places.push((self.at + self.bytes.len()) as u32);
+        self.bytes.extend([0; 4]);
+        self.bytes.extend(guid.to_le_bytes());
+        self.bytes.extend([0; 16]);
+        let start = self.bytes.len();
+        self.event(|body| {
+            audit_fields(body);
+            if others > 0 {
+                body.element("Rest", |body| {
+                    body.bytes.extend([0x05, 0x01, 0, 0]);
+                    let start = body.bytes.len();
+                    body.definition(guid, others - 1, places);
+                    if !(body.bytes.len() - start).is_multiple_of(2) {
+                        body.bytes.push(0);
+                    }
+                    let units = ((body.bytes.len() - start) / 2) as u16;
+                    body.bytes[start - 2..start].copy_from_slice(&units.to_le_bytes());
+                });
+            }
+        });
+        let size = (self.bytes.len() - start) as u32;
+        self.bytes[start - 4..start].copy_from_slice(&size.to_le_bytes());
+    }
+
     fn name(&mut self, name: &str) {
-        let here = (BODY + self.bytes.len() + 4) as u32;
+        let here = (self.at + self.bytes.len() + 4) as u32;
         let known = self.names.get(name).copied();
         self.bytes.extend(known.unwrap_or(here).to_le_bytes());
         if known.is_none() {
             self.names.insert(name.into(), here);
-            self.bytes.extend([0; 6]);
+            self.bytes.extend([0; 4]);
+            let hash = name.encode_utf16().fold(0_u32, |hash, unit| {
+                hash.wrapping_mul(65599).wrapping_add(u32::from(unit))
+            });
+            self.bytes.extend((hash as u16).to_le_bytes());
             self.text(name);
             self.bytes.extend([0; 2]);
         }
@@ -119,25 +160,27 @@ impl Body {
 
 /// The body of an audit record's definition.
 fn audit() -> Vec<u8> {
-    Body::of(|body| {
-        body.element("System", |body| {
-            body.attribute("Provider", "Name", 0, 0x01);
-            body.element("EventID", |body| body.substitution(1, 0x06));
-            body.attribute("TimeCreated", "SystemTime", 2, 0x11);
-            body.element("EventRecordID", |body| body.substitution(3, 0x0a));
-            body.element("Channel", |body| body.substitution(4, 0x01));
-            body.element("Computer", |body| body.substitution(5, 0x01));
-        });
-        body.element("EventData", |body| {
-            body.data("TargetUserSid", 6, 0x13);
-            body.data("TargetUserName", 7, 0x01);
-            body.data("TargetDomainName", 8, 0x01);
-            body.data("TargetLogonId", 9, 0x15);
-            body.data("LogonType", 10, 0x08);
-            body.data("SubjectLogonId", 11, 0x15);
-            body.data("TargetLinkedLogonId", 12, 0x15);
-        });
-    })
+    Body::of(audit_fields)
+}
+
+fn audit_fields(body: &mut Body) {
+    body.element("System", |body| {
+        body.attribute("Provider", "Name", 0, 0x01);
+        body.element("EventID", |body| body.substitution(1, 0x06));
+        body.attribute("TimeCreated", "SystemTime", 2, 0x11);
+        body.element("EventRecordID", |body| body.substitution(3, 0x0a));
+        body.element("Channel", |body| body.substitution(4, 0x01));
+        body.element("Computer", |body| body.substitution(5, 0x01));
+    });
+    body.element("EventData", |body| {
+        body.data("TargetUserSid", 6, 0x13);
+        body.data("TargetUserName", 7, 0x01);
+        body.data("TargetDomainName", 8, 0x01);
+        body.data("TargetLogonId", 9, 0x15);
+        body.data("LogonType", 10, 0x08);
+        body.data("SubjectLogonId", 11, 0x15);
+        body.data("TargetLinkedLogonId", 12, 0x15);
+    });
 }
 
 /// A value with its type.
@@ -295,7 +338,7 @@ fn peak(process: u32) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
-fn run(command: &str, log: &[u8]) -> Run {
+fn run(command: &str, options: &[&str], log: &[u8]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("evidence")).unwrap();
@@ -303,6 +346,7 @@ fn run(command: &str, log: &[u8]) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_winsessions"))
         .args([command, "--format", "csv", "--threads", "2", "-o"])
         .args([path("rows.csv"), path("evidence")])
+        .args(options)
         .stderr(fs::File::create(path("told")).unwrap())
         .stdout(Stdio::null())
         .spawn()
@@ -330,13 +374,19 @@ fn run(command: &str, log: &[u8]) -> Run {
 
 /// Runs both timelines over a log of one machine: they end with a status, and take what the records may take.
 fn holds(what: &str, log: (Vec<u8>, u64), status: i32) -> Run {
-    holds_of(what, log, 1, status)
+    holds_of(what, log, 1, status, &[])
 }
 
-/// The same of a log of several machines.
-fn holds_of(what: &str, (log, records): (Vec<u8>, u64), machines: u64, status: i32) -> Run {
+/// The same of a log of several machines, with `options`.
+fn holds_of(
+    what: &str,
+    (log, records): (Vec<u8>, u64),
+    machines: u64,
+    status: i32,
+    options: &[&str],
+) -> Run {
     let [run, sessions] = ["events", "sessions"].map(|command| {
-        let run = run(command, &log);
+        let run = run(command, options, &log);
         let most = BASE + PER_RECORD * records + PER_MACHINE * machines;
         eprintln!(
             "{what}, {command}: {} MB, {records} records, {} rows, peak {} MB of {} MB",
@@ -406,6 +456,24 @@ fn templates_that_refer_to_themselves_or_nest_without_end_cost_their_record() {
 }
 
 #[test]
+fn the_templates_of_the_scenario_cost_the_records_that_have_them_and_no_others() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenario = fs::read_to_string(root.join("fixtures/hostile/templates/scenario.toml"));
+    let [(_, log)] = &winsessions::synth::render(&scenario.unwrap()).unwrap()[..] else {
+        panic!("the scenario tells of one log");
+    };
+    for options in [&[][..], &["--decoder", "evtx"], &["--recover"]] {
+        let run = holds_of("scenario", (log.clone(), 57), 1, 3, options);
+        for number in [40, 45, 46, 47, 48, 49, 50, 51] {
+            let place = format!("record {number},");
+            assert!(run.told.contains(&place), "{number}: {}", run.told);
+        }
+        let read = "read 49 records in 11 chunks of 1 log; 8 records damaged";
+        assert!(run.told.contains(read), "{}", run.told);
+    }
+}
+
+#[test]
 fn counts_and_claims_that_cannot_be_are_not_believed() {
     let (mut log, records) = audits(Audit::logon);
     for chunk in log[4096..].chunks_mut(65536) {
@@ -453,13 +521,100 @@ fn definitions_and_names_that_never_come_again_are_not_all_kept() {
 }
 
 #[test]
+fn definitions_that_lie_in_one_another_and_are_met_anew_in_each_chunk_take_what_they_weigh() {
+    // Of the first all can be looked at in a chunk; of the second more than a decoder looks at.
+    for (what, others) in [("16 KiB", 30), ("48 KiB", 90)] {
+        let (mut chunks, mut number): (Vec<Vec<u8>>, u64) = (Vec::new(), 0);
+        while chunks.len() * 65536 < size() {
+            let guid = chunks.len() as u32;
+            let mut body = Body {
+                at: DEFINITION,
+                ..Body::default()
+            };
+            let mut places = Vec::new();
+            body.definition(guid, others, &mut places);
+            assert_eq!(places.len(), others + 1);
+            let mut chunk = Vec::new();
+            for place in places.iter().cycle() {
+                let values = Audit::logon(number + 1).values(number + 1);
+                let mut content = vec![0x0f, 1, 1, 0, 0x0c, 1];
+                content.extend(guid.to_le_bytes());
+                content.extend(place.to_le_bytes());
+                if chunk.is_empty() {
+                    content.extend(&body.bytes);
+                }
+                content.extend(values);
+                content.push(0);
+                let next = record(number + 1, &content);
+                if chunk.len() + next.len() > RECORDS {
+                    break;
+                }
+                chunk.extend(next);
+                number += 1;
+            }
+            chunks.push(chunk);
+        }
+        let chunks: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+        let run = holds(what, (log_of(&chunks), number), 0);
+        assert_eq!(
+            run.rows as u64, number,
+            "{what}: each is read, by whichever"
+        );
+    }
+}
+
+/// A log of so many chunks, in each of which every record but the last has the next one in it.
+fn records_in_records(hurt: impl Fn(&mut Vec<u8>)) -> (Vec<u8>, u64) {
+    let body = audit();
+    let (mut chunks, mut number): (Vec<Vec<u8>>, u64) = (Vec::new(), 0);
+    while chunks.len() * 65536 < size() {
+        let mut next = Vec::new();
+        let in_chunk = 180;
+        for at in (1..=in_chunk).rev() {
+            let id = number + at;
+            let values = Audit::logon(id).values(id);
+            // The first is the outermost, and holds the definition.
+            let body = (at == 1).then_some(body.as_slice());
+            next = record(id, &[instance(7, body, &values), vec![0], next].concat());
+        }
+        assert!(next.len() <= RECORDS, "{}", next.len());
+        hurt(&mut next);
+        number += in_chunk;
+        chunks.push(next);
+    }
+    let count = chunks.len() as u64;
+    let chunks: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+    (log_of(&chunks), count)
+}
+
+#[test]
+fn records_that_lie_in_one_another_count_once_and_take_what_they_weigh() {
+    let (log, chunks) = records_in_records(|_| {});
+    for options in [&[][..], &["--recover"]] {
+        let what = format!("records in one another {options:?}");
+        let run = holds_of(&what, (log.clone(), chunks), 1, 0, options);
+        assert_eq!(run.rows as u64, chunks, "the outermost of each chunk");
+    }
+    // The outermost is not whole: the next one is found in it.
+    let (log, chunks) = records_in_records(|outermost| {
+        outermost.truncate(outermost.len() - 4);
+        outermost.extend([0; 4]);
+    });
+    for (options, found) in [(&[][..], 0), (&["--recover"], chunks)] {
+        let what = format!("records in a torn one {options:?}");
+        let run = holds_of(&what, (log.clone(), chunks), 1, 3, options);
+        assert_eq!(run.rows as u64, found, "{what}: {}", run.told);
+    }
+}
+
+#[test]
 fn records_that_have_nothing_in_common_take_what_they_weigh() {
     let computers = audits(|number| Audit {
         computer: format!("PC-{number}"),
         ..Audit::logon(number)
     });
     let machines = computers.1;
-    holds_of("computers", computers, machines, 0);
+    holds_of("computers", computers, machines, 0, &[]);
     let accounts = audits(|number| Audit {
         name: format!("=cmd|'/c'!A{number}\u{1b}[2J\u{202e}\r\n\","),
         ..Audit::logon(number)

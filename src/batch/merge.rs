@@ -5,13 +5,13 @@
 //! of files are copied, in the order of the hosts. What grows with the number of units is a list of these pieces, some hundred
 //! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
 //!
-//! Two things of one run cannot be told from its units: in JSON documents `other_files`, which are in no unit, and what was
-//! skipped beside the logs of no one unit.
+//! What is in no unit is taken from the file that a run puts beside them.
 
 use super::Failure;
 use super::digest::{self, Tally};
-use super::manifest::{self, Basis, Finished, MANIFEST, Of, Tool};
+use super::manifest::{self, Basis, Finished, MANIFEST, Of, Omitted, Tool};
 use super::name::PREFIX;
+use super::rest::{REST, Rest};
 use super::tables::{self, FORMATS, HostRows, TABLES, Table};
 use super::work::Work;
 use crate::export::Format;
@@ -25,10 +25,12 @@ use std::path::{Path, PathBuf};
 /// A merge that is finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {
-    /// How many units it joins.
+    /// How many units it joins; if none, there is no result.
     pub units: usize,
     /// What could not be joined.
     pub refused: Vec<Refused>,
+    /// How many files that should have been logs are in no unit.
+    pub skipped: usize,
     /// How many of the units had damaged or unreadable evidence.
     pub partial: usize,
 }
@@ -55,6 +57,8 @@ struct Manifest<'a> {
     schema: &'static str,
     tool: Tool,
     units: Vec<Joined<'a>>,
+    /// What should have been a log, is not, and is in no unit.
+    skipped: &'a [Omitted],
     outputs: &'a [Table],
     exit_status: u8,
 }
@@ -67,30 +71,49 @@ struct Joined<'a> {
     exit_status: u8,
 }
 
-/// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already. `None` if there is no unit.
+/// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
 /// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
-pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure> {
+pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
+    let mut refused = Vec::new();
     let mut folders = Vec::new();
+    let (mut rests, mut skipped): (Vec<Rest>, Vec<Omitted>) = Default::default();
     for out in outs {
-        for entry in fs::read_dir(out).map_err(Failure::io(out))? {
-            let entry = entry.map_err(Failure::io(out))?;
-            let name = entry.file_name();
-            if name.to_string_lossy().starts_with(PREFIX) && entry.path().is_dir() {
-                folders.push(entry.path());
+        let units = match units_in(out) {
+            Ok(units) => units,
+            Err(error) => {
+                refused.push(refuse(out, error));
+                continue;
             }
+        };
+        match Rest::read(out) {
+            Ok((rest, _)) if rests.iter().any(|other| other.units == rest.units) => {}
+            Ok((rest, told)) => {
+                rests.push(rest);
+                skipped.extend(told.skipped);
+            }
+            Err(_) if units.is_empty() => {}
+            Err(error) => refused.push(refuse(
+                &out.join(REST),
+                format!("what is in no unit is not known: {error}"),
+            )),
         }
+        folders.extend(units);
     }
     folders.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
     if folders.is_empty() {
-        return Ok(None);
+        return Ok(Merged {
+            units: 0,
+            refused,
+            skipped: skipped.len(),
+            partial: 0,
+        });
     }
     let is_in = |unit: &PathBuf| fs::canonicalize(unit).is_ok_and(|unit| target.starts_with(unit));
     if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
         return Err(Failure::Foreign { path });
     }
-    let mut refused = Vec::new();
     let mut ids = HashSet::new();
     let mut parts: Vec<Part> = Vec::new();
     for folder in folders {
@@ -105,7 +128,14 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
     let mut outputs = Vec::new();
     for format in FORMATS {
         for table in TABLES {
-            outputs.extend(join(&mut parts, table, format, &made, &mut refused)?);
+            outputs.extend(join(
+                &mut parts,
+                &rests,
+                table,
+                format,
+                &made,
+                &mut refused,
+            )?);
         }
     }
     let partial = parts.iter().filter(|part| part.finished.exit_status != 0);
@@ -119,8 +149,9 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
         schema: "winsessions/merge/1",
         tool: Tool::this(),
         units: units.collect(),
+        skipped: &skipped,
         outputs: &outputs,
-        exit_status: if partial > 0 || !refused.is_empty() {
+        exit_status: if partial > 0 || !refused.is_empty() || !skipped.is_empty() {
             3
         } else {
             0
@@ -128,11 +159,25 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Option<Merged>, Failure>
     };
     manifest::seal(&manifest, &outputs, &made)?;
     work.put(&made, target, || false)?;
-    Ok(Some(Merged {
+    Ok(Merged {
         units: parts.len(),
         refused,
+        skipped: skipped.len(),
         partial,
-    }))
+    })
+}
+
+/// The folders of units in a folder.
+fn units_in(out: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut units = Vec::new();
+    for entry in fs::read_dir(out)? {
+        let entry = entry?;
+        let is_named = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_named && entry.path().is_dir() {
+            units.push(entry.path());
+        }
+    }
+    Ok(units)
 }
 
 /// The folder that a folder lies in.
@@ -203,9 +248,16 @@ struct Piece {
     length: u64,
 }
 
+/// An object of a list: bytes of a file, or what a rest tells.
+enum Listed<'r> {
+    At(Piece),
+    Told(&'r RawValue),
+}
+
 /// Writes one table of all units that have it; `None` if none has. It is taken out of the parts, since it is done with.
 fn join(
     parts: &mut [Part],
+    rests: &[Rest],
     table: &str,
     format: Format,
     made: &Path,
@@ -256,7 +308,7 @@ fn join(
     let mut rows_at = 0;
     let (bytes, sha256) = tables::create(&made.join(&name), |out| {
         match format {
-            Format::Json => source.copy_head(&holders, out)?,
+            Format::Json => source.copy_head(&holders, rests, out)?,
             _ => source.copy(first_head, None, out)?,
         }
         rows_at = out.bytes();
@@ -327,7 +379,12 @@ impl Source<'_> {
     }
 
     /// Copies what stands before the rows of a JSON document: the accounts of all logs, sorted by path as one run sorts them.
-    fn copy_head(&mut self, holders: &[(usize, Table)], out: &mut Out) -> io::Result<()> {
+    fn copy_head(
+        &mut self,
+        holders: &[(usize, Table)],
+        rests: &[Rest],
+        out: &mut Out,
+    ) -> io::Result<()> {
         let (mut logs, mut skipped) = (Vec::new(), Vec::new());
         let (mut others, mut conflicts) = (0, 0);
         let (mut opening, mut list) = (String::new(), String::new());
@@ -337,7 +394,7 @@ impl Source<'_> {
             self.at(*part, 0)?.take(length).read_to_string(&mut head)?;
             let document = head.clone() + "[]}";
             let Document { evidence } = serde_json::from_str(&document)?;
-            let place = |texts: Vec<&RawValue>, to: &mut Vec<(PathBuf, Piece)>| {
+            let place = |texts: Vec<&RawValue>, to: &mut Vec<(PathBuf, Listed)>| {
                 for text in texts {
                     let Named { path } = serde_json::from_str(text.get())?;
                     let piece = Piece {
@@ -345,7 +402,7 @@ impl Source<'_> {
                         start: (text.get().as_ptr() as u64) - (document.as_ptr() as u64),
                         length: text.get().len() as u64,
                     };
-                    to.push((path.into(), piece));
+                    to.push((path.into(), Listed::At(piece)));
                 }
                 io::Result::Ok(())
             };
@@ -360,6 +417,14 @@ impl Source<'_> {
                 list = head.get(at..).unwrap_or_default().to_owned();
             }
         }
+        for rest in rests {
+            let account: Account = serde_json::from_str(rest.evidence.get())?;
+            for text in account.skipped {
+                let Named { path } = serde_json::from_str(text.get())?;
+                skipped.push((path.into(), Listed::Told(text)));
+            }
+            others += account.other_files;
+        }
         out.write_all(opening.as_bytes())?;
         out.write_all(b"{\"logs\":")?;
         self.copy_list(logs, out)?;
@@ -372,15 +437,22 @@ impl Source<'_> {
     }
 
     /// Copies objects as a list, sorted by path.
-    fn copy_list(&mut self, mut items: Vec<(PathBuf, Piece)>, out: &mut Out) -> io::Result<()> {
+    fn copy_list(
+        &mut self,
+        mut items: Vec<(PathBuf, Listed<'_>)>,
+        out: &mut Out,
+    ) -> io::Result<()> {
         items.sort_by(|(a, _), (b, _)| a.cmp(b));
         if items.is_empty() {
             return out.write_all(b"[]");
         }
         let mut before = b"[\n";
-        for (_, piece) in items {
+        for (_, item) in items {
             out.write_all(before)?;
-            self.copy(piece, None, out)?;
+            match item {
+                Listed::At(piece) => self.copy(piece, None, out)?,
+                Listed::Told(text) => out.write_all(text.get().as_bytes())?,
+            }
             before = b",\n";
         }
         out.write_all(b"\n]")

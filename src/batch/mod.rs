@@ -8,6 +8,7 @@
 //! plan      which logs are of one machine, and what the unit is called      (name: its folder; planned: as a document)
 //! unit      analyses a unit and writes its folder                           (tables, digest, manifest)
 //! work      where that is written, until it is complete and gets its place
+//! rest      what is in no unit
 //! merge     joins the folders of units into one
 //! ```
 //!
@@ -19,6 +20,7 @@ mod merge;
 mod name;
 mod plan;
 mod planned;
+mod rest;
 mod tables;
 mod unit;
 mod work;

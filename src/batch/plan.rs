@@ -38,7 +38,7 @@ pub struct Plan {
     pub units: Vec<Unit>,
     /// What should have been a log, is not, and lies beside the logs of no one unit.
     pub skipped: Vec<Skipped>,
-    /// How many files are no logs.
+    /// How many files are no logs, but for those in packages of units.
     pub other_files: u64,
 }
 
@@ -111,7 +111,9 @@ pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
     })?;
     for sample in &mut samples {
         found.skipped.append(&mut sample.skipped);
-        found.other_files += sample.other_files;
+        if !sample.has_logs {
+            found.other_files += sample.other_files;
+        }
     }
     let known = found.items.into_iter().zip(samples);
     let (items, samples): (Vec<Item>, Vec<Sample>) =
@@ -187,7 +189,7 @@ struct Sample {
     hosts: Vec<String>,
     /// What should have been a log in it and is not.
     skipped: Vec<Skipped>,
-    /// How many of its members are no logs.
+    /// How many of its members are no logs; itself, if it is none.
     other_files: u64,
 }
 

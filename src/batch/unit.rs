@@ -1,7 +1,8 @@
 //! Runs units one after the other; of each nothing is kept but what became of it.
 
 use super::manifest::{self, Arguments, Basis, Input};
-use super::plan::{Source, Unit};
+use super::plan::{Plan, Source, Unit};
+use super::rest::Rest;
 use super::work::{Put, Work};
 use super::{Failure, digest, tables};
 use crate::analysis::{Analysis, Options, in_parallel, pair_found};
@@ -52,12 +53,13 @@ pub struct Units<'j> {
 }
 
 impl<'j> Units<'j> {
-    /// Begins a run; removes what killed runs left in the same folder.
+    /// Begins a run over units of a plan; removes what killed runs left in the same folder, and says there what is in no unit.
     ///
     /// # Errors
     /// [`Failure::Io`].
-    pub fn begin(job: &'j Job<'j>) -> Result<Self, Failure> {
+    pub fn begin(job: &'j Job<'j>, plan: &Plan) -> Result<Self, Failure> {
         let work = Work::begin(&job.out)?;
+        Rest::put(plan, &work, &job.out)?;
         Ok(Units { job, work })
     }
 

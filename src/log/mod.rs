@@ -161,14 +161,7 @@ impl Reader {
         let file = match content.open() {
             Ok(file) => file,
             Err(error) => {
-                account.report(
-                    DamageKind::Unreadable,
-                    Location {
-                        offset: Some(0),
-                        ..Location::default()
-                    },
-                    error,
-                );
+                account.unreadable(0, &error);
                 return account;
             }
         };
@@ -190,15 +183,7 @@ impl Reader {
                 chunk::read(slot, at, self, &mut account, each);
             }
             if let Some(error) = got.error {
-                let offset = Some(offset + got.length as u64);
-                account.report(
-                    DamageKind::Unreadable,
-                    Location {
-                        offset,
-                        ..Location::default()
-                    },
-                    error,
-                );
+                account.unreadable(offset + got.length as u64, &error);
                 break;
             }
             next += READ_SIZE;
@@ -283,6 +268,15 @@ impl Account {
             kind,
             message: message.to_string(),
         });
+    }
+
+    /// Reports that the file could not be read from an offset on.
+    fn unreadable(&mut self, offset: u64, error: &std::io::Error) {
+        let location = Location {
+            offset: Some(offset),
+            ..Location::default()
+        };
+        self.report(DamageKind::Unreadable, location, error);
     }
 }
 

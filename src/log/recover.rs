@@ -106,15 +106,7 @@ impl Reader {
             }
         };
         if let Some(error) = error {
-            let offset = Some(from + bytes.len() as u64);
-            account.report(
-                DamageKind::Unreadable,
-                Location {
-                    offset,
-                    ..Location::default()
-                },
-                error,
-            );
+            account.unreadable(from + bytes.len() as u64, &error);
         }
         Search {
             bytes: &bytes,

@@ -236,7 +236,7 @@ fn split(
     gaps: &Gaps,
     witness: &system::Witness,
 ) -> Vec<Audited> {
-    let (events, spans) = (&machine.events, &machine.spans);
+    let events = &machine.events;
     let mut boots: Vec<Audited> = Vec::new();
     let mut openings = openings(events, range.clone(), gaps).into_iter().peekable();
     while let Some(mut opening) = openings.next() {
@@ -254,13 +254,13 @@ fn split(
         for (at, is_boot) in found {
             if is_boot {
                 // A boot that the System channel shows there has lost its beginning.
-                boots.push(opening.close(at, events, actions, std::mem::take(&mut open)));
+                boots.push(opening.close(at, machine, actions, std::mem::take(&mut open)));
                 opening = Opening::at(at);
             } else {
                 open.push(at);
             }
         }
-        boots.push(opening.close(end, events, actions, open));
+        boots.push(opening.close(end, machine, actions, open));
     }
     let firsts: Vec<_> = boots
         .iter()
@@ -270,7 +270,7 @@ fn split(
     let none = (None, false);
     for (boot, (next, is_lost)) in boots.iter_mut().zip(firsts.into_iter().chain([none])) {
         if !is_lost {
-            boot.last = last_time(boot, next, events, spans);
+            boot.last = last_time(boot, next, machine);
         }
     }
     boots
@@ -432,9 +432,15 @@ impl Opening {
         }
     }
 
-    fn close(self, end: usize, events: &[Event], actions: &Actions, breaks: Vec<usize>) -> Audited {
+    fn close(
+        self,
+        end: usize,
+        machine: &Machine,
+        actions: &Actions,
+        breaks: Vec<usize>,
+    ) -> Audited {
+        let events = &machine.events;
         let range = self.first..end;
-        let own = events.get(range.clone()).unwrap_or_default();
         let marked = self.boot_record.or(self.system_logon);
         let opening = events
             .get(self.first..=marked.unwrap_or(self.first))
@@ -443,7 +449,7 @@ impl Opening {
             .first()
             .is_some_and(|event| matches!(event.action, Action::StartingUp | Action::AuditDropped));
         let begins_here = marked.is_some() || self.is_lost || is_start;
-        let last = own.last().map(|event| event.time);
+        let last = last_event(machine, range.clone()).map(|event| event.time);
         let stops = [Action::LogServiceStop, Action::Shutdown];
         let stops = stops.into_iter();
         let stop = stops
@@ -563,18 +569,16 @@ impl Seen {
     }
 }
 
+/// The last event of a boot, but for recovered ones whose time live ones contradict.
+fn last_event(machine: &Machine, mut boot: Range<usize>) -> Option<&Event> {
+    let last = boot.rfind(|&index| !machine.recovered.is_disordered(index))?;
+    machine.events.get(last)
+}
+
 /// The time of the last record before `next`, the first event of the next boot, or of all.
-fn last_time(
-    boot: &Audited,
-    next: Option<&Event>,
-    events: &[Event],
-    spans: &[Span],
-) -> Option<Time> {
-    let last_event = boot
-        .events
-        .end
-        .checked_sub(1)
-        .and_then(|index| events.get(index))?;
+fn last_time(boot: &Audited, next: Option<&Event>, machine: &Machine) -> Option<Time> {
+    let spans: &[Span] = &machine.spans;
+    let last_event = last_event(machine, boot.events.clone())?;
     if let Some(previous) = next.and_then(Event::previous) {
         return Some(previous);
     }

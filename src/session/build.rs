@@ -179,7 +179,7 @@ impl<'a> Builder<'a> {
         let known = self.ids.get(&id);
         if let Some(draft) = known.and_then(Known::draft) {
             self.begin_live(draft, index, event);
-            self.drafts.get_mut(draft)?.used(index, event);
+            self.note_use(draft, index, event);
             return Some(draft);
         }
         if !id.is_standing() && known.is_some_and(|known| known.is_given) {
@@ -197,25 +197,30 @@ impl<'a> Builder<'a> {
                 attached => attached,
             };
             draft.add_part(DraftPart::new(id, None, reason).paired());
-            draft.used(index, event);
+            self.note_use(number, index, event);
             self.name(id, number);
             return Some(number);
         }
         Some(self.unlogged_session(Some(id), index))
     }
 
-    /// Has a standing session begin with the first live event that names it, where nothing ties that to the recovered ones
-    /// before it: a boot may have begun in between.
+    /// Has a session begin with the first live event that names it, where the recovered ones before it do not show it earlier: a
+    /// standing one where nothing ties that to them, since a boot may have begun in between; one without a logon where live
+    /// events contradict their time.
     fn begin_live(&mut self, number: usize, index: usize, event: &Event) {
-        let Some(draft) = self.drafts.get_mut(number).filter(|draft| draft.standing) else {
+        let Some(draft) = self.drafts.get_mut(number) else {
             return;
         };
         let first = draft.logon().unwrap_or(draft.first());
         let is_recovered = |event: &Event| self.recovered.holds(event.log);
-        if self.events.get(first).is_some_and(is_recovered)
-            && !is_recovered(event)
-            && self.boot.break_after(first).is_some_and(|at| at <= index)
-        {
+        if !self.events.get(first).is_some_and(is_recovered) || is_recovered(event) {
+            return;
+        }
+        let is_untied = match draft.standing {
+            true => self.boot.break_after(first).is_some_and(|at| at <= index),
+            false => draft.logon().is_none() && self.recovered.is_disordered(first),
+        };
+        if is_untied {
             draft.begin_anew(index);
         }
     }
@@ -356,7 +361,14 @@ impl<'a> Builder<'a> {
                 self.take(earlier, event);
             }
         }
-        if let Some(draft) = self.drafts.get_mut(number) {
+        self.note_use(number, index, event);
+    }
+
+    /// Notes that a session was in use. A recovered event whose time live ones contradict tells of nothing later than they do.
+    fn note_use(&mut self, number: usize, index: usize, event: &Event) {
+        if let Some(draft) = self.drafts.get_mut(number)
+            && !self.recovered.is_disordered(index)
+        {
             draft.used(index, event);
         }
     }
@@ -376,7 +388,7 @@ impl<'a> Builder<'a> {
         }
         draft.account.fill_from(&event.account);
         draft.logons += 1;
-        draft.used(index, event);
+        self.note_use(number, index, event);
         Some(number)
     }
 
@@ -552,13 +564,14 @@ impl<'a> Builder<'a> {
     fn logoff(&mut self, index: usize, event: &Event) -> Option<usize> {
         let id = event.logon_id()?;
         let number = self.used_by(id, index)?;
+        let is_ordered = !self.recovered.is_disordered(index);
         let draft = self.drafts.get_mut(number)?;
         if draft.standing {
             // No logoff ends what lives as long as its boot.
             return Some(number);
         }
         draft.account.fill_from(&event.account);
-        draft.close_part(id, index);
+        draft.close_part(id, index, is_ordered);
         draft.prove(index, Role::End);
         Some(number)
     }

@@ -52,11 +52,14 @@ pub(super) fn join(
     }
     let starts = starts(machine);
     let time = |index: usize| machine.events.get(index).map(|event| event.time);
-    let began = Began::of(
+    let mut began = Began::of(
         boots
             .iter()
             .map(|boot| boot.start.or_else(|| time(boot.events.start))),
     );
+    // Positions are in the order of numbers: with recovered records among them, times are not.
+    let broken = |boot: &Boot| boot.breaks.iter().filter_map(|&at| time(at)).min();
+    began.broken = boots.iter().map(broken).collect();
     let mut audited = Audited::new(machine, drafts);
     for desktop in desktops {
         let found = audited.find(machine, drafts, &desktop);
@@ -112,7 +115,12 @@ fn add(
 ) {
     draft.ts_logon = desktop.logon.map(Place::of).or(draft.ts_logon);
     draft.ts_logoff = desktop.logoff.map(Place::of).or(draft.ts_logoff);
-    draft.ts_last = desktop.last_alive.map(Place::of).or(draft.ts_last);
+    let last = desktop.last_alive.map(Place::of);
+    let is_disordered = |last: &Place| machine.recovered.is_disordered(last.index());
+    draft.ts_last = match draft.ts_last {
+        Some(known) => last.filter(|last| !is_disordered(last)).or(Some(known)),
+        None => last,
+    };
     draft.number = Some(desktop.number);
     let is_doubtful = joined.is_some_and(|(_, link)| link.score == Score::NEAREST);
     let begins = draft.logon().and_then(|logon| machine.events.get(logon));
@@ -271,6 +279,8 @@ struct Began {
     times: Vec<(Time, usize)>,
     /// For each boot the earliest time at which it or one after it began.
     earliest: Vec<Option<Time>>,
+    /// For each boot the earliest time behind a gap in it that may hide another one.
+    broken: Vec<Option<Time>>,
 }
 
 impl Began {
@@ -287,7 +297,11 @@ impl Began {
             next = both.into_iter().flatten().min();
             *began = next;
         }
-        Began { times, earliest }
+        Began {
+            times,
+            earliest,
+            broken: Vec::new(),
+        }
     }
 
     /// The boot that began nearest to a time, at most so far from it.
@@ -343,11 +357,15 @@ fn boot_at(
             BootEnd::Broken { max, .. } => max,
             BootEnd::Running(last) => last,
         };
-        let first_break = boot.breaks.first().and_then(|&first| time(first));
-        end.is_some_and(|end| at <= end) && first_break.is_none_or(|first| at < first)
+        end.is_some_and(|end| at <= end)
+    };
+    let is_whole = |&number: &usize| {
+        let broken = began.broken.get(number).copied().flatten();
+        broken.is_none_or(|broken| at < broken)
     };
     began
         .last(at)
+        .filter(is_whole)
         .filter(|&number| boots.get(number).is_some_and(runs))
 }
 

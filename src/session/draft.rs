@@ -357,15 +357,18 @@ impl Draft {
         }
     }
 
-    /// Notes that the token of a part closed at `index`.
-    pub(super) fn close_part(&mut self, id: LogonId, index: usize) {
+    /// Notes that the token of a part closed at `index`; whether the event there is later than those that closed others shows by
+    /// its position if `is_ordered`, else it is not taken for later.
+    pub(super) fn close_part(&mut self, id: LogonId, index: usize, is_ordered: bool) {
         let Some(part) = self.part_mut(id).filter(|part| part.closed.is_none()) else {
             return;
         };
         part.closed = Some(Place::of(index));
         if part.carries() && self.part.is_none() {
             self.carriers.1 += 1;
-            self.last_closed = self.last_closed.max(Some(Place::of(index)));
+            if is_ordered || self.last_closed.is_none() {
+                self.last_closed = self.last_closed.max(Some(Place::of(index)));
+            }
         }
     }
 
@@ -625,7 +628,7 @@ mod tests {
         draft.set_logon(7);
         draft.prove(7, Role::Start);
         draft.privileged(6, &Event::of(Action::SpecialGroups));
-        draft.close_part(id, 9);
+        draft.close_part(id, 9, true);
         draft.prove(9, Role::End);
         draft
     }
@@ -645,8 +648,8 @@ mod tests {
         draft.add_part(DraftPart::new(second, Some(8), PartReason::UacTwin));
         assert_eq!(draft.closed(), None, "the second is open");
         draft.prove(8, Role::Part);
-        draft.close_part(first, 12);
-        draft.close_part(second, 10);
+        draft.close_part(first, 12, true);
+        draft.close_part(second, 10, true);
         assert_eq!(draft.closed(), Some(10), "a token closes once");
         assert!(draft.carriers().eq([first, second]));
         assert_eq!(draft.part(first).and_then(DraftPart::closed), Some(9));

@@ -484,6 +484,7 @@ fn merge(group: Vec<Member>) -> Machine {
     let log_spans = spans.clone();
     let spans = joined(spans);
     add_uses(&mut all, &mut copies, uses);
+    recovered.note_order(&all);
     Machine {
         number: 0,
         host,

@@ -22,6 +22,9 @@ pub(super) struct Recovered {
     pub spans: Vec<Span>,
     /// How many of a channel's events contradict what is used under their numbers.
     pub contradicting: HashMap<Text, u64>,
+    /// The positions of events whose times are not between those of the live ones around them: they move no bound that live
+    /// events give.
+    disordered: Vec<usize>,
 }
 
 impl Recovered {
@@ -45,6 +48,43 @@ impl Recovered {
     /// Whether a log holds recovered records.
     pub(super) fn holds(&self, log: LogIndex) -> bool {
         self.from.is_some_and(|from| from <= log)
+    }
+
+    /// Whether the event at a position tells a time that the live ones around it contradict.
+    pub(super) fn is_disordered(&self, index: usize) -> bool {
+        self.disordered.binary_search(&index).is_ok()
+    }
+
+    /// Looks through the `events` of the machine, which are in record order, for those whose times live ones contradict.
+    pub(super) fn note_order(&mut self, events: &[Event]) {
+        if self.from.is_none() {
+            return;
+        }
+        let mut index = 0;
+        for channel in events.chunk_by(|a, b| a.channel == b.channel) {
+            let first = index;
+            index += channel.len();
+            let numbered = || (first..index).zip(channel);
+            let mut live: Option<Time> = None;
+            for (at, event) in numbered() {
+                match self.holds(event.log) {
+                    true if live.is_some_and(|live| event.time < live) => self.disordered.push(at),
+                    true => {}
+                    false => live = Some(event.time),
+                }
+            }
+            live = None;
+            for (at, event) in numbered().rev() {
+                match self.holds(event.log) {
+                    true if live.is_some_and(|live| live < event.time) => self.disordered.push(at),
+                    true => {}
+                    // Where it sets the clock, up to then it showed another time.
+                    false => live = Some(event.time.max(event.previous_time.unwrap_or(event.time))),
+                }
+            }
+        }
+        self.disordered.sort_unstable();
+        self.disordered.dedup();
     }
 
     /// Leaves out of `events`, which are in record order, what live logs hold, the same or not. `live` are the live runs.

@@ -4,14 +4,22 @@
 //! malicious hand leaves them. Where a record is damaged the checksums are made anew, so that
 //! nothing but the record itself tells.
 
-use super::binxml::RECORDS_START;
+use super::binxml::{CLOSE_START, EOF, OPEN_START, RECORDS_START, TEMPLATE};
 use super::file::{CHUNK, FILE_HEADER, HEADER_CHECKSUM, RECORDS_END, seal, u32_at, u64_at};
 use super::scenario::{Damage, Harm};
 
 /// Damages a log; says why not where there is nothing of the kind to damage.
 pub(super) fn apply(bytes: &mut Vec<u8>, damage: &Damage) -> Result<(), String> {
     let harm = damage.what;
-    let at_record = matches!(harm, Harm::ZeroSize | Harm::Substitutions | Harm::Slack);
+    let at_record = matches!(
+        harm,
+        Harm::ZeroSize
+            | Harm::Substitutions
+            | Harm::SelfReference
+            | Harm::Nesting
+            | Harm::NameLength
+            | Harm::Slack
+    );
     if at_record != damage.record.is_some() {
         return Err(match at_record {
             true => "`record` is missing: which record is damaged".into(),
@@ -70,16 +78,46 @@ fn hurt(chunk: &mut [u8], at: usize, size: usize, harm: Harm) -> Option<()> {
     match harm {
         Harm::ZeroSize => put(chunk, at + 4, 0)?,
         Harm::Substitutions => {
-            // Fragment header, template token, version, identifier, then the definition's offset.
-            let instance = at + 24 + 4;
-            let definition = u32_at(chunk, instance + 6)? as usize;
-            let after = instance + 10;
+            let definition = definition(chunk, at)?;
+            let after = at + INSTANCE + 10;
             let count = match definition == after {
                 // Next, GUID, size, then the definition itself.
                 true => after + 24 + u32_at(chunk, after + 20)? as usize,
                 false => after,
             };
             put(chunk, count, u32::MAX)?;
+        }
+        Harm::SelfReference => {
+            let own = definition(chunk, at)?;
+            let identifier = chunk.get(own + 4..own + 8)?.to_vec();
+            let instance = [&[TEMPLATE, 1], &*identifier, &(own as u32).to_le_bytes()].concat();
+            let no_values = [0; 4];
+            let body = [&*instance, &no_values, &[EOF]].concat();
+            let place = own + DEFINITION_BODY;
+            chunk
+                .get_mut(place..place + body.len())?
+                .copy_from_slice(&body);
+        }
+        Harm::Nesting => {
+            // The name has to stand elsewhere.
+            let name = first_name(chunk, at).filter(|name| !(at..at + size).contains(name))?;
+            let open = [
+                &[OPEN_START][..],
+                &[0; 4],
+                &(name as u32).to_le_bytes(),
+                &[CLOSE_START],
+            ];
+            let levels = open.concat().into_iter().cycle();
+            let content = chunk.get_mut(at + INSTANCE..at + size - 4)?;
+            content
+                .iter_mut()
+                .zip(levels)
+                .for_each(|(old, new)| *old = new);
+        }
+        Harm::NameLength => {
+            // Behind the next name's offset and a hash.
+            let length = first_name(chunk, at)? + 6;
+            chunk.get_mut(length..length + 2)?.fill(0xff);
         }
         _ => {
             let free = u32_at(chunk, RECORDS_END)? as usize;
@@ -88,6 +126,22 @@ fn hurt(chunk: &mut [u8], at: usize, size: usize, harm: Harm) -> Option<()> {
         }
     }
     seal(chunk)
+}
+
+/// Where a record's instance stands: behind its header and that of a fragment.
+const INSTANCE: usize = 24 + 4;
+
+/// Where the first element of a definition stands: behind what comes next, GUID, size and the header of a fragment.
+const DEFINITION_BODY: usize = 24 + 4;
+
+/// Where the definition of a record is: behind template token, version and identifier its offset stands.
+fn definition(chunk: &[u8], at: usize) -> Option<usize> {
+    Some(u32_at(chunk, at + INSTANCE + 6)? as usize)
+}
+
+/// Where the name of the first element in a record's definition is: its offset stands behind token, dependency and size.
+fn first_name(chunk: &[u8], at: usize) -> Option<usize> {
+    Some(u32_at(chunk, definition(chunk, at)? + DEFINITION_BODY + 7)? as usize)
 }
 
 fn put(bytes: &mut [u8], at: usize, value: u32) -> Option<()> {

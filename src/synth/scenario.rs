@@ -98,6 +98,12 @@ pub(super) enum Harm {
     ZeroSize,
     /// The record says that it has 4,294,967,295 values.
     Substitutions,
+    /// The template of the record, and of all in its chunk that share it, has an instance of itself in it.
+    SelfReference,
+    /// The record is elements in elements, as deep as it has bytes for.
+    Nesting,
+    /// The name of the first element in the record's template says that it is 65,535 characters long.
+    NameLength,
     /// The record stands once more in the unused end of its chunk.
     Slack,
 }

@@ -251,3 +251,102 @@ fn recovered_records_whose_numbers_follow_each_other_have_no_gap_between_them() 
     lost.events[1].set_record_id(105);
     assert_eq!(of_bob(&lost), (Some(clock(200.0)), true));
 }
+
+/// A session whose last live sign of life is at second 2000 with record 4, before a gap up to a boot.
+fn used_before_a_gap() -> Story {
+    let mut live = Story::booted();
+    live.at(10).screen(2, 0x5000, ALICE);
+    live.at(2000).about(4672, Action::Used, 0x5000, ALICE);
+    live.record = 60;
+    live.at(3000).boot();
+    live
+}
+
+/// One that names it, of this record number and second.
+fn found_again(record: u64, second: u64) -> Story {
+    let mut lost = Story::new();
+    lost.record = record;
+    lost.at(second).about(4672, Action::Used, 0x5000, ALICE);
+    lost
+}
+
+#[test]
+fn a_recovered_record_that_live_ones_contradict_in_time_moves_no_last_sign_of_life() {
+    let live = used_before_a_gap();
+    let end = |lost: &Story| {
+        let found = told(&live, lost);
+        assert_eq!(found.len(), 1);
+        let of_alice = own(&found[0].1)[0].end;
+        let standing = found[0].1.iter().find(|s| s.is_standing()).unwrap().end;
+        (of_alice.min, standing.min)
+    };
+    let alone = end(&Story::new());
+    assert_eq!(alone.0, Some(clock(2000.0)));
+    // With a higher number and an earlier time; and later than what comes after it.
+    assert_eq!(end(&found_again(50, 1500)), alone);
+    assert_eq!(end(&found_again(50, 3500)), alone);
+    // In order it tells of a later one.
+    assert_eq!(end(&found_again(50, 2500)).0, Some(clock(2500.0)));
+}
+
+#[test]
+fn a_recovered_logoff_that_live_ones_contradict_in_time_is_not_the_last_of_a_session() {
+    let mut live = Story::booted();
+    live.at(10).screen(2, 0x5000, ALICE).linked_logon_id = LogonId::new(0x5100);
+    live.at(10).screen(2, 0x5100, ALICE).linked_logon_id = LogonId::new(0x5000);
+    live.at(2000).logoff(0x5000, ALICE);
+    live.record = 60;
+    live.at(3000).stop();
+    let end = |second| {
+        let mut lost = Story::new();
+        lost.record = 50;
+        lost.at(second).logoff(0x5100, ALICE);
+        let found = told(&live, &lost);
+        let own = own(&found[0].1);
+        assert_eq!(own.len(), 1);
+        own[0].end.time()
+    };
+    assert_eq!(end(2500), Some(clock(2500.0)));
+    assert_eq!(end(1500), Some(clock(2000.0)));
+}
+
+#[test]
+fn what_has_no_logon_began_when_live_records_say_whatever_was_recovered_before_them() {
+    let mut live = Story::new();
+    live.record = 60;
+    live.at(2000).about(4672, Action::Used, 0x5000, ALICE);
+    let start = |second| {
+        let found = told(&live, &found_again(50, second));
+        let session = own(&found[0].1)[0].clone();
+        (session.start.max, session.id)
+    };
+    let alone = own(&live.sessions())[0].clone();
+    assert_eq!(start(2500), (alone.start.max, alone.id));
+    assert_eq!(start(1500).0, Some(clock(1500.0)));
+}
+
+#[test]
+fn no_desktop_is_of_a_boot_that_one_of_several_gaps_in_it_may_have_ended() {
+    let mut live = Story::booted();
+    live.at(100).about(4672, Action::Used, 0x5000, ALICE);
+    live.record = 60;
+    live.at(2000).screen(2, 0x7000, ALICE);
+    // Behind the first gap by its number, and later than what is behind the second.
+    let mut lost = Story::new();
+    lost.record = 50;
+    lost.at(4000).screen(2, 0x6000, BOB);
+    live.at(5000).about(4672, Action::Used, 0x7000, ALICE);
+    let desktop = live.at(3000).write(21, Action::TsLogon);
+    desktop.channel = desktop::CHANNEL.into();
+    desktop.set_record_id(5);
+    desktop.session_number = Some(9);
+    desktop.account = account("carol", "WS01", "S-1-5-21-1-2-3-1003");
+    let boot = |lost: &Story| {
+        let found = told(&live, lost);
+        let mut own = own(&found[0].1).into_iter();
+        let of_carol = own.find(|s| s.account.name.as_deref() == Some("carol"));
+        of_carol.unwrap().boot
+    };
+    assert_eq!(boot(&Story::new()), None);
+    assert_eq!(boot(&lost), None);
+}
