@@ -3,8 +3,8 @@
     spark-submit job.py run OUT EVIDENCE...        OUT/host=NAME/{sessions,events,...}.parquet, and a manifest each
     spark-submit job.py ask OUT [QUESTION.sql...]  answers of questions across machines, as JSON lines
 
-Every node must see evidence and OUT under the same paths. The driver makes the plan, so no executor searches the evidence. A unit that
-is tried again, or by two at once, gives the same bytes; one that is finished is not done again.
+Every node must see evidence and OUT under the same paths; the plan lies in OUT.plan.json. A unit that is tried again, or by two at
+once, gives the same bytes; one that is finished is not done again.
 
 Exit status: 0 complete; 3 some evidence is damaged or unreadable, the manifests say which; 2 wrong usage; 4 no event log; 1 failed.
 """
@@ -14,10 +14,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
@@ -33,33 +31,20 @@ TIMES = {
 }
 
 
-def plan(binary: str, evidence: list[str], how: list[str]) -> tuple[int, list[dict[str, Any]]]:
-    """The status of planning, and for each unit a plan that holds it alone."""
-    command = [binary, "batch", "plan", "--json", *how, "--", *evidence]
-    made = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if made.returncode not in (WHOLE, PARTIAL):
-        return made.returncode, []
-    whole = json.loads(made.stdout)
-    return made.returncode, [whole | {"units": [unit], "skipped": []} for unit in whole["units"]]
+def work(command: list[str], folder: str, tries: int) -> Callable[[Iterator[str]], Iterator[tuple[str, int, str]]]:
+    """What a partition does: of each of its units the id, the status and the last words."""
 
-
-def work(command: list[str], folder: str, tries: int) -> Callable[[Iterator[dict[str, Any]]], Iterator[tuple[str, int, str]]]:
-    """What a partition does: folder, status and last words of each of its units."""
-
-    def run(units: Iterator[dict[str, Any]]) -> Iterator[tuple[str, int, str]]:
+    def run(units: Iterator[str]) -> Iterator[tuple[str, int, str]]:
         context = TaskContext.get()
-        for one in units:
-            with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as document:
-                json.dump(one, document)
-                document.flush()
-                done = subprocess.run(
-                    [*command, "--", document.name], cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace", check=False
-                )
+        for unit in units:
+            done = subprocess.run(
+                [*command, "--unit", unit], cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace", check=False
+            )
             words = done.stderr.strip()[-2000:]
             is_final = done.returncode in (WHOLE, WRONG_USAGE, PARTIAL, NO_LOG)
             if not is_final and context is not None and context.attemptNumber() + 1 < tries:
                 raise RuntimeError(f"winsessions ended with {done.returncode}: {words}")
-            yield one["units"][0]["folder"], done.returncode, words
+            yield unit, done.returncode, words
 
     return run
 
@@ -67,18 +52,25 @@ def work(command: list[str], folder: str, tries: int) -> Callable[[Iterator[dict
 def run(spark: SparkSession, arguments: argparse.Namespace) -> int:
     """Does all units; tells of those that failed."""
     how = ["--password-file", os.path.abspath(arguments.password_file)] if arguments.password_file else []
-    status, units = plan(arguments.binary, arguments.evidence, [*how, "--threads", str(os.cpu_count() or 1)])
-    if not units:
+    out = os.path.abspath(arguments.out)
+    # Made once, and read by each task: no executor searches the evidence.
+    plan = Path(f"{out}.plan.json")
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    with plan.open("wb") as document:
+        command = [arguments.binary, "batch", "plan", "--json", *how, "--", *arguments.evidence]
+        status = subprocess.run(command, stdout=document, check=False).returncode
+    if status not in (WHOLE, PARTIAL):
         return status
+    units = [unit["id"] for unit in json.loads(plan.read_bytes())["units"]]
     conf = spark.sparkContext.getConf()
-    command = [arguments.binary, "batch", "run", "--planned", "-q", "-o", os.path.abspath(arguments.out)]
-    command += ["--formats", arguments.formats, "--threads", conf.get("spark.task.cpus") or "1", *how]
+    command = [arguments.binary, "batch", "run", str(plan), "--planned", "-q", "-o", out, *how]
+    command += ["--formats", arguments.formats, "--threads", conf.get("spark.task.cpus") or "1"]
     tries = int(conf.get("spark.task.maxFailures") or 4)
     partitions = spark.sparkContext.parallelize(units, len(units))
     done = partitions.mapPartitions(work(command, os.getcwd(), tries)).collect()
-    failed = [(folder, code, words) for folder, code, words in done if code not in (WHOLE, PARTIAL)]
-    for folder, code, words in failed:
-        print(f"{folder}: failed with {code}: {words}", file=sys.stderr)
+    failed = [(unit, code, words) for unit, code, words in done if code not in (WHOLE, PARTIAL)]
+    for unit, code, words in failed:
+        print(f"unit {unit} failed with {code}: {words}", file=sys.stderr)
     print(f"{len(done) - len(failed)} of {len(done)} units are finished", file=sys.stderr)
     if failed:
         return FAILED

@@ -78,16 +78,13 @@ def _rdp(account: str, address: str, begin: str, end: str) -> str:
 def story() -> str:
     """The scenario."""
     days = {
-        1: _step("09:00:00", "logon", kind="console", account="alice", name="desk")
-        + _step("17:00:00", "logoff", session="desk"),
+        1: _step("09:00:00", "logon", kind="console", account="alice", name="desk") + _step("17:00:00", "logoff", session="desk"),
         3: _rdp("bob", "203.0.113.9", "11:00:00", "11:20:00"),
         5: _rdp("alice", "192.0.2.77", "10:00:00", "10:30:00"),
         9: _rdp("bob", "203.0.113.9", "12:00:00", "12:20:00"),
     }
     numbers = range(1, MACHINES + 1)
-    parts = (
-        MACHINE.format(number=number) + days.get(number, "") + _step("18:00:00", "stop") for number in numbers
-    )
+    parts = (MACHINE.format(number=number) + days.get(number, "") + _step("18:00:00", "stop") for number in numbers)
     return DOMAIN + "".join(parts)
 
 

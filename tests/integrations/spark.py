@@ -82,8 +82,10 @@ def test(place: Path) -> None:
     idle_seconds = idle.children_user + idle.children_system - before.children_user - before.children_system
     alone = seconds_of_binary(place, [["--planned", "--unit", unit, "--", "plan.json"] for unit in units.values()], FORMATS)
     each = 1000 / len(units)
-    print(f"Spark: {used_seconds * each:.0f} ms of processor time a host, of which the cluster's start and end {idle_seconds * each:.0f} ms"
-          f" and the program by itself {alone * each:.0f} ms")
+    print(
+        f"Spark: {used_seconds * each:.0f} ms of processor time a host, of which the start and end of the cluster"
+        f" {idle_seconds * each:.0f} ms and the program by itself {alone * each:.0f} ms"
+    )
 
 
 def ask(place: Path) -> None:
@@ -95,7 +97,11 @@ def ask(place: Path) -> None:
         answers.setdefault(str(row.pop("question")), []).append(row)
 
     most = answers["accounts-on-most-machines"]
-    assert (most[0]["name"], most[0]["machines"], most[0]["sessions"]) == ("svc-deploy", hosts.MACHINES, hosts.MACHINES), most[0]
+    assert (most[0]["name"], most[0]["machines"], most[0]["sessions"]) == (
+        "svc-deploy",
+        hosts.MACHINES,
+        hosts.MACHINES,
+    ), most[0]
     assert all(row["machines"] <= 3 for row in most[1:]), most[1]
 
     (first,) = [row for row in answers["first-use-of-an-address"] if row["source_address"] == "203.0.113.9"]

@@ -74,10 +74,7 @@ SESSIONS_METADATA = {
             "Tables with records that are no longer in a log, or in none, beside the others; takes longer",
         ),
         _field("password", "text", "Password", "Of packages that are encrypted"),
-        *(
-            _field(name, "text" if name in ("from", "to") else "textarea", name.capitalize(), words)
-            for name, words in ROWS.items()
-        ),
+        *(_field(name, "text" if name in ("from", "to") else "textarea", name.capitalize(), words) for name, words in ROWS.items()),
         _field("interactive", "checkbox", "People only", "Only sessions with a desktop or a terminal"),
     ],
 }
@@ -142,7 +139,8 @@ def merge(
             out = work / f"result-{at}"
             for file in get_input_files(one, input_files or []):
                 folder, _, name = str(file["display_name"]).rpartition("_")
-                if folder.startswith("host=") and "/" not in folder + name:
+                is_unit = folder.startswith("host=") and "/" not in folder + name
+                if is_unit or file["display_name"] == "skipped.json":
                     (out / folder).mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file["path"], out / folder / name.removesuffix(".txt"))
             if out.is_dir():
@@ -173,9 +171,7 @@ def _password(config: dict[str, Any], work: Path) -> list[str]:
 
 def _rows(config: dict[str, Any]) -> list[str]:
     """What a table of chosen rows is made by; nothing if there is to be none."""
-    rows = [
-        f"--{name}={line.strip()}" for name in ROWS for line in str(config.get(name) or "").splitlines() if line.strip()
-    ]
+    rows = [f"--{name}={line.strip()}" for name in ROWS for line in str(config.get(name) or "").splitlines() if line.strip()]
     return rows + [f"--{name}" for name in ("interactive", "recover") if config.get(name)]
 
 
@@ -197,7 +193,7 @@ def _run(task: Any, arguments: list[str], work: Path, log: Path) -> int:
 def _hand_back(work: Path, output_path: str, files: Files) -> list[dict[str, Any]]:
     """Moves what was made to where OpenRelik wants it: units first, each file named after its machine."""
     source = files[0].get("id") if len(files) == 1 else None
-    made = [*sorted(work.glob("units/host=*/*")), *sorted(work.glob("merged/*"))]
+    made = [*sorted(work.glob("units/*.json")), *sorted(work.glob("units/host=*/*")), *sorted(work.glob("merged/*"))]
     made += sorted(work.glob("selected_*"))
     handed = []
     for path in made:

@@ -90,9 +90,7 @@ def test_files_of_one_name_stay_apart_and_nothing_is_copied(tmp_path: Path) -> N
     stored = [tmp_path / name for name in ("1", "2", "3")]
     for path in stored:
         path.write_text(path.name)
-    files = [
-        file(path, display_name=name) for path, name in zip(stored, ["S.evtx", "S.evtx", "S.evtx.idx"], strict=True)
-    ]
+    files = [file(path, display_name=name) for path, name in zip(stored, ["S.evtx", "S.evtx", "S.evtx.idx"], strict=True)]
     work = tmp_path / "work"
     named = command.lay_out(files, work)
     assert [(work / place).read_text() for place in named] == ["1", "2"]
@@ -100,9 +98,7 @@ def test_files_of_one_name_stay_apart_and_nothing_is_copied(tmp_path: Path) -> N
     assert (work / "evidence/S.evtx.idx").exists(), "an index lies beside its log and is none"
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(1, Retry), (137, Retry), (2, command.GoneWrongError), (4, command.GoneWrongError)]
-)
+@pytest.mark.parametrize(("status", "error"), [(1, Retry), (137, Retry), (2, command.GoneWrongError), (4, command.GoneWrongError)])
 def test_statuses_say_whether_another_try_is_worth_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
 ) -> None:
