@@ -3,7 +3,8 @@
 `hosts.py FOLDER` writes their logs below FOLDER, with those of an attacker's machine and of a damaged one.
 
 - svc-deploy is on all 24 machines over the network, and nobody else on more than three.
-- 203.0.113.9 comes to WS-003 first, at 11:00:00, with bob's account, and to WS-009 an hour later.
+- 203.0.113.9 comes to WS-003 first, with bob's account: at 11:00:00 by Remote Desktop, 1.5 s before that by the network logon of
+  its pre-authentication; and to WS-009 an hour later.
 - alice sits at WS-001 from 09:00:00 to 17:00:00, and is on WS-005 by Remote Desktop from 192.0.2.77, from 10:00:00 to 10:30:00:
   two places at once. Nobody else is.
 """

@@ -111,6 +111,8 @@ def sessions(
         arguments = ["batch", "run", "-o", "units", "--formats", ",".join(wanted), *how]
         partial = _run(self, arguments, work, log) == command.PARTIAL
         rows = _rows(config)
+        if command.makes_pages():
+            _run(self, ["report", *rows, "-o", "report.html", *how], work, log)
         if rows:
             for table in ("sessions", "events"):
                 for form in wanted:
@@ -194,7 +196,7 @@ def _hand_back(work: Path, output_path: str, files: Files) -> list[dict[str, Any
     """Moves what was made to where OpenRelik wants it: units first, each file named after its machine."""
     source = files[0].get("id") if len(files) == 1 else None
     made = [*sorted(work.glob("units/*.json")), *sorted(work.glob("units/host=*/*")), *sorted(work.glob("merged/*"))]
-    made += sorted(work.glob("selected_*"))
+    made += sorted([*work.glob("report.html"), *work.glob("selected_*")])
     handed = []
     for path in made:
         of_unit = path.parent.name.startswith("host=")
