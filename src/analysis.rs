@@ -3,7 +3,7 @@
 use crate::damage::{Damage, DamageKind, Location};
 use crate::error::Error;
 use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
-use crate::evidence::{self, Evidence, Item, Log, Skipped, Unpacked, Unpacking};
+use crate::evidence::{self, Evidence, Item, Log, NoPlace, Skipped, Unpacked, Unpacking};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
 use crate::progress::Progress;
 use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
@@ -111,8 +111,8 @@ pub struct Paired {
 /// Reads all evidence below `paths` and builds the timelines of all machines in it.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::Stopped`] if that was
-/// asked for.
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::NoPlace`] if a package
+/// cannot be unpacked anywhere, [`Error::Stopped`] if that was asked for.
 pub fn analyse(paths: &[PathBuf], options: Options<'_>) -> Result<Analysis, Error> {
     let mut paired = pair(paths, options)?;
     paired.finish();
@@ -145,16 +145,10 @@ pub fn pair_found(
         hosts,
         members_not_searched,
         ..
-    } = pool.install(|| read(&mut found, &options, progress));
+    } = pool.install(|| read(&mut found, &options, progress))?;
     if progress.stop().is_requested() {
         return Err(Error::Stopped);
     }
-    // What something was recovered from was not skipped.
-    let recovered = accounts.iter().filter(|log| log.recovered);
-    let recovered: HashSet<&PathBuf> = recovered.map(|log| &log.path).collect();
-    found
-        .skipped
-        .retain(|skipped| !recovered.contains(&skipped.path));
     if accounts.is_empty() {
         return Err(Error::NoLog {
             paths: paths.to_vec(),
@@ -378,7 +372,7 @@ impl Logs {
 
 /// Reads all logs of all items, and adds to what was found what packages hold besides; then, if that is asked for, what reading
 /// leaves out: the logs of live records come first.
-fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Logs {
+fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Result<Logs, NoPlace> {
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
     let mut read = Logs::default();
@@ -390,7 +384,7 @@ fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Log
             read.members_not_searched += unpacked.other_members;
         }
         read_blocks(&mut read, &unpacked.logs, options.decoding, progress);
-    });
+    })?;
     found.sort_skipped();
     if options.recover {
         let mut live = 0..read.accounts.len() as u32;
@@ -399,12 +393,21 @@ fn read(found: &mut Evidence, options: &Options<'_>, progress: &Progress) -> Log
                 let beside = live.next().map(LogIndex);
                 recover(&mut read, log, beside, options.decoding, progress);
             }
-        });
-        for file in &found.others() {
-            recover(&mut read, file, None, options.decoding, progress);
+            for package in &unpacked.unread {
+                recover(&mut read, package, None, options.decoding, progress);
+            }
+        })?;
+        // What something was recovered from was not skipped, if there is no more to it.
+        let mut recovered = HashSet::new();
+        for file in found.others() {
+            if recover(&mut read, &file, None, options.decoding, progress) {
+                recovered.insert(file.path);
+            }
         }
+        let is_left = |skipped: &Skipped| !recovered.contains(&skipped.path);
+        found.skipped.retain(is_left);
     }
-    read
+    Ok(read)
 }
 
 /// Opens items, as many at once as takes no more packages than there are threads, and hands over what is in them, in their order.
@@ -413,7 +416,7 @@ fn open_each(
     unpacking: &Unpacking,
     progress: &Progress,
     mut each: impl FnMut(Unpacked),
-) {
+) -> Result<(), NoPlace> {
     while !items.is_empty() {
         // Packages take memory and space while they are open.
         let mut packages = 0;
@@ -424,19 +427,22 @@ fn open_each(
         let (now, later) = items.split_at(opened_at_once.count());
         items = later;
         let open = |item: &Item| match progress.stop().is_requested() {
-            true => Unpacked::default(),
+            true => Ok(Unpacked::default()),
             false => item.open(unpacking),
         };
-        let opened: Vec<Unpacked> = now.par_iter().with_max_len(1).map(open).collect();
+        let opened: Result<Vec<Unpacked>, NoPlace> =
+            now.par_iter().with_max_len(1).map(open).collect();
         let mut all = Unpacked::default();
-        for unpacked in opened {
+        for unpacked in opened? {
             all.logs.extend(unpacked.logs);
             all.skipped.extend(unpacked.skipped);
             all.other_files += unpacked.other_files;
             all.other_members += unpacked.other_members;
+            all.unread.extend(unpacked.unread);
         }
         each(all);
     }
+    Ok(())
 }
 
 /// Reads all blocks of logs.
@@ -451,15 +457,15 @@ fn read_blocks(read: &mut Logs, logs: &[Log], decoding: Decoding, progress: &Pro
     read_parts(read, &begun, &blocks, decoding, progress);
 }
 
-/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is. Of a file without any
-/// there is no account.
+/// Recovers what reading a file leaves out, which is a log of its own, `beside` the one that the file is; whether there is any.
+/// Of a file without any there is no account.
 fn recover(
     read: &mut Logs,
     log: &Log,
     beside: Option<LogIndex>,
     decoding: Decoding,
     progress: &Progress,
-) {
+) -> bool {
     // An export has given its records new numbers.
     let of_log = beside.and_then(|LogIndex(log)| read.sources.get(log as usize));
     let is_numbered =
@@ -475,9 +481,11 @@ fn recover(
         let account = &log.account;
         account.chunks + account.read + account.damaged == 0 && account.damage.is_empty()
     };
-    if read.accounts.pop_if(is_empty).is_some() {
+    let is_nothing = read.accounts.pop_if(is_empty).is_some();
+    if is_nothing {
         read.sources.pop();
     }
+    !is_nothing
 }
 
 /// A part of a log that one thread reads.

@@ -21,6 +21,31 @@ const LINES: Duration = Duration::from_secs(10);
 /// How many characters a bar has.
 const CELLS: u64 = 20;
 
+/// What a run does before it knows how much there is to read, and after it has read that.
+#[derive(Clone, Copy)]
+pub struct Steps {
+    first: &'static str,
+    last: &'static str,
+}
+
+/// Of sessions.
+pub const ANALYSIS: Steps = Steps {
+    first: "looking for logs",
+    last: "putting sessions together",
+};
+
+/// Of a plan.
+pub const PLAN: Steps = Steps {
+    first: "looking for logs",
+    last: "putting units together",
+};
+
+/// Of a merge.
+pub const MERGE: Steps = Steps {
+    first: "looking for units",
+    last: "writing to the disk",
+};
+
 /// What shows progress until it is dropped.
 pub struct Bar {
     ended: Option<Sender<()>>,
@@ -29,7 +54,7 @@ pub struct Bar {
 
 impl Bar {
     /// Begins to show progress.
-    pub fn start(progress: Arc<Progress>, format: LogFormat) -> Self {
+    pub fn start(progress: Arc<Progress>, steps: Steps, format: LogFormat) -> Self {
         let (ended, until) = mpsc::channel();
         let drawn = format == LogFormat::Text && io::stderr().is_terminal();
         let draw = move || {
@@ -43,7 +68,7 @@ impl Bar {
             let mut columns = 0;
             while until.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 wait = then;
-                let now = State::of(&progress, began.elapsed());
+                let now = State::of(&progress, steps, began.elapsed());
                 let mut stderr = io::stderr().lock();
                 // Where standard error is gone, nobody sees it.
                 let _ = if drawn {
@@ -80,6 +105,7 @@ impl Drop for Bar {
 
 /// How far a run is at a moment.
 struct State {
+    steps: Steps,
     done: u64,
     total: u64,
     /// Bytes a second.
@@ -89,10 +115,11 @@ struct State {
 }
 
 impl State {
-    fn of(progress: &Progress, elapsed: Duration) -> Self {
+    fn of(progress: &Progress, steps: Steps, elapsed: Duration) -> Self {
         let (done, total) = progress.bytes();
         let rate = u128::from(done) * 1000 / elapsed.as_millis().max(1);
         State {
+            steps,
             done,
             total,
             rate: u64::try_from(rate).unwrap_or(u64::MAX),
@@ -108,7 +135,7 @@ impl State {
     /// What it does, and how long that takes still.
     fn words(&self) -> String {
         if self.total == 0 {
-            return "looking for logs".to_owned();
+            return self.steps.first.to_owned();
         }
         let read = format!(
             "{} of {} ({} %)",
@@ -117,7 +144,7 @@ impl State {
             self.percent()
         );
         if self.done >= self.total {
-            return format!("{read}, putting sessions together");
+            return format!("{read}, {}", self.steps.last);
         }
         let left = match (self.total - self.done).checked_div(self.rate) {
             Some(seconds) => format!(", {} left", duration(seconds)),
@@ -135,7 +162,7 @@ impl State {
         cut(&line, columns).into_owned()
     }
 
-    fn message(&self) -> Message<'static> {
+    fn message(&self) -> Message {
         Message {
             counts: vec![("bytes_read", self.done), ("bytes_total", self.total)],
             ..Message::new(
@@ -183,6 +210,7 @@ mod tests {
 
     fn state(done: u64, total: u64, rate: u64) -> State {
         State {
+            steps: ANALYSIS,
             done,
             total,
             rate,

@@ -1,6 +1,6 @@
 //! The commands over units of work: what is done is told, unit by unit; one that fails stops no other.
 
-use crate::bar::Bar;
+use crate::bar::{self, Bar, Steps};
 use crate::cli::{Batch, Reading};
 use crate::output::{self, OpenError};
 use crate::signals::Signals;
@@ -9,11 +9,12 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use winsessions::analysis::Options;
 use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
 use winsessions::error::Error;
-use winsessions::evidence::Skipped;
-use winsessions::export::messages::{self, Level, LogFormat, Message, Topic};
-use winsessions::export::{path_text, visible};
+use winsessions::evidence::{Skipped, Unpacking};
+use winsessions::export::messages::{self, Level, LogFormat, Message, OfUnit, Topic};
+use winsessions::export::visible;
 use winsessions::progress::{Progress, Stop};
 
 /// Why a batch has no result, or not of all units.
@@ -53,8 +54,8 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
     match command {
         Batch::Plan { json, reading } => {
             let unpacking = unpacking(&reading)?;
-            let plan = plan(&reading.paths, reading.options(&unpacking))
-                .map_err(|error| crate::failed(error, &reading))?;
+            let watch = Watch::new(reading.quiet, reading.log_format);
+            let plan = planned(&reading, &unpacking, &watch)?;
             tell_skipped(&skipped(&plan), &reading);
             list(&plan, json).map_err(|source| output_failure(None, source))?;
             Ok(completeness(skipped(&plan).is_empty()))
@@ -66,14 +67,14 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             force,
             formats,
             csv_raw,
-            planned,
+            planned: is_planned,
             reading,
         } => {
             let unpacking = unpacking(&reading)?;
-            let plan = match planned {
+            let watch = Watch::new(reading.quiet, reading.log_format);
+            let plan = match is_planned {
                 true => read_plan(&reading.paths)?,
-                false => plan(&reading.paths, reading.options(&unpacking))
-                    .map_err(|error| crate::failed(error, &reading))?,
+                false => planned(&reading, &unpacking, &watch)?,
             };
             let units = chosen(&plan, partition, &unit)?;
             let out = opened(output::folder(&output, &plan.paths), &output)?;
@@ -85,7 +86,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
                 force,
             };
             tell_skipped(&plan.skipped, &reading);
-            run_units(&job, &plan, &units, &reading)
+            run_units(&job, &plan, &units, &watch)
         }
         Batch::Merge {
             outs,
@@ -94,7 +95,10 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             quiet,
         } => {
             let target = opened(output::new_folder(&output, &[]), &output)?;
-            let merged = batch::merge(&outs, &target)?;
+            let watch = Watch::new(quiet, log_format);
+            let merged = watch.to_the_end(bar::MERGE, |progress| {
+                Ok(batch::merge(&outs, &target, progress)?)
+            })?;
             if !quiet {
                 tell_merged(&merged, log_format);
             }
@@ -114,51 +118,114 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
     }
 }
 
+/// Shows how far a batch is, and hears the signals that stop it.
+struct Watch {
+    stop: Stop,
+    /// Where signals cannot be watched they end the process, as they do without.
+    signals: Option<Signals>,
+    quiet: bool,
+    format: LogFormat,
+}
+
+impl Watch {
+    fn new(quiet: bool, format: LogFormat) -> Self {
+        let stop = Stop::default();
+        Watch {
+            signals: Signals::watch(&stop).ok(),
+            stop,
+            quiet,
+            format,
+        }
+    }
+
+    /// The exit status of a run that a signal has stopped.
+    fn status(&self) -> Option<u8> {
+        self.signals.as_ref()?.status()
+    }
+
+    /// Shows how far `work` is.
+    fn shown<T>(&self, steps: Steps, work: impl FnOnce(&Progress) -> T) -> T {
+        let progress = Arc::new(Progress::new(self.stop.clone()));
+        let bar = (!self.quiet).then(|| Bar::start(Arc::clone(&progress), steps, self.format));
+        let made = work(&progress);
+        drop(bar);
+        made
+    }
+
+    /// The same of work that leaves nothing if it is stopped.
+    fn to_the_end<T>(
+        &self,
+        steps: Steps,
+        work: impl FnOnce(&Progress) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut read = (0, 0);
+        let made = self.shown(steps, |progress| {
+            let made = work(progress);
+            read = progress.bytes();
+            made
+        });
+        match (made, self.status()) {
+            (Err(Failure::Error(Error::Stopped)), Some(status)) => Err(Failure::Stopped {
+                status,
+                read,
+                any: false,
+            }),
+            (made, _) => made,
+        }
+    }
+}
+
+fn planned(reading: &Reading, unpacking: &Unpacking, watch: &Watch) -> Result<Plan, Failure> {
+    watch.to_the_end(bar::PLAN, |progress| {
+        let options = Options {
+            progress: Some(progress),
+            ..reading.options(unpacking)
+        };
+        plan(&reading.paths, options).map_err(|error| crate::failed(error, reading))
+    })
+}
+
 fn run_units(
     job: &Job<'_>,
     plan: &Plan,
     units: &[&Unit],
-    reading: &Reading,
+    watch: &Watch,
 ) -> Result<Completeness, Failure> {
-    let stop = Stop::default();
-    let signals = Signals::watch(&stop).ok();
     let run = Units::begin(job, plan)?;
     let mut whole = plan.skipped.is_empty();
     let (mut failed, mut before, mut finished) = (0, 0, 0);
     for unit in units {
-        if stop.is_requested() {
+        if watch.stop.is_requested() {
             break;
         }
-        let progress = Arc::new(Progress::new(stop.clone()));
-        let bar = (!reading.quiet).then(|| Bar::start(Arc::clone(&progress), reading.log_format));
-        let result = run.run(unit, &progress);
-        drop(bar);
-        match result {
+        match watch.shown(bar::ANALYSIS, |progress| run.run(unit, progress)) {
             Ok(done) => {
                 finished += 1;
                 whole &= !done.partial;
                 before += usize::from(done.before);
-                if !reading.quiet {
-                    tell_done(&unit.folder, &done, reading.log_format);
+                if !watch.quiet {
+                    tell_done(unit, done, watch.format);
                 }
             }
             Err(batch::Failure::Analysis(Error::Stopped)) => break,
             Err(failure) => {
                 failed += 1;
                 // What failed is told also to those who want no messages.
-                let words = format!("{}: failed: {failure}", unit.folder);
-                tell(Level::Error, words, reading.log_format);
+                let words = format!("failed: {failure}");
+                let message = of_unit(unit, Level::Error, words, 1);
+                tell(message, watch.format);
             }
         }
     }
     let all = units.len();
-    if let Some(status) = signals.and_then(|signals| signals.status()) {
+    if let Some(status) = watch.status() {
         let done = finished;
         return Err(Failure::Units(Failed::Stopped { status, done, all }));
     }
-    if !reading.quiet {
+    if !watch.quiet {
         let words = format!("{finished} of {all} units are finished, {before} of them were before");
-        tell(Level::Info, words, reading.log_format);
+        let counts = [("units", all), ("finished", finished), ("before", before)];
+        tell_all(words, &counts, watch.format);
     }
     match failed {
         0 => Ok(completeness(whole)),
@@ -219,9 +286,28 @@ fn completeness(whole: bool) -> Completeness {
     }
 }
 
-/// Says what became of a unit, or of all, on standard error; where that is gone, nobody hears it.
-fn tell(level: Level, words: String, format: LogFormat) {
-    let _ = Message::new(level, Topic::Unit, words).write(format, &mut io::stderr().lock());
+/// Tells on standard error; where that is gone, nobody hears it.
+fn tell(message: Message, format: LogFormat) {
+    let _ = message.write(format, &mut io::stderr().lock());
+}
+
+/// Tells what became of all units.
+fn tell_all(words: String, counts: &[(&'static str, usize)], format: LogFormat) {
+    let counts = counts.iter().map(|(name, count)| (*name, *count as u64));
+    let message = Message {
+        counts: counts.collect(),
+        ..Message::new(Level::Info, Topic::Unit, words)
+    };
+    tell(message, format);
+}
+
+/// What became of a unit.
+fn of_unit(unit: &Unit, level: Level, words: impl ToString, exit_status: u64) -> Message {
+    Message {
+        unit: Some(OfUnit::from(unit)),
+        counts: vec![("exit_status", exit_status)],
+        ..Message::new(level, Topic::Unit, words)
+    }
 }
 
 fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
@@ -230,30 +316,29 @@ fn tell_skipped(skipped: &[Skipped], reading: &Reading) {
     }
 }
 
-fn tell_done(folder: &str, done: &Done, format: LogFormat) {
+fn tell_done(unit: &Unit, done: Done, format: LogFormat) {
+    let exit_status = if done.partial { 3 } else { 0 };
     if done.before {
         let partial = if done.partial { ", partial" } else { "" };
-        return tell(
-            Level::Info,
-            format!("{folder}: is finished{partial}"),
-            format,
-        );
+        let words = format!("is finished{partial}");
+        return tell(of_unit(unit, Level::Info, words, exit_status), format);
     }
-    let warnings = done.messages.len().saturating_sub(1);
-    for (place, line) in done.messages.iter().enumerate() {
-        let level = if place < warnings {
-            Level::Warning
-        } else {
-            Level::Info
-        };
-        tell(level, format!("{folder}: {line}"), format);
+    let mut messages = done.messages;
+    if let Some(last) = messages.last_mut() {
+        last.counts.push(("exit_status", exit_status));
+    }
+    for message in messages {
+        tell(message, format);
     }
 }
 
 fn tell_merged(merged: &Merged, format: LogFormat) {
     for refused in &merged.refused {
-        let (path, reason) = (path_text(&refused.path), &refused.reason);
-        tell(Level::Warning, format!("{path}: {reason}"), format);
+        let message = Message {
+            file: Some(refused.path.clone()),
+            ..Message::new(Level::Warning, Topic::Unit, &refused.reason)
+        };
+        tell(message, format);
     }
     let Merged {
         units,
@@ -270,7 +355,12 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
         let words = format!(
             "{units} units joined; of {partial} some evidence was damaged or unreadable{rest}"
         );
-        tell(Level::Info, words, format);
+        let counts = [
+            ("units", *units),
+            ("partial", *partial),
+            ("skipped", *skipped),
+        ];
+        tell_all(words, &counts, format);
     }
 }
 

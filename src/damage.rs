@@ -30,6 +30,8 @@ named! {
     pub enum DamageKind {
         /// The file header's checksum or fields are wrong; its chunks were read all the same.
         FileHeader = "file-header",
+        /// Chunks that the file header claims are not there: the file was cut off.
+        MissingChunks = "missing-chunks",
         /// A chunk does not start with its magic; its records were not read.
         ChunkMagic = "chunk-magic",
         /// A chunk header's checksum or fields are wrong; its records were read all the same.

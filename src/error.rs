@@ -1,6 +1,6 @@
 //! What stops a run. Everything else is damage and is reported with the results.
 
-use crate::evidence::Skipped;
+use crate::evidence::{NoPlace, Skipped};
 use std::io;
 use std::path::PathBuf;
 
@@ -26,6 +26,9 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A package could not be unpacked, for want of space.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
     /// It was asked to stop while it read.
     #[error("stopped")]
     Stopped,

@@ -33,11 +33,14 @@ mod zip;
 
 pub use content::{Content, Opened};
 pub use limits::Limits;
+pub(crate) use open::open;
 pub use package::Unpacked;
 pub use sparse::Ranges;
 
-use crate::damage::Damage;
-use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
+use crate::damage::{Damage, DamageKind, Location};
+use format::{
+    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread,
+};
 use limits::Spent;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -61,6 +64,14 @@ pub struct Unpacking {
     pub limits: Limits,
     /// What opens those that are encrypted.
     pub password: Option<Vec<u8>>,
+}
+
+/// A member of a package could not be kept: temporary space is missing or full, which says nothing of the evidence.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no place to unpack {} to: {source}", path.display())]
+pub struct NoPlace {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Something that holds logs: a log, or a package.
@@ -126,8 +137,23 @@ impl Item {
         self.format != Format::Log
     }
 
+    /// The files beside a log that tell more of it, as far as they are there: where its holes are, and of which machine its
+    /// collection is. What tells that of a package lies in it.
+    pub fn beside(&self) -> Vec<PathBuf> {
+        if self.is_package() {
+            return Vec::new();
+        }
+        let root = layout::of(&self.path).root;
+        let mut beside = vec![index_path(&self.path), root.join(layout::CLIENT_INFO)];
+        beside.retain(|path| is_file(path));
+        beside
+    }
+
     /// Its logs, sorted by path, and what else is in it.
-    pub fn open(&self, how: &Unpacking) -> Unpacked {
+    ///
+    /// # Errors
+    /// [`NoPlace`] for what comes out of a package.
+    pub fn open(&self, how: &Unpacking) -> Result<Unpacked, NoPlace> {
         if self.is_package() {
             return package::open(&self.path, self.format, self.named, how);
         }
@@ -148,15 +174,24 @@ impl Item {
                 reason: sparse::refusal(&reason),
             }),
         }
-        found
+        Ok(found)
     }
+}
+
+/// Where the index of a file with holes is.
+fn index_path(path: &Path) -> PathBuf {
+    let mut index = OsString::from(path);
+    index.push(".idx");
+    index.into()
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
 }
 
 /// What the index beside a file says, if that is a file with holes.
 fn index_of(path: &Path) -> Option<Result<Ranges, String>> {
-    let mut index = OsString::from(path);
-    index.push(".idx");
-    let index = PathBuf::from(index);
+    let index = index_path(path);
     let bytes = bytes_of(&index)?;
     sparse::is_index(&index, &bytes).then(|| Ranges::parse(&bytes))
 }
@@ -168,10 +203,11 @@ fn client_host(folder: &Path) -> Option<String> {
 
 /// A small file beside a log, if it is there.
 fn bytes_of(path: &Path) -> Option<Vec<u8>> {
-    let meta = fs::symlink_metadata(path).ok();
-    meta.filter(fs::Metadata::is_file)?;
+    if !is_file(path) {
+        return None;
+    }
     let mut bytes = Vec::new();
-    let file = open::open(path).ok()?;
+    let file = open(path).ok()?;
     file.take(sparse::MOST_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
@@ -197,6 +233,18 @@ impl Log {
                 ranges.stored_size()
             ));
         }
+        let mut damage = self.damage;
+        let named = ranges.named_bytes();
+        if named < stored {
+            damage.push(Damage {
+                location: Location::default(),
+                kind: DamageKind::Package,
+                message: format!(
+                    "the index beside it (.idx) does not name {} of the {stored} bytes that are stored: they are not read",
+                    stored - named
+                ),
+            });
+        }
         // Holes take time to read.
         if !spent.add_bytes(ranges.size()) {
             return Err(format!("with them it would have {} bytes", ranges.size()));
@@ -206,6 +254,7 @@ impl Log {
                 stored: Box::new(self.content),
                 ranges,
             },
+            damage,
             ..self
         })
     }
@@ -314,7 +363,8 @@ impl Evidence {
             Ok(start) => start,
             Err(error) => return self.skip(path, error),
         };
-        if let Some(format) = Format::of(&start) {
+        let program = || unpacks_itself(path, &start).then_some(Format::Zip);
+        if let Some(format) = Format::of(&start).or_else(program) {
             return self.items.push(Item {
                 path: path.to_owned(),
                 format,
@@ -322,7 +372,9 @@ impl Evidence {
             });
         }
         self.others.push(path.to_owned());
-        if expected {
+        if let Some(reason) = unread(&start) {
+            self.skip(path, reason);
+        } else if expected {
             self.skip(path, no_log(&start));
         } else if is_named_like_a_package(path) {
             self.skip(path, NO_PACKAGE);
@@ -332,8 +384,22 @@ impl Evidence {
     }
 }
 
+/// Whether a file is a program with a zip behind it.
+fn unpacks_itself(path: &Path, start: &[u8]) -> bool {
+    let ends_like_a_zip = || {
+        let content = Content::File(path.to_owned());
+        let size = content.size();
+        let mut end = Vec::new();
+        let opened = content.open().ok()?;
+        let mut last = opened.range(size.saturating_sub(zip::END_SIZE as u64), size);
+        last.read_to_end(&mut end).ok()?;
+        Some(zip::is_end(&end))
+    };
+    start.starts_with(b"MZ") && ends_like_a_zip() == Some(true)
+}
+
 fn start_of_file(path: &Path) -> io::Result<Vec<u8>> {
-    let (start, error) = start_of(&mut open::open(path)?);
+    let (start, error) = start_of(&mut open(path)?);
     error.map_or(Ok(start), Err)
 }
 

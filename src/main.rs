@@ -134,8 +134,8 @@ fn export(
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
-    let bar =
-        (!run.reading.quiet).then(|| Bar::start(Arc::clone(&progress), run.reading.log_format));
+    let bar = (!run.reading.quiet)
+        .then(|| Bar::start(Arc::clone(&progress), bar::ANALYSIS, run.reading.log_format));
     let unpacking = unpacking(&run.reading)?;
     let options = Options {
         recover: run.recover,
@@ -202,7 +202,9 @@ fn unpacking(reading: &Reading) -> Result<Unpacking, Failure> {
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             password.truncate(end.unwrap_or(password.len()));
-            Ok(password)
+            // Editors of Windows begin a file of UTF-8 so.
+            let bare = password.strip_prefix(b"\xef\xbb\xbf");
+            Ok(bare.map(<[u8]>::to_vec).unwrap_or(password))
         });
     let gibibytes = reading
         .unpack_limit
@@ -495,8 +497,13 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             Failure::Synth(synth::Error::Scenario { .. })
             | Failure::Tile(TileError::TooMany { .. }),
         ) => 2,
-        // What is in the way has to go before another time.
-        Err(Failure::Batch(batch::Failure::Foreign { .. } | batch::Failure::NoPlan { .. })) => 2,
+        // What is in the way has to go before another time, or another place has to be named.
+        Err(Failure::Batch(
+            batch::Failure::Foreign { .. }
+            | batch::Failure::NoPlan { .. }
+            | batch::Failure::UnitName { .. }
+            | batch::Failure::InEvidence { .. },
+        )) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(
             Failure::Error(_)

@@ -121,6 +121,11 @@ fn json(bytes: &[u8]) -> serde_json::Value {
 fn plan(evidence: &Path) -> Vec<serde_json::Value> {
     let output = run(&["batch", "plan", "--json", text(evidence)]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    units(&output)
+}
+
+/// The units of a plan, as a document tells them.
+fn units(output: &Output) -> Vec<serde_json::Value> {
     json(&output.stdout)["units"].as_array().unwrap().clone()
 }
 
@@ -599,19 +604,36 @@ fn assert_nothing_half_finished(out: &Path, expected: &Path) {
 }
 
 #[test]
-fn a_unit_whose_results_were_altered_is_done_again() {
+fn a_unit_whose_results_were_altered_is_done_again_and_not_joined() {
     let (place, evidence) = hosts(1);
-    let out = place.path().join("out");
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
     batch(&evidence, &out, &[]);
     let before = files(&out);
-    let unit = out.join(names(&out).first().unwrap());
-    let sessions = unit.join("sessions.csv");
-    let mut bytes = fs::read(&sessions).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&sessions, bytes).unwrap();
-    assert!(files(&out) != before);
-    assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
-    assert!(files(&out) == before);
+    let unit = out.join("host=WS-0000");
+    for name in names(&unit) {
+        let file = unit.join(&name);
+        let altered = match &*name {
+            // What nothing else depends on.
+            "manifest.json" => {
+                let text = fs::read_to_string(&file).unwrap();
+                text.replacen("\"duplicates\": 0", "\"duplicates\": 9", 1)
+            }
+            _ => {
+                let text = fs::read_to_string(&file).unwrap();
+                let last = text.chars().last().unwrap();
+                text.trim_end().to_owned() + if last == '\n' { " " } else { "\n" }
+            }
+        };
+        fs::write(&file, altered).unwrap();
+        assert!(files(&out) != before, "{name}");
+        let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+        assert_ne!(joined.status.code(), Some(0), "{name}");
+        assert!(told(&joined).contains("run the unit again"), "{name}");
+        assert_eq!(batch(&evidence, &out, &[]).status.code(), Some(0));
+        assert!(files(&out) == before, "{name}");
+    }
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(0));
 }
 
 #[cfg(unix)]
@@ -658,17 +680,9 @@ fn a_run_killed_at_any_moment_leaves_nothing_that_looks_finished_and_the_next_en
     assert_eq!(names(&out), names(&alone), "no working folder is left");
 }
 
+/// Sends SIGINT to a run as soon as it watches for that.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
-    let (place, evidence) = hosts(40);
-    let (alone, out) = (place.path().join("alone"), place.path().join("out"));
-    batch(&evidence, &alone, &[]);
-    let child = winsessions()
-        .args(["batch", "run", text(&evidence), "-o", text(&out)])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+fn interrupt(child: &Child) {
     // It watches for SIGTERM, number 15, which comes after SIGINT.
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let watches = || {
@@ -681,12 +695,83 @@ fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
         thread::yield_now();
     }
     let mut kill = Command::new("kill");
-    assert!(
-        kill.args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let sent = kill.args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_stops_a_plan_and_a_merge_too_and_leaves_nothing() {
+    let (place, evidence) = hosts(2);
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&evidence, &out, &[]);
+    let stopped = |child: Child| {
+        let ended = child.wait_with_output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{told}");
+        assert!(told.contains("no result was written"), "{told}");
+        assert_eq!(ended.stdout, b"");
+    };
+    let start = |arguments: &[&str]| {
+        let mut command = winsessions();
+        command.args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    // What a merge waits for.
+    let table = out.join("host=WS-0000/events.csv");
+    fs::remove_file(&table).unwrap();
+    let made = Command::new("mkfifo").arg(&table).status();
+    assert!(made.unwrap().success());
+    let mut child = start(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    interrupt(&child);
+    while child.try_wait().unwrap().is_none() {
+        let mut pipe = fs::File::options();
+        drop(pipe.read(true).write(true).open(&table).unwrap());
+        thread::sleep(Duration::from_millis(5));
+    }
+    stopped(child);
+    assert_eq!(names(place.path()), ["evidence", "out"]);
+
+    // Packages that take a plan some seconds.
+    let package = evidence.join("0.evtx");
+    let mut bytes = fs::read(evidence.join("WS-0000/Security.evtx")).unwrap();
+    bytes.resize(60 << 20, 0);
+    fs::write(&package, bytes).unwrap();
+    let gzip = Command::new("gzip").arg(&package).status();
+    assert!(gzip.unwrap().success());
+    for number in 1..40 {
+        let copy = evidence.join(format!("{number}.evtx.gz"));
+        fs::copy(evidence.join("0.evtx.gz"), copy).unwrap();
+    }
+    let before = files(&out.join("host=WS-0001"));
+    for arguments in [
+        &["batch", "plan", text(&evidence)][..],
+        &["batch", "run", text(&evidence), "-o", text(&out)],
+    ] {
+        let child = start(arguments);
+        interrupt(&child);
+        stopped(child);
+    }
+    assert!(files(&out.join("host=WS-0001")) == before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_run_after_whole_units_and_the_next_goes_on() {
+    let (place, evidence) = hosts(40);
+    let (alone, out) = (place.path().join("alone"), place.path().join("out"));
+    batch(&evidence, &alone, &[]);
+    let child = winsessions()
+        .args(["batch", "run", text(&evidence), "-o", text(&out)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Not while it plans.
+    while !out.is_dir() || !names(&out).iter().any(|name| name.starts_with("host=")) {
+        thread::yield_now();
+    }
+    interrupt(&child);
     let ended = child.wait_with_output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{told}");
@@ -730,6 +815,208 @@ fn a_package_gives_what_its_logs_give() {
         assert!(rows(&plain, &name).len() > 1);
         assert_eq!(rows(&plain, &name), rows(&packed, &name));
     }
+}
+
+#[test]
+fn raw_rows_are_never_joined_with_those_that_a_spreadsheet_does_not_run() {
+    let (place, evidence) = hosts(2);
+    let [raw, safe, merged] = ["raw", "safe", "all"].map(|name| place.path().join(name));
+    batch(&evidence.join("WS-0000"), &raw, &["--csv-raw"]);
+    batch(&evidence.join("WS-0001"), &safe, &[]);
+    let join = |outs: &[&Path]| {
+        let mut arguments = vec!["batch", "merge", "-o", text(&merged)];
+        arguments.extend(outs.iter().map(|out| text(out)));
+        let joined = run(&arguments);
+        let manifest = json(&fs::read(merged.join("manifest.json")).unwrap());
+        let units = manifest["units"].as_array().unwrap().iter();
+        let hosts: Vec<_> = units.map(|unit| unit["host"].clone()).collect();
+        (joined.status.code(), hosts, told(&joined))
+    };
+    let (status, hosts, told) = join(&[&raw, &safe]);
+    assert_eq!((status, hosts), (Some(3), vec!["WS-0001".into()]), "{told}");
+    assert!(told.contains("host=WS-0000: its CSV is raw"), "{told}");
+    let (status, hosts, _) = join(&[&raw]);
+    assert_eq!((status, hosts), (Some(0), vec!["WS-0000".into()]));
+    // Text in JSON is as it is, whatever is asked for.
+    for (out, more) in [(&raw, "--csv-raw"), (&safe, "-q")] {
+        batch(&evidence, out, &["--formats", "jsonl", more]);
+    }
+    let host = |out: &Path, host: &str| fs::remove_dir_all(out.join(host)).unwrap();
+    host(&raw, "host=WS-0001");
+    host(&safe, "host=WS-0000");
+    assert_eq!(join(&[&raw, &safe]).0, Some(0));
+}
+
+#[test]
+fn what_is_skipped_in_a_package_is_of_its_unit_and_told_once() {
+    let (place, evidence) = hosts(2);
+    let folder = evidence.join("WS-0000");
+    fs::write(folder.join("broken.evtx"), "MZ").unwrap();
+    let tar = evidence.join("one.tar");
+    let mut command = Command::new("tar");
+    command.args(["-cf", text(&tar), "-C", text(&folder), "."]);
+    assert!(command.status().unwrap().success());
+    fs::remove_dir_all(&folder).unwrap();
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    let formats = ["--formats", "json"];
+    for output in [
+        batch(&evidence, &out, &formats),
+        run(&["batch", "plan", text(&evidence)]),
+    ] {
+        assert_eq!(output.status.code(), Some(3));
+        let told = told(&output);
+        assert_eq!(told.matches("broken.evtx").count(), 1, "{told}");
+    }
+    let manifest = |host: &str| json(&fs::read(out.join(host).join("manifest.json")).unwrap());
+    let skipped = manifest("host=WS-0000")["skipped"].clone();
+    let path = skipped[0]["path"].as_str().unwrap();
+    assert_eq!(path, format!("{}/broken.evtx", text(&tar)));
+    assert_eq!(skipped.as_array().unwrap().len(), 1);
+    assert_eq!(manifest("host=WS-0001")["skipped"], serde_json::json!([]));
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(3));
+    assert_merged(&evidence, &merged, &["json"]);
+}
+
+#[test]
+fn messages_for_programs_tell_unit_file_place_counts_and_status() {
+    let (place, evidence) = hosts(2);
+    let folder = evidence.join("WS-0000");
+    let log = folder.join("Security.evtx");
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 100]).unwrap();
+    fs::write(folder.join("none.evtx"), "MZ").unwrap();
+    let out = place.path().join("out");
+    let objects = |more: &[&str]| -> Vec<serde_json::Value> {
+        let more = [more, &["--log-format", "json"]].concat();
+        let told = told(&batch(&evidence, &out, &more));
+        told.lines().map(|line| json(line.as_bytes())).collect()
+    };
+    let planned = run(&["batch", "plan", "--json", text(&evidence)]);
+    let units = units(&planned);
+    let of_unit = |object: &serde_json::Value, at: usize| {
+        object["unit"] == units[at]["id"] && object["folder"] == units[at]["folder"]
+    };
+    let told = objects(&[]);
+    let topics: Vec<_> = told.iter().map(|o| o["topic"].as_str().unwrap()).collect();
+    assert_eq!(topics, ["skipped", "damage", "summary", "summary", "unit"]);
+    assert!(
+        told[..3].iter().all(|object| of_unit(object, 0)),
+        "{told:?}"
+    );
+    assert!(of_unit(&told[3], 1), "{told:?}");
+    assert_eq!(told[0]["file"], text(&folder.join("none.evtx")));
+    assert_eq!(told[1]["file"], text(&log));
+    assert!(told[1]["chunk"].is_u64() && told[1]["level"] == "warning");
+    assert_eq!(
+        (&told[2]["logs"], &told[2]["exit_status"]),
+        (&1.into(), &3.into())
+    );
+    assert_eq!(told[3]["exit_status"], 0);
+    assert_eq!(
+        (&told[4]["units"], &told[4]["before"]),
+        (&2.into(), &0.into())
+    );
+    let told = objects(&[]);
+    let again = |object: &serde_json::Value, at, status: u64| {
+        of_unit(object, at) && object["topic"] == "unit" && object["exit_status"] == status
+    };
+    assert!(again(&told[0], 0, 3) && again(&told[1], 1, 0), "{told:?}");
+    fs::write(out.join("host=WS-0001/notes.txt"), "mine").unwrap();
+    let told = objects(&["--force"]);
+    let failed = told
+        .iter()
+        .find(|object| object["level"] == "error")
+        .unwrap();
+    assert!(again(failed, 1, 1), "{failed}");
+}
+
+#[test]
+fn a_merge_is_never_written_into_evidence_nor_under_the_name_of_a_unit() {
+    let (place, evidence) = hosts(2);
+    let out = place.path().join("out");
+    let log = evidence.join("WS-0000/Security.evtx");
+    batch(&evidence, &out, &[]);
+    let before = files(place.path());
+    let join = |target: &Path| run(&["batch", "merge", text(&out), "-o", text(target)]);
+    let merged = evidence.join("WS-0001/all");
+    for (target, why) in [
+        (&merged, "evidence is never altered"),
+        (&evidence.join("all"), "evidence is never altered"),
+        (
+            &out.join("host=x"),
+            "would be taken for the folder of a unit",
+        ),
+    ] {
+        let refused = join(target);
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(told(&refused).contains(why), "{}", told(&refused));
+    }
+    assert!(files(place.path()) == before);
+    // A log was named, not its folder.
+    fs::remove_dir_all(&out).unwrap();
+    batch(&log, &out, &[]);
+    let beside = join(&merged);
+    assert_eq!(beside.status.code(), Some(0), "{}", told(&beside));
+}
+
+#[test]
+fn what_lies_beside_a_log_and_tells_more_of_it_is_an_input() {
+    let (place, evidence) = hosts(1);
+    let out = place.path().join("out");
+    let folder = evidence.join("WS-0000");
+    let size = fs::metadata(folder.join("Security.evtx")).unwrap().len();
+    let index = |size: u64| format!(r#"{{"ranges":[{{"file_length":{size},"length":{size}}}]}}"#);
+    // Whether it was finished before, and the inputs and warnings.
+    let run = || {
+        let done = batch(&evidence, &out, &[]);
+        let manifest = json(&fs::read(out.join("host=WS-0000/manifest.json")).unwrap());
+        let before = told(&done).contains(": is finished");
+        let inputs = manifest["inputs"].as_array().unwrap().len();
+        (before, inputs, manifest["warnings"].to_string())
+    };
+    let none = || "[]".to_owned();
+    assert_eq!(run(), (false, 1, none()));
+    fs::write(folder.join("Security.evtx.idx"), index(size)).unwrap();
+    assert_eq!(run(), (false, 2, none()));
+    assert_eq!(run(), (true, 2, none()));
+    fs::write(folder.join("client_info.json"), r#"{"hostname":"OTHER"}"#).unwrap();
+    let (before, inputs, warnings) = run();
+    assert_eq!((before, inputs), (false, 3));
+    assert!(warnings.contains("said to be of OTHER"), "{warnings}");
+    fs::remove_file(folder.join("client_info.json")).unwrap();
+    assert_eq!(run(), (false, 2, none()));
+    assert_eq!(run(), (true, 2, none()));
+}
+
+/// A log of over 32 MiB in a package is unpacked to a file, which needs a place.
+#[cfg(unix)]
+#[test]
+fn want_of_temporary_space_is_a_failure_and_never_a_partial_result() {
+    let (place, evidence) = hosts(1);
+    let log = evidence.join("WS-0000/Security.evtx");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes.resize(33 << 20, 0);
+    fs::write(&log, bytes).unwrap();
+    let mut gzip = Command::new("gzip");
+    assert!(gzip.arg(&log).status().unwrap().success());
+    let out = place.path().join("out");
+    let without = |arguments: &[&str]| {
+        let nowhere = place.path().join("none");
+        let mut command = winsessions();
+        command.args(arguments).env("TMPDIR", nowhere);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = told(&output);
+        assert!(told.contains("there is no place to unpack"), "{told}");
+        assert!(output.stdout.is_empty());
+    };
+    without(&["sessions", text(&evidence)]);
+    without(&["batch", "plan", text(&evidence)]);
+    without(&["batch", "run", text(&evidence), "-o", text(&out)]);
+    assert!(!out.exists() || names(&out).is_empty());
+    let done = batch(&evidence, &out, &[]);
+    assert_eq!(names(&out), ["host=WS-0000"], "{}", told(&done));
 }
 
 /// The most memory that a process ever had, in kB.

@@ -525,7 +525,7 @@ fn a_password_comes_from_the_first_line_of_a_file_that_must_be_there() {
         let all = [&["sessions", path(&package)], arguments].concat();
         winsessions(&all)
     };
-    for text in ["secret", "secret\r\nmore", "secret\n"] {
+    for text in ["secret", "secret\r\nmore", "secret\n", "\u{feff}secret\n"] {
         fs::write(&password, text).unwrap();
         let output = run(&["--password-file", path(&password)]);
         assert_eq!(output.status.code(), Some(0), "{text:?}");

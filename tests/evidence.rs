@@ -131,6 +131,16 @@ fn no_command_changes_anything_in_a_tree_that_may_only_be_read() {
             assert_eq!(output.status.code(), Some(3), "{run:?} {end:?}");
         }
     }
+    let units = out.join("units");
+    for batch in [
+        &["batch", "plan", case_text][..],
+        &["batch", "run", case_text, "-o", units.to_str().unwrap()],
+        &["batch", "run", case_text, "-o", units.to_str().unwrap()],
+    ] {
+        let status = winsessions(batch).status.code();
+        let expected = if batch[1] == "plan" { 0 } else { 3 };
+        assert_eq!(status, Some(expected), "{batch:?}");
+    }
     let mut inside = vec![
         case.join("out.csv"),
         case.join("deep/out.csv"),

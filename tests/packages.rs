@@ -192,12 +192,17 @@ fn tar_member(name: &str, kind: u8, bytes: &[u8]) -> Vec<u8> {
     header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
     header[156] = kind;
     header[257..265].copy_from_slice(b"ustar\x0000");
-    header[148..156].copy_from_slice(b"        ");
-    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    seal_tar(&mut header);
     header.extend(bytes);
     header.resize(header.len().next_multiple_of(512), 0);
     header
+}
+
+/// Makes the checksum of a header.
+fn seal_tar(header: &mut [u8]) {
+    header[148..156].copy_from_slice(b"        ");
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
 fn tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -347,7 +352,7 @@ fn logs_of_one_collection_are_of_one_folder_wherever_they_lie_in_it() {
         let items = find(&[case.0.path().to_owned()]).items;
         let logs = items
             .iter()
-            .flat_map(|item| item.open(&Unpacking::default()).logs);
+            .flat_map(|item| item.open(&Unpacking::default()).unwrap().logs);
         let root = case.0.path();
         logs.map(|log| log.folder.strip_prefix(root).unwrap().to_owned())
             .collect()
@@ -880,7 +885,7 @@ fn changed_bytes_do_no_harm() {
             ..unpacking.clone()
         };
         for item in find(&[case.0.path().to_owned()]).items {
-            let unpacked = item.open(&unpacking);
+            let unpacked = item.open(&unpacking).unwrap();
             assert!(unpacked.logs.len() <= 2);
         }
     }
@@ -902,7 +907,7 @@ fn large_members_go_to_files_without_names_and_give_the_same() {
     };
     let contents = |limits_: Limits| {
         let items = find(&[case.0.path().to_owned()]).items;
-        let logs = items[0].open(&limits(limits_)).logs;
+        let logs = items[0].open(&limits(limits_)).unwrap().logs;
         let count = |is: fn(&Content) -> bool| logs.iter().filter(|log| is(&log.content)).count();
         (
             count(|content| matches!(content, Content::Memory(_))),
@@ -990,7 +995,7 @@ fn a_package_without_logs_is_a_file_like_any_other_unless_it_was_named() {
     assert_eq!(
         told,
         [
-            "x.zip: a broken package: it has no directory at its end: it was cut off, or is no zip",
+            "x.zip: a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell",
             "y.7z: a broken package: it does not begin like one"
         ]
     );
@@ -1103,5 +1108,352 @@ fn a_member_named_like_a_log_that_is_none_is_told() {
             format!("{name}/b.evtx: the file is empty"),
         ];
         assert_eq!(told, expected);
+    }
+}
+
+/// Bytes that cannot be packed: xorshift64, the same in every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let bytes = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    });
+    bytes.take(length).collect()
+}
+
+#[test]
+fn what_a_broken_zstandard_stream_holds_is_read_to_its_last_whole_block() {
+    const BLOCK: usize = 1 << 17;
+    let plain = [log(), noise(3 * BLOCK)].concat();
+    let (blocks, rest) = (plain.len() / BLOCK, plain.len() % BLOCK);
+    let whole = zst(&plain);
+    let cut = &whole[..whole.len() - 100];
+    // The last block, which is stored, and the checksum behind it.
+    let header = whole.len() - 4 - rest - 3;
+    assert_eq!(whole[header] & 7, 1);
+    let mut changed = whole.clone();
+    changed[header..header + 3].fill(0xff);
+    for (name, bytes) in [("cut", cut), ("changed", &changed)] {
+        let analysis = Case::with("a.evtx.zst", bytes).analysed();
+        assert_eq!(analysis.sessions.len(), 26, "{name}");
+        let account = &analysis.logs[0].account;
+        assert!(account.bytes as usize >= blocks * BLOCK, "{name}");
+        let mut damage = account.damage.iter();
+        assert!(damage.any(|damage| damage.kind == DamageKind::Package));
+    }
+    // All but the checksum.
+    let analysis = Case::with("a.evtx.zst", &whole[..whole.len() - 1]).analysed();
+    assert_eq!(analysis.logs[0].account.bytes as usize, plain.len());
+    assert!(analysis.is_partial());
+}
+
+#[test]
+fn what_lies_behind_a_sparse_member_of_many_parts_is_read() {
+    // The header of a member of 4 parts says that another with 21 follows, and that a third.
+    let mut sparse = tar_member("holes", b'S', &[7; 700]);
+    sparse[482] = 1;
+    seal_tar(&mut sparse[..512]);
+    let mut more = vec![0; 1024];
+    more[..24].copy_from_slice(b"00000001000\x0000000000010\x00");
+    more[504] = 1;
+    let (header, bytes) = sparse.split_at(512);
+    let behind = tar_member("a.evtx", b'0', &log());
+    let tar = [header, &more, bytes, &behind, &[0; 1024]].concat();
+    let case = Case::with("a.tar", &tar);
+    assert_eq!(case.analysed().sessions.len(), 26);
+    let told = case.skipped(Unpacking::default());
+    assert!(
+        matches!(&told[..], [told] if told.starts_with("a.tar/holes: not read: it is stored without its holes")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn bytes_that_the_index_of_a_log_with_holes_does_not_name_are_told() {
+    let log = log();
+    let ranges = |ranges: &[(usize, usize)]| {
+        let range = |&(stored, length): &(usize, usize)| {
+            format!(
+                r#"{{"file_offset":{stored},"original_offset":{stored},"file_length":{length},"length":{length}}}"#
+            )
+        };
+        let ranges: Vec<_> = ranges.iter().map(range).collect();
+        format!(r#"{{"ranges":[{}]}}"#, ranges.join(","))
+    };
+    let behind = log.len() - 5096;
+    for (index, expected) in [
+        (ranges(&[(0, log.len())]), None),
+        // Twice the same bytes, in two places.
+        (
+            ranges(&[(0, log.len())]).replace(
+                "]}",
+                r#",{"original_offset":9999999,"file_length":512,"length":512}]}"#,
+            ),
+            None,
+        ),
+        (ranges(&[(0, 4096)]), Some(log.len() - 4096)),
+        (ranges(&[(0, 4096), (5096, behind)]), Some(1000)),
+        (ranges(&[]), Some(log.len())),
+    ] {
+        let members = [
+            ("Security.evtx.idx".to_owned(), index.clone().into_bytes()),
+            ("Security.evtx".to_owned(), log.clone()),
+        ];
+        let unpacked = Case::new();
+        for (name, bytes) in &members {
+            unpacked.write(name, bytes);
+        }
+        for case in [Case::with("a.zip", &zip(&members)), unpacked] {
+            let analysis = case.analysed();
+            let damage = analysis.logs[0].account.damage.iter();
+            let told = damage.filter(|damage| damage.message.contains("index"));
+            let told: Vec<_> = told.map(|damage| damage.message.clone()).collect();
+            let expected = expected.map(|bytes| {
+                format!(
+                    "the index beside it (.idx) does not name {bytes} of the {} bytes that are stored: they are not read",
+                    log.len()
+                )
+            });
+            assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{index}");
+            assert!(told.is_empty() || analysis.is_partial());
+        }
+    }
+}
+
+#[test]
+fn a_member_with_bytes_is_a_file_however_its_name_ends() {
+    for name in ["Security.evtx/", r"logs\Security.evtx\"] {
+        let zip = zip(&[(name.to_owned(), log()), ("empty/".to_owned(), vec![])]);
+        let analysis = Case::with("a.zip", &zip).analysed();
+        assert_eq!((analysis.sessions.len(), analysis.other_files), (26, 0));
+    }
+    let members = [
+        tar_member("Security.evtx/", b'0', &log()),
+        tar_member("empty/", b'0', b""),
+        vec![0; 1024],
+    ];
+    let analysis = Case::with("a.tar", &members.concat()).analysed();
+    assert_eq!((analysis.sessions.len(), analysis.other_files), (26, 0));
+}
+
+#[test]
+fn a_member_of_a_zip_that_was_packed_from_a_pipe_is_read() {
+    let unlisted = Zip::default().add("-", &log(), Pack::Deflated);
+    // A pipe, a folder that has bytes, a device; and what nobody knows.
+    for mode in [0o10_600, 0o40_755, 0o20_644, 0o70_000] {
+        let zip = Zip {
+            bytes: unlisted.bytes.clone(),
+            ..Zip::default()
+        };
+        let analysis = Case::with("a.zip", &zip.list("-", 0, mode).finish()).analysed();
+        assert_eq!(analysis.sessions.len(), 26, "{mode:o}");
+    }
+}
+
+#[test]
+fn zeros_behind_a_gzip_stream_are_no_damage_and_anything_else_is() {
+    let padded = [gz(&log()), vec![0; 70_000]].concat();
+    assert!(!Case::with("a.evtx.gz", &padded).analysed().is_partial());
+    let members = [("1.evtx".to_owned(), log())];
+    let tar = [gz(&tar(&members)), vec![0; 7]].concat();
+    assert!(!Case::with("a.tar.gz", &tar).analysed().is_partial());
+    for more in [&b"more"[..], &gz(b"more")[..9]] {
+        let other = [&gz(&log()), more].concat();
+        let analysis = Case::with("a.evtx.gz", &other).analysed();
+        assert_eq!(analysis.sessions.len(), 26);
+        assert!(analysis.is_partial());
+    }
+}
+
+#[test]
+fn each_of_several_logs_with_holes_of_one_name_has_its_own_index() {
+    let log = log();
+    let (start, end) = log.split_at(4096 + 65536);
+    let index = |hole: usize| {
+        let behind = start.len() + hole;
+        format!(
+            r#"{{"ranges":[{{"file_length":{0},"length":{0}}},
+            {{"file_offset":{0},"original_offset":{behind},"file_length":{1},"length":{1}}}]}}"#,
+            start.len(),
+            end.len()
+        )
+    };
+    let name = |name: &str, bytes: &[u8]| (name.to_owned(), bytes.to_vec());
+    let members = [
+        name("a.evtx", &log),
+        name("a.evtx", &log),
+        name("a.evtx.idx", index(65536).as_bytes()),
+        name("a.evtx.idx", index(131_072).as_bytes()),
+    ];
+    let unused = |analysis: &Analysis| {
+        let logs = analysis.logs.iter();
+        logs.map(|log| log.account.unused_chunks)
+            .collect::<Vec<_>>()
+    };
+    for (package, bytes) in [("a.zip", zip(&members)), ("a.tar", tar(&members))] {
+        assert_eq!(unused(&Case::with(package, &bytes).analysed()), [1, 2]);
+    }
+    let told = Case::with("a.zip", &zip(&members[..3])).skipped(Unpacking::default());
+    let reason = "a.zip/a.evtx: not read: it has holes, and the index beside it (.idx) does not tell where: it is that of another log of this name";
+    assert_eq!(told, [reason]);
+}
+
+#[test]
+fn a_package_of_a_format_that_is_not_read_is_told_wherever_it_is() {
+    let formats: [(&str, &[u8]); 7] = [
+        ("xz", b"\xfd7zXZ\0\0\x04"),
+        ("RAR", b"Rar!\x1a\x07\0"),
+        ("RAR", b"Rar!\x1a\x07\x01\0"),
+        ("cabinet", b"MSCF\0\0\0\0"),
+        ("LZ4", b"\x04\x22\x4d\x18\x60"),
+        ("bzip2", b"BZh91AY&SY"),
+        ("bzip2", b"BZh9\x17rE8P\x90"),
+    ];
+    for (format, start) in formats {
+        let bytes = [start, &noise(2000)].concat();
+        let reason = format!("a package of a format that is not read ({format}): unpack it first");
+        let case = Case::with("Security.evtx", &log());
+        case.write("x", &bytes);
+        assert_eq!(case.skipped(Unpacking::default()), [format!("x: {reason}")]);
+        assert!(case.analysed().is_partial());
+        let named = [case.0.path().join("x")];
+        assert_eq!(told(&named, Unpacking::default()), [format!(": {reason}")]);
+        let members = [("x.evtx".to_owned(), bytes.clone())];
+        for (name, package, at) in [
+            ("a.zip", zip(&members), "a.zip/x.evtx"),
+            ("a.tar", tar(&members), "a.tar/x.evtx"),
+            ("x.gz", gz(&bytes), "x.gz"),
+        ] {
+            let case = Case::with(name, &package);
+            let told = case.skipped(Unpacking::default());
+            assert_eq!(told, [format!("{at}: {reason}")]);
+        }
+    }
+    let case = Case::with("Security.evtx", &log());
+    case.write("x", b"BZh9 and other texts");
+    assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
+}
+
+#[test]
+fn what_looks_like_the_end_of_a_zip_in_its_comment_is_not_its_end() {
+    let mut zip = zip(&[("Security.evtx".to_owned(), log())]);
+    let length = zip.len();
+    let comment = Zip::default().finish();
+    zip[length - 2..].copy_from_slice(&(comment.len() as u16).to_le_bytes());
+    zip.extend(comment);
+    let analysis = Case::with("a.zip", &zip).analysed();
+    assert_eq!(
+        (analysis.sessions.len(), analysis.is_partial()),
+        (26, false)
+    );
+}
+
+#[test]
+fn bytes_of_a_package_that_belong_to_none_of_its_members_are_told() {
+    let one = [("1.evtx".to_owned(), log())];
+    let other = [("2".to_owned(), b"other".to_vec())];
+    let zeros = vec![0; 3072];
+    let front = zip(&other).len();
+    for (name, bytes, expected) in [
+        ("a.zip", [zip(&one), zeros.clone()].concat(), None),
+        (
+            "a.zip",
+            [zip(&one), b"more".to_vec()].concat(),
+            Some("4 bytes behind its end are not read".to_owned()),
+        ),
+        (
+            "a.zip",
+            [zip(&other), zip(&one)].concat(),
+            Some(format!("{front} bytes in front of what its directory tells of are not read, as if two zips were joined")),
+        ),
+        ("a.tar", [tar(&one), zeros.clone()].concat(), None),
+        ("a.tar", [tar(&other), zeros, tar(&one)].concat(), None),
+        (
+            "a.tar.gz",
+            gz(&[tar(&one), noise(700)].concat()),
+            Some("the package is damaged, and what follows is not read: behind its end is something else".to_owned()),
+        ),
+    ] {
+        let analysis = Case::with(name, &bytes).analysed();
+        assert_eq!(analysis.sessions.len(), 26);
+        let told: Vec<_> = analysis.skipped.into_iter().map(|s| s.reason).collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
+    }
+    // Of a directory without members there are members all the same.
+    let empty = [&zip(&other)[..front - 22], &Zip::default().finish()].concat();
+    let case = Case::with("a.zip", &empty);
+    let told = case.skipped(Unpacking::default());
+    assert!(
+        matches!(&told[..], [told] if told.starts_with("a.zip: a broken package: its directory is empty, and it is not")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_zip_behind_a_program_that_unpacks_it_is_read() {
+    let zip = zip(&[("Security.evtx".to_owned(), log())]);
+    let program = [b"MZ".to_vec(), noise(5000), zip].concat();
+    let case = Case::with("collection.exe", &program);
+    assert_eq!(case.analysed().sessions.len(), 26);
+    assert_eq!(case.skipped(Unpacking::default()), [""; 0]);
+    let case = Case::with("Security.evtx", &log());
+    case.write("program.exe", &program[..4000]);
+    assert_eq!(case.analysed().other_files, 1);
+}
+
+#[test]
+fn members_of_a_zip_without_its_end_are_read_up_to_where_it_breaks_off() {
+    let log = log();
+    let zip = |pack| {
+        let zip = Zip::default().add("1.evtx", &log, pack);
+        zip.add("2.evtx", &log, pack).add("3", b"more", pack)
+    };
+    // The same, as written by who does not know the sizes beforehand: they follow each member.
+    let streamed = |pack, is_64: bool| {
+        let mut bytes = Vec::new();
+        for (name, of) in [("1.evtx", &log[..]), ("empty", b""), ("2.evtx", &log)] {
+            let mut member = Zip::default().add(name, of, pack).bytes;
+            let sums = member[14..26].to_vec();
+            member[14..26].fill(0);
+            member[6] |= 8;
+            bytes.extend(member);
+            bytes.extend(b"PK\x07\x08");
+            bytes.extend(&sums[..4]);
+            for size in sums[4..].chunks(4) {
+                bytes.extend(size);
+                bytes.extend(if is_64 { &[0; 4][..] } else { &[] });
+            }
+        }
+        bytes
+    };
+    for pack in [Pack::Stored, Pack::Deflated] {
+        for (bytes, behind) in [
+            (zip(pack).finish(), 30),
+            (zip(pack).bytes, 0),
+            (streamed(pack, false), 0),
+            (streamed(pack, true), 0),
+        ] {
+            let case = Case::with("a.zip", &bytes[..bytes.len() - behind]);
+            let analysis = case.analysed();
+            assert_eq!(analysis.sessions.len(), 26);
+            let whole = analysis
+                .logs
+                .iter()
+                .map(|log| log.account.damage.is_empty());
+            assert_eq!(whole.collect::<Vec<_>>(), [true, true]);
+            let told: Vec<_> = analysis.skipped.into_iter().map(|s| s.reason).collect();
+            assert_eq!(
+                told,
+                [
+                    "a broken package: it has no directory at its end: it was cut off, or is no zip; read is what the headers of its members tell"
+                ]
+            );
+            // Within the second: the first is whole, and the other is damaged.
+            let cut = Case::with("a.zip", &bytes[..bytes.len() * 3 / 4]).analysed();
+            let whole = cut.logs.iter().map(|log| log.account.damage.is_empty());
+            assert_eq!(whole.collect::<Vec<_>>(), [true, false]);
+        }
     }
 }

@@ -1,19 +1,19 @@
 //! SHA-256 of what is read and written.
 
+use crate::evidence::open;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Bytes that are read at once.
 const READ_SIZE: usize = 1 << 18;
 
-/// The digest of a file, in lower-case hex.
+/// The digest of a file, in lower-case hex; it is opened as evidence is.
 ///
 /// # Errors
 /// What the operating system says.
 pub fn of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let mut digest = Sha256::new();
     let mut bytes = vec![0; READ_SIZE];
     loop {

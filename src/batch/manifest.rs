@@ -15,10 +15,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The manifest's name. It is written last.
+/// The manifest's name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The checksums of the tables, as `sha256sum -c` reads them.
+/// The checksums of the tables and of the manifest, as `sha256sum -c` reads them.
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// Whether a batch gives files of this name.
@@ -75,6 +75,14 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// Whether its CSV has text from evidence that a spreadsheet may run; `None` if there is no CSV.
+    pub fn is_csv_raw(&self) -> Option<bool> {
+        let csv = Format::Csv.to_string();
+        self.formats.contains(&csv).then_some(self.csv_raw)
+    }
+}
+
 /// A file of the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
@@ -113,6 +121,8 @@ pub struct Basis {
     pub arguments: Arguments,
     /// Which unit.
     pub unit: Of,
+    /// The paths that were named and that its evidence is or lies below.
+    pub paths: Vec<String>,
     /// Its evidence.
     pub inputs: Vec<Input>,
     /// What of it is no log.
@@ -129,6 +139,8 @@ impl Basis {
             path: crate::export::path_text(&skipped.path).into_owned(),
             reason: skipped.reason.clone(),
         });
+        let paths = unit.paths.iter();
+        let paths = paths.map(|path| crate::export::path_text(path).into_owned());
         Basis {
             schema: Self::SCHEMA.to_owned(),
             tool: Tool::this(),
@@ -137,6 +149,7 @@ impl Basis {
                 id: unit.id.clone(),
                 host: unit.host.clone(),
             },
+            paths: paths.collect(),
             inputs,
             skipped: skipped.collect(),
         }
@@ -193,7 +206,7 @@ impl<'a> From<&'a Coverage> for Covered<'a> {
     }
 }
 
-/// Writes checksums and then the manifest of a unit's folder.
+/// Writes the manifest and the checksums of a unit's folder.
 ///
 /// # Errors
 /// [`Failure::Io`].
@@ -219,21 +232,34 @@ pub fn write(
     seal(&manifest, tables, folder)
 }
 
-/// Writes checksums of the tables and then a manifest.
+/// Writes a manifest, and checksums of the tables and of it.
 ///
 /// # Errors
 /// [`Failure::Io`].
 pub fn seal(manifest: &impl Serialize, tables: &[Table], folder: &Path) -> Result<(), Failure> {
-    tables::create(&folder.join(CHECKSUMS), |out| {
-        tables
-            .iter()
-            .try_for_each(|table| writeln!(out, "{}  {}", table.sha256, table.name))
-    })?;
-    tables::create(&folder.join(MANIFEST), |out| {
+    let (_, sha256) = tables::create(&folder.join(MANIFEST), |out| {
         serde_json::to_writer_pretty(&mut *out, manifest)?;
         out.write_all(b"\n")
     })?;
+    tables::create(&folder.join(CHECKSUMS), |out| {
+        out.write_all(checksums(tables, &sha256).as_bytes())
+    })?;
     Ok(())
+}
+
+fn checksums(tables: &[Table], manifest_sha256: &str) -> String {
+    let tables = tables.iter().map(|table| (&*table.sha256, &*table.name));
+    let lines = tables.chain([(manifest_sha256, MANIFEST)]);
+    lines
+        .map(|(sha256, name)| format!("{sha256}  {name}\n"))
+        .collect()
+}
+
+/// Whether a file is there with these contents.
+fn is_whole(path: &Path, bytes: u64, sha256: &str) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_ok_and(|file| file.is_file() && file.len() == bytes)
+        && digest::of_file(path).is_ok_and(|found| found == sha256)
 }
 
 /// What a manifest says of the files beside it.
@@ -243,12 +269,25 @@ pub struct Finished {
     pub schema: String,
     /// What made it.
     pub tool: Tool,
+    /// What was asked for.
+    pub arguments: Arguments,
     /// Which unit it is of.
     pub unit: Of,
+    /// The paths that were named and that its evidence is or lies below.
+    pub paths: Vec<String>,
     /// Its files.
     pub outputs: Vec<Table>,
     /// The exit status of the unit.
     pub exit_status: u8,
+}
+
+impl Finished {
+    /// Whether the checksums in a folder are those of its tables and of its manifest, whose digest is given.
+    pub fn has_checksums(&self, manifest_sha256: &str, folder: &Path) -> bool {
+        let expected = checksums(&self.outputs, manifest_sha256);
+        let sha256 = digest::of_bytes(expected.as_bytes());
+        is_whole(&folder.join(CHECKSUMS), expected.len() as u64, &sha256)
+    }
 }
 
 /// The finished result of a unit in a folder, if it was made of exactly this and its files are what they were.
@@ -259,17 +298,14 @@ pub fn finished(basis: &Basis, folder: &Path) -> Option<Finished> {
         return None;
     }
     let finished: Finished = serde_json::from_str(&text).ok()?;
-    let is_whole = |table: &Table| {
-        let path = folder.join(&table.name);
-        let found = fs::symlink_metadata(&path);
-        is_ours(&table.name)
-            && found.is_ok_and(|file| file.is_file() && file.len() == table.bytes)
-            && digest::of_file(&path).is_ok_and(|sha256| sha256 == table.sha256)
+    let is_there = |table: &Table| {
+        is_ours(&table.name) && is_whole(&folder.join(&table.name), table.bytes, &table.sha256)
     };
     // Another password may open more.
     if basis.arguments.password && finished.exit_status != 0 {
         return None;
     }
-    let has_checksums = folder.join(CHECKSUMS).is_file();
-    (has_checksums && finished.outputs.iter().all(is_whole)).then_some(finished)
+    let sha256 = digest::of_bytes(text.as_bytes());
+    let is_same = finished.has_checksums(&sha256, folder) && finished.outputs.iter().all(is_there);
+    is_same.then_some(finished)
 }

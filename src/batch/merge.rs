@@ -2,7 +2,7 @@
 //!
 //! In: folders that runs wrote units into. Out: one folder with the same tables, each the bytes of one run over everything: rows
 //! are sorted by host first, a host's rows are all in one unit, and manifests tell where in each file they stand. So whole pieces
-//! of files are copied, in the order of the hosts. What grows with the number of units is a list of these pieces, some hundred
+//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the number of units is a list of these pieces, some hundred
 //! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
 //!
 //! What is in no unit is taken from the file that a run puts beside them.
@@ -14,7 +14,9 @@ use super::name::PREFIX;
 use super::rest::{REST, Rest};
 use super::tables::{self, FORMATS, HostRows, TABLES, Table};
 use super::work::Work;
+use crate::error::Error;
 use crate::export::Format;
+use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -74,8 +76,14 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit.
-pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
+/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
+/// [`Failure::InEvidence`].
+pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Merged, Failure> {
+    let name = target.file_name().unwrap_or_default();
+    if name.to_string_lossy().starts_with(PREFIX) {
+        let path = target.to_owned();
+        return Err(Failure::UnitName { path });
+    }
     let mut refused = Vec::new();
     let mut folders = Vec::new();
     let (mut rests, mut skipped): (Vec<Rest>, Vec<Omitted>) = Default::default();
@@ -114,30 +122,47 @@ pub fn merge(outs: &[PathBuf], target: &Path) -> Result<Merged, Failure> {
     if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
         return Err(Failure::Foreign { path });
     }
-    let mut ids = HashSet::new();
-    let mut parts: Vec<Part> = Vec::new();
+    let mut told: Vec<Part> = Vec::new();
     for folder in folders {
         match part(&folder) {
-            Ok(part) if ids.insert(part.finished.unit.id.clone()) => parts.push(part),
-            Ok(_) => refused.push(refuse(&folder, "the same unit is there twice")),
+            Ok(part) => told.push(part),
             Err(one) => refused.push(one),
         }
     }
-    let work = Work::begin(&parent(target))?;
-    let made = work.folder("merge")?;
-    let mut outputs = Vec::new();
-    for format in FORMATS {
-        for table in TABLES {
-            outputs.extend(join(
-                &mut parts,
-                &rests,
-                table,
-                format,
-                &made,
-                &mut refused,
-            )?);
+    let named = told.iter().flat_map(|part| &part.finished.paths);
+    let named: HashSet<&String> = named.collect();
+    for evidence in named.into_iter().map(Path::new) {
+        // Evidence that is not there cannot be altered.
+        if fs::canonicalize(evidence).is_ok_and(|real| target.starts_with(real)) {
+            let (path, evidence) = (target.to_owned(), evidence.to_owned());
+            return Err(Failure::InEvidence { path, evidence });
         }
     }
+    // All is read to see whether it is what it should be, and once more.
+    let bytes = told.iter().map(Part::bytes).fold(0, u64::saturating_add);
+    progress.expect(bytes.saturating_mul(2));
+    let mut ids = HashSet::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for part in told {
+        if progress.stop().is_requested() {
+            return Err(Error::Stopped.into());
+        }
+        match part.check(progress) {
+            Ok(()) if ids.insert(part.finished.unit.id.clone()) => parts.push(part),
+            Ok(()) => refused.push(refuse(&part.folder, "the same unit is there twice")),
+            Err(one) => refused.push(one),
+        }
+    }
+    // Who takes a file as harmless must not find some rows in it that are not.
+    let is_raw = |part: &Part| part.finished.arguments.is_csv_raw();
+    if parts.iter().any(|part| is_raw(part) == Some(false)) {
+        let reason = "its CSV is raw (--csv-raw) and that of others is not: run it again without";
+        let raw = parts.extract_if(.., |part| is_raw(part) == Some(true));
+        refused.extend(raw.map(|part| refuse(&part.folder, reason)));
+    }
+    let work = Work::begin(&parent(target))?;
+    let made = work.folder("merge")?;
+    let outputs = join_all(&mut parts, &rests, &made, &mut refused, progress)?;
     let partial = parts.iter().filter(|part| part.finished.exit_status != 0);
     let partial = partial.count();
     let units = parts.iter().map(|part| Joined {
@@ -195,7 +220,7 @@ fn refuse(path: &Path, reason: impl ToString) -> Refused {
     }
 }
 
-/// The unit in a folder, if it is finished and nothing in it was changed.
+/// The unit in a folder, if it is finished and its manifest was not changed.
 fn part(folder: &Path) -> Result<Part, Refused> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path);
@@ -205,25 +230,45 @@ fn part(folder: &Path) -> Result<Part, Refused> {
     if finished.schema != Basis::SCHEMA || finished.tool != Tool::this() {
         return Err(refuse(&path, "another version made it: run it again"));
     }
+    let manifest_sha256 = digest::of_bytes(text.as_bytes());
+    if !finished.has_checksums(&manifest_sha256, folder) {
+        let reason = "its checksums are not those of its manifest: run the unit again";
+        return Err(refuse(folder, reason));
+    }
     finished.outputs.sort_by(|a, b| a.name.cmp(&b.name));
-    for table in &finished.outputs {
-        let path = folder.join(&table.name);
-        if !manifest::is_ours(&table.name) || !table.is_possible() {
-            return Err(refuse(folder, "its manifest makes no sense"));
-        }
-        let found = digest::of_file(&path).map_err(|error| refuse(&path, error))?;
-        if found != table.sha256 {
-            return Err(refuse(
-                &path,
-                "it is not what the manifest says (SHA-256): run the unit again",
-            ));
-        }
+    let is_possible = |table: &Table| manifest::is_ours(&table.name) && table.is_possible();
+    if !finished.outputs.iter().all(is_possible) {
+        return Err(refuse(folder, "its manifest makes no sense"));
     }
     Ok(Part {
         folder: folder.to_owned(),
         finished,
-        manifest_sha256: digest::of_bytes(text.as_bytes()),
+        manifest_sha256,
     })
+}
+
+impl Part {
+    fn bytes(&self) -> u64 {
+        let tables = self.finished.outputs.iter();
+        tables.fold(0, |sum, table| sum.saturating_add(table.bytes))
+    }
+
+    /// Whether its files are what its manifest says.
+    fn check(&self, progress: &Progress) -> Result<(), Refused> {
+        for table in &self.finished.outputs {
+            let path = self.folder.join(&table.name);
+            progress.begin(&path);
+            let found = digest::of_file(&path).map_err(|error| refuse(&path, error))?;
+            if found != table.sha256 {
+                return Err(refuse(
+                    &path,
+                    "it is not what the manifest says (SHA-256): run the unit again",
+                ));
+            }
+            progress.advance(table.bytes);
+        }
+        Ok(())
+    }
 }
 
 impl Table {
@@ -254,6 +299,39 @@ enum Listed<'r> {
     Told(&'r RawValue),
 }
 
+/// Writes all tables.
+fn join_all(
+    parts: &mut [Part],
+    rests: &[Rest],
+    made: &Path,
+    refused: &mut Vec<Refused>,
+    progress: &Progress,
+) -> Result<Vec<Table>, Failure> {
+    let mut outputs = Vec::new();
+    let mut joined = Ok(());
+    'all: for format in FORMATS {
+        for table in TABLES {
+            match join(parts, rests, table, format, made, refused, progress) {
+                Ok(output) => outputs.extend(output),
+                Err(failure) => {
+                    joined = Err(failure);
+                    break 'all;
+                }
+            }
+        }
+    }
+    // What was copied is of the units that were looked at only if those are still there; that explains other failures too.
+    let manifests = parts.iter().map(|part| (part.folder.join(MANIFEST), part));
+    let replaced = { manifests }.find(|(path, part)| {
+        let now = digest::of_file(path);
+        !now.is_ok_and(|sha256| sha256 == part.manifest_sha256)
+    });
+    match replaced {
+        Some((path, _)) => Err(Failure::Changed { path }),
+        None => joined.map(|()| outputs),
+    }
+}
+
 /// Writes one table of all units that have it; `None` if none has. It is taken out of the parts, since it is done with.
 fn join(
     parts: &mut [Part],
@@ -262,6 +340,7 @@ fn join(
     format: Format,
     made: &Path,
     refused: &mut Vec<Refused>,
+    progress: &Progress,
 ) -> Result<Option<Table>, Failure> {
     let name = tables::file_name(table, format);
     let mut holders: Vec<(usize, Table)> = Vec::new();
@@ -284,6 +363,8 @@ fn join(
         parts,
         name: &name,
         open: None,
+        progress,
+        failed: None,
     };
     let first_head = Piece {
         part: *first,
@@ -306,7 +387,7 @@ fn join(
     // Machines of one name are in one unit, in their order.
     rows.sort_by(|(a, _), (b, _)| a.host.cmp(&b.host));
     let mut rows_at = 0;
-    let (bytes, sha256) = tables::create(&made.join(&name), |out| {
+    let created = tables::create(&made.join(&name), |out| {
         match format {
             Format::Json => source.copy_head(&holders, rests, out)?,
             _ => source.copy(first_head, None, out)?,
@@ -320,7 +401,8 @@ fn join(
             any = true;
         }
         out.write_all(format.closing(any))
-    })?;
+    });
+    let (bytes, sha256) = created.map_err(|failure| source.failed.take().unwrap_or(failure))?;
     let mut hosts: Vec<HostRows> = Vec::new();
     for (host, _) in rows {
         match hosts.last_mut().filter(|last| last.host == host.host) {
@@ -346,6 +428,9 @@ struct Source<'p> {
     parts: &'p [Part],
     name: &'p str,
     open: Option<(usize, BufReader<File>)>,
+    progress: &'p Progress,
+    /// Which file could not be opened, or that this was to stop.
+    failed: Option<Failure>,
 }
 
 type Out = Tally<BufWriter<File>>;
@@ -357,7 +442,13 @@ impl Source<'_> {
         if !is_open {
             let folder = self.parts.get(part).map(|part| &part.folder);
             let folder = folder.ok_or(io::ErrorKind::NotFound)?;
-            let file = File::open(folder.join(self.name))?;
+            let path = folder.join(self.name);
+            self.progress.begin(&path);
+            let file = File::open(&path).map_err(|source| {
+                let kind = source.kind();
+                self.failed = Some(Failure::Io { path, source });
+                kind
+            })?;
             self.open = Some((part, BufReader::new(file)));
         }
         let (_, file) = self.open.as_mut().ok_or(io::ErrorKind::NotFound)?;
@@ -367,11 +458,16 @@ impl Source<'_> {
 
     /// Copies a piece, with `first` as its first byte if given.
     fn copy(&mut self, piece: Piece, first: Option<u8>, out: &mut Out) -> io::Result<()> {
+        if self.progress.stop().is_requested() {
+            self.failed = Some(Error::Stopped.into());
+            return Err(io::ErrorKind::Other.into());
+        }
         let skipped = u64::from(first.is_some());
         out.write_all(first.as_slice())?;
         let length = piece.length.saturating_sub(skipped);
         let file = self.at(piece.part, piece.start + skipped)?;
         let copied = io::copy(&mut file.take(length), out)?;
+        self.progress.advance(piece.length);
         match copied == length {
             true => Ok(()),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -479,4 +575,79 @@ struct Account<'a> {
 #[derive(Deserialize)]
 struct Named {
     path: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::Arguments;
+    use super::*;
+    use crate::analysis::Options;
+    use serde_json::json;
+
+    /// Writes the folder of a unit with one table.
+    fn write_unit(folder: &Path, rows: &str) {
+        fs::create_dir_all(folder).unwrap();
+        for entry in fs::read_dir(folder).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        let (bytes, sha256) = tables::create(&folder.join("events.csv"), |out| {
+            write!(out, "host\n{rows}")
+        })
+        .unwrap();
+        let table = Table {
+            name: "events.csv".to_owned(),
+            rows: rows.lines().count() as u64,
+            bytes,
+            sha256,
+            rows_at: 5,
+            hosts: vec![HostRows {
+                host: "a".to_owned(),
+                rows: rows.lines().count() as u64,
+                bytes: rows.len() as u64,
+            }],
+        };
+        let manifest = json!({
+            "schema": Basis::SCHEMA,
+            "tool": Tool::this(),
+            "arguments": Arguments::new(&[Format::Csv], &Options::default(), false),
+            "unit": { "id": "1", "host": "a" },
+            "paths": [],
+            "outputs": [table],
+            "exit_status": 0,
+        });
+        manifest::seal(&manifest, &[table], folder).unwrap();
+    }
+
+    #[test]
+    fn a_unit_that_is_replaced_while_it_is_joined_is_told_and_there_is_no_result() {
+        let place = tempfile::tempdir().unwrap();
+        let unit = place.path().join("host=a");
+        let join = |name: &str, meanwhile: &dyn Fn()| {
+            write_unit(&unit, "a\na\n");
+            let made = place.path().join(name);
+            fs::create_dir(&made).unwrap();
+            let mut parts = vec![part(&unit).map_err(|refused| refused.reason).unwrap()];
+            meanwhile();
+            join_all(
+                &mut parts,
+                &[],
+                &made,
+                &mut Vec::new(),
+                &Progress::default(),
+            )
+        };
+        let rows = join("same", &|| ()).unwrap().first().unwrap().rows;
+        assert_eq!(rows, 2);
+        let changed = |joined: Result<Vec<Table>, Failure>| match joined {
+            Err(Failure::Changed { path }) => path == unit.join(MANIFEST),
+            _ => false,
+        };
+        assert!(changed(join("longer", &|| write_unit(&unit, "b\nb\nb\n"))));
+        assert!(changed(join("shorter", &|| write_unit(&unit, ""))));
+        assert!(changed(join("gone", &|| fs::remove_dir_all(&unit).unwrap())));
+        // What is gone for a moment has a name as well.
+        let table = unit.join("events.csv");
+        let lost = join("lost", &|| fs::remove_file(&table).unwrap());
+        assert!(matches!(lost, Err(Failure::Io { path, .. }) if path == table));
+    }
 }

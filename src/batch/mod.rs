@@ -63,6 +63,20 @@ pub enum Failure {
         /// The log.
         path: PathBuf,
     },
+    /// The folder of a merge has the name of a unit's.
+    #[error("{} would be taken for the folder of a unit: name another", path.display())]
+    UnitName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder of a merge lies in evidence that a unit was made of.
+    #[error("{} lies in the evidence ({}); evidence is never altered: name a place outside it", path.display(), evidence.display())]
+    InEvidence {
+        /// The folder.
+        path: PathBuf,
+        /// The evidence as it was named.
+        evidence: PathBuf,
+    },
     /// A folder that would be replaced holds something else.
     #[error("{} is in the way: it would be replaced, and is not what a run or a merge of this kind put there", path.display())]
     Foreign {

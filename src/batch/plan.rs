@@ -19,8 +19,9 @@
 use super::name;
 use crate::analysis::{Options, in_parallel};
 use crate::error::Error;
-use crate::evidence::{self, Item, Log, Skipped, Unpacking};
+use crate::evidence::{self, Item, Log, NoPlace, Skipped, Unpacking};
 use crate::log::{self, Block, Reader, Record};
+use crate::progress::Progress;
 use crate::session::first_label;
 use crate::time::Time;
 use sha2::{Digest, Sha256};
@@ -51,9 +52,11 @@ pub struct Unit {
     pub host: Option<String>,
     /// What its folder is called.
     pub folder: String,
+    /// The paths that were named and that its files are or lie below, sorted.
+    pub paths: Vec<PathBuf>,
     /// What holds its logs, sorted by path.
     pub sources: Vec<Source>,
-    /// What should have been a log and is not, in the folders of its logs.
+    /// What should have been a log and is not, in its packages and the folders of its logs.
     pub skipped: Vec<Skipped>,
 }
 
@@ -101,14 +104,28 @@ impl Partition {
 /// Looks for logs below `paths` and puts those of each machine together.
 ///
 /// # Errors
-/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started.
+/// [`Error::NoLog`] if there is no log, [`Error::Threads`] if the workers cannot be started, [`Error::NoPlace`] if a package
+/// cannot be unpacked anywhere, [`Error::Stopped`] if that was asked for.
 pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
     let mut found = evidence::find(paths);
     let default = Unpacking::default();
     let unpacking = options.unpacking.unwrap_or(&default);
-    let mut samples = in_parallel(options.threads, &found.items, |item| {
-        sample(item, unpacking)
+    let unseen = Progress::default();
+    let progress = options.progress.unwrap_or(&unseen);
+    progress.expect(found.items.iter().map(size).sum());
+    let samples = in_parallel(options.threads, &found.items, |item| {
+        if progress.stop().is_requested() {
+            return Ok(Sample::default());
+        }
+        progress.begin(&item.path);
+        let sample = sample(item, unpacking);
+        progress.advance(size(item));
+        sample
     })?;
+    if progress.stop().is_requested() {
+        return Err(Error::Stopped);
+    }
+    let mut samples: Vec<Sample> = samples.into_iter().collect::<Result<_, _>>()?;
     for sample in &mut samples {
         found.skipped.append(&mut sample.skipped);
         if !sample.has_logs {
@@ -193,22 +210,26 @@ struct Sample {
     other_files: u64,
 }
 
-fn sample(item: &Item, unpacking: &Unpacking) -> Sample {
-    let unpacked = item.open(unpacking);
+fn size(item: &Item) -> u64 {
+    fs::metadata(&item.path).map_or(0, |meta| meta.len())
+}
+
+fn sample(item: &Item, unpacking: &Unpacking) -> Result<Sample, NoPlace> {
+    let unpacked = item.open(unpacking)?;
     let logs = &unpacked.logs;
     let folder = match logs.first() {
         Some(log) if !item.is_package() => &log.folder,
         _ => &item.path,
     };
-    Sample {
-        bytes: fs::metadata(&item.path).map_or(0, |meta| meta.len()),
+    Ok(Sample {
+        bytes: size(item),
         folder: folder.clone(),
         has_logs: !logs.is_empty(),
         logs: logs.iter().filter_map(ends).collect(),
         hosts: logs.iter().filter_map(|log| log.host.clone()).collect(),
         skipped: unpacked.skipped,
         other_files: unpacked.other_files,
-    }
+    })
 }
 
 /// The first record of a log and the last, in the order of the file.
@@ -357,9 +378,15 @@ fn is_mixed<'s>(samples: impl ExactSizeIterator<Item = &'s Sample>) -> bool {
     false
 }
 
+/// The named paths that a file is or lies below.
+fn roots<'n>(path: &Path, named: &'n [PathBuf]) -> impl Iterator<Item = &'n PathBuf> {
+    named.iter().filter(move |root| path.starts_with(root))
+}
+
 /// A file by its path below the path that was named, so that it does not matter where that lies.
 fn inside(path: &Path, named: &[PathBuf]) -> String {
-    let inside = named.iter().filter_map(|root| path.strip_prefix(root).ok());
+    let roots = roots(path, named);
+    let inside = roots.filter_map(|root| path.strip_prefix(root).ok());
     let inside = inside.max_by_key(|inside| inside.components().count());
     let inside = inside.filter(|inside| *inside != Path::new(""));
     let name = || path.file_name().map(Path::new);
@@ -385,6 +412,7 @@ impl Unit {
             id: String::new(),
             host,
             folder: String::new(),
+            paths: Vec::new(),
             sources,
             skipped: Vec::new(),
         }
@@ -414,6 +442,10 @@ impl Unit {
         }
         self.id = hex(digest);
         self.folder = name::folder(self.host.as_deref());
+        let files = self.sources.iter();
+        let paths = files.flat_map(|file| roots(&file.item.path, named));
+        let paths: BTreeSet<&PathBuf> = paths.collect();
+        self.paths = paths.into_iter().cloned().collect();
     }
 }
 
@@ -445,20 +477,25 @@ fn tell_apart(units: &mut [Unit]) {
     }
 }
 
-/// Gives what was skipped to the unit in whose only folder it lies; the rest is returned.
+/// Gives what was skipped to the unit in whose package or only folder it lies; the rest is returned.
 fn give_skipped(skipped: Vec<Skipped>, units: &mut [Unit]) -> Vec<Skipped> {
+    let mut packages: HashMap<PathBuf, usize> = HashMap::new();
     let mut homes: HashMap<PathBuf, BTreeSet<usize>> = HashMap::new();
     for (at, unit) in units.iter().enumerate() {
         for Source { item, .. } in &unit.sources {
             let folder = item.path.parent().unwrap_or(&item.path).to_owned();
             homes.entry(folder).or_default().insert(at);
+            if item.is_package() {
+                packages.insert(item.path.clone(), at);
+            }
         }
     }
     let mut rest = Vec::new();
     for one in skipped {
-        let home = one.path.parent().and_then(|folder| homes.get(folder));
-        let home = home.filter(|units| units.len() == 1);
-        let home = home.and_then(|units| units.first());
+        let package = one.path.ancestors().find_map(|path| packages.get(path));
+        let folder = one.path.parent().and_then(|folder| homes.get(folder));
+        let folder = folder.filter(|units| units.len() == 1);
+        let home = package.or_else(|| folder?.first());
         match home.and_then(|&at| units.get_mut(at)) {
             Some(unit) => unit.skipped.push(one),
             None => rest.push(one),
@@ -633,6 +670,7 @@ mod tests {
             id: id.to_owned(),
             host: host.map(str::to_owned),
             folder: name::folder(host),
+            paths: Vec::new(),
             sources: Vec::new(),
             skipped: Vec::new(),
         }

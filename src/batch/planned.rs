@@ -28,6 +28,7 @@ struct Listed<'a> {
     id: Cow<'a, str>,
     host: Option<Cow<'a, str>>,
     folder: Cow<'a, str>,
+    paths: Vec<Cow<'a, str>>,
     bytes: u64,
     sources: Vec<File<'a>>,
     skipped: Vec<Left<'a>>,
@@ -112,6 +113,7 @@ impl<'a> From<&'a Unit> for Listed<'a> {
             id: Cow::from(&unit.id),
             host: unit.host.as_deref().map(Cow::from),
             folder: Cow::from(&unit.folder),
+            paths: unit.paths.iter().map(|path| path_text(path)).collect(),
             bytes: unit.bytes(),
             sources: sources.collect(),
             skipped: unit.skipped.iter().map(Left::from).collect(),
@@ -139,6 +141,7 @@ impl TryFrom<Listed<'_>> for Unit {
             id: listed.id.into_owned(),
             host: listed.host.map(Cow::into_owned),
             folder: listed.folder.into_owned(),
+            paths: listed.paths.iter().map(|path| path_of(path)).collect(),
             sources: sources.collect::<Result<_, _>>()?,
             skipped: listed.skipped.into_iter().map(Skipped::from).collect(),
         })

@@ -7,9 +7,10 @@ use super::work::{Put, Work};
 use super::{Failure, digest, tables};
 use crate::analysis::{Analysis, Options, in_parallel, pair_found};
 use crate::evidence::{Evidence, Item};
-use crate::export::messages::{self, LogFormat};
+use crate::export::messages::{self, Message, OfUnit};
 use crate::export::{Format, path_text};
 use crate::progress::Progress;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -36,8 +37,18 @@ pub struct Done {
     pub before: bool,
     /// Whether some of its evidence was damaged or unreadable.
     pub partial: bool,
-    /// What was damaged or skipped, in words; and last, what was read. Nothing if it was finished before.
-    pub messages: Vec<String>,
+    /// What a run over its evidence alone would tell: what was damaged or skipped; and last, what was read. Nothing if it was finished
+    /// before.
+    pub messages: Vec<Message>,
+}
+
+impl From<&Unit> for OfUnit {
+    fn from(unit: &Unit) -> Self {
+        OfUnit {
+            id: unit.id.clone(),
+            folder: unit.folder.clone(),
+        }
+    }
 }
 
 /// The exit status of a unit all of whose evidence was read.
@@ -69,20 +80,18 @@ impl<'j> Units<'j> {
     /// Those of the analysis, of reading and of writing; the unit's folder is then what it was.
     pub fn run(&self, unit: &Unit, progress: &Progress) -> Result<Done, Failure> {
         let job = self.job;
-        let state = states(&unit.sources);
+        let before = states(&unit.sources);
         let items = unit.sources.iter().map(|source| source.item.clone());
         let items: Vec<Item> = items.collect();
         let paths: Vec<PathBuf> = items.iter().map(|item| item.path.clone()).collect();
-        let threads = job.options.threads;
-        let digests = in_parallel(threads, &paths, |path| digest::of_file(path).ok())?;
-        let inputs = paths.iter().zip(&state).zip(digests);
-        let inputs = inputs.map(|((path, state), sha256)| Input {
+        let files: Vec<(&PathBuf, &State)> = before.iter().collect();
+        let inputs = in_parallel(job.options.threads, &files, |(path, state)| Input {
             path: path_text(path).into_owned(),
-            bytes: state.as_ref().map_or(0, |state| state.0),
-            sha256,
-        });
+            bytes: state.map_or(0, |(bytes, _)| bytes),
+            sha256: digest::of_file(path).ok(),
+        })?;
         let arguments = Arguments::new(&job.formats, &job.options, job.csv_raw);
-        let basis = Basis::new(unit, arguments, inputs.collect());
+        let basis = Basis::new(unit, arguments, inputs);
         let target = job.out.join(&unit.folder);
         if !job.force
             && let Some(finished) = manifest::finished(&basis, &target)
@@ -101,21 +110,26 @@ impl<'j> Units<'j> {
         let mut paired = pair_found(found, &paths, options)?;
         paired.finish();
         let analysis = paired.analysis();
-        if let Some(source) = changed(&unit.sources, &state) {
-            let path = source.item.path.clone();
+        if let Some(path) = changed(&before, states(&unit.sources)) {
             return Err(Failure::Changed { path });
         }
         let partial = analysis.is_partial() || !basis.is_known();
-        let messages = told(analysis);
+        let mut messages = messages::of(analysis);
         let made = self.work.folder(&unit.id)?;
         let written = write(&basis, analysis, &messages, partial, job, &made);
         let is_same = || !job.force && manifest::finished(&basis, &target).is_some();
         match written.and_then(|()| self.work.put(&made, &target, is_same)) {
-            Ok(put) => Ok(Done {
-                before: put == Put::Already,
-                partial,
-                messages,
-            }),
+            Ok(put) => {
+                for message in &mut messages {
+                    message.unit = Some(OfUnit::from(unit));
+                }
+                let before = put == Put::Already;
+                Ok(Done {
+                    before,
+                    partial,
+                    messages,
+                })
+            }
             Err(failure) => {
                 self.work.give_up(&made);
                 Err(failure)
@@ -127,44 +141,41 @@ impl<'j> Units<'j> {
 fn write(
     basis: &Basis,
     analysis: &Analysis,
-    messages: &[String],
+    messages: &[Message],
     partial: bool,
     job: &Job<'_>,
     folder: &Path,
 ) -> Result<(), Failure> {
     let tables = tables::write(analysis, job, folder)?;
     let status = if partial { PARTIAL } else { WHOLE };
+    // The last is no warning.
     let warnings = messages
         .split_last()
         .map_or(&[][..], |(_, warnings)| warnings);
-    manifest::write(basis, analysis, warnings, &tables, status, folder)
-}
-
-/// What a run over this evidence alone would tell on standard error, line by line.
-fn told(analysis: &Analysis) -> Vec<String> {
-    let mut told = Vec::new();
-    // Writing to memory does not fail.
-    let _ = messages::write(analysis, LogFormat::Text, &mut told);
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let lines = told.lines();
-    let lines = lines.map(|line| line.strip_prefix("winsessions: ").unwrap_or(line));
-    lines.map(str::to_owned).collect()
+    let warnings: Vec<String> = warnings.iter().map(Message::to_string).collect();
+    manifest::write(basis, analysis, &warnings, &tables, status, folder)
 }
 
 /// Size and time of change of a file; `None` where that cannot be told.
 type State = Option<(u64, Option<SystemTime>)>;
 
-fn states(sources: &[Source]) -> Vec<State> {
-    let states = sources.iter().map(|source| {
-        let meta = fs::metadata(&source.item.path).ok()?;
-        Some((meta.len(), meta.modified().ok()))
+/// The state of each file that a result is made of, also of those beside logs.
+fn states(sources: &[Source]) -> BTreeMap<PathBuf, State> {
+    let files = sources.iter().flat_map(|Source { item, .. }| {
+        let beside = item.beside().into_iter();
+        beside.chain([item.path.clone()])
+    });
+    let states = files.map(|path| {
+        let meta = fs::metadata(&path).ok();
+        let state = meta.map(|meta| (meta.len(), meta.modified().ok()));
+        (path, state)
     });
     states.collect()
 }
 
 /// The first file that is not what it was.
-fn changed<'s>(sources: &'s [Source], before: &[State]) -> Option<&'s Source> {
-    let now = states(sources);
-    let mut pairs = sources.iter().zip(now.iter().zip(before));
-    pairs.find_map(|(source, (now, before))| (now != before).then_some(source))
+fn changed(before: &BTreeMap<PathBuf, State>, now: BTreeMap<PathBuf, State>) -> Option<PathBuf> {
+    let mut paths = before.keys().chain(now.keys());
+    let path = paths.find(|&path| before.get(path) != now.get(path));
+    path.cloned()
 }

@@ -62,6 +62,28 @@ impl Format {
     }
 }
 
+/// Why a package of a format that is known and not read is not, by what it begins with.
+pub(super) fn unread(start: &[u8]) -> Option<String> {
+    let magics: [(&[u8], &str); 5] = [
+        (b"\xfd7zXZ\0", "xz"),
+        (b"Rar!\x1a\x07\0", "RAR"),
+        (b"Rar!\x1a\x07\x01\0", "RAR"),
+        (b"MSCF\0\0\0\0", "cabinet"),
+        (b"\x04\x22\x4d\x18", "LZ4"),
+    ];
+    // Behind the level stands what the first block begins with, or the end.
+    let block = start.get(4..10);
+    let is_bzip2 = start.starts_with(b"BZh") && matches!(block, Some(b"1AY&SY" | b"\x17rE8P\x90"));
+    let begins = |(magic, _): &&(&[u8], &str)| start.starts_with(magic);
+    let format = match is_bzip2 {
+        true => "bzip2",
+        false => magics.iter().find(begins)?.1,
+    };
+    Some(format!(
+        "a package of a format that is not read ({format}): unpack it first"
+    ))
+}
+
 /// Reads the beginning of `stream`, as far as it goes; and what stopped it, if that was not its end.
 pub(super) fn start_of(stream: &mut (impl Read + ?Sized)) -> (Vec<u8>, Option<io::Error>) {
     let mut start = Vec::with_capacity(START);

@@ -73,6 +73,8 @@ pub(super) enum Reached {
     Total(u64),
     /// All of them do, for the size of the package.
     Ratio(u64),
+    /// There is no place for what it unpacks to.
+    Place,
 }
 
 impl Reached {
@@ -87,6 +89,7 @@ impl Reached {
             Reached::Ratio(ratio) => format!(
                 "the package unpacks to more than {ratio} times its own size, as nothing but a trap does"
             ),
+            Reached::Place => "there is no place to unpack it to".to_owned(),
         }
     }
 }
@@ -180,6 +183,11 @@ impl Spent {
             self.reached.set(None);
         }
         reached
+    }
+
+    /// There is no place for more: nothing more is read.
+    pub(super) fn end_for_want_of_place(&self) {
+        self.reached.set(Some(Reached::Place));
     }
 
     /// How many bytes have come out so far.

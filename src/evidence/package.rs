@@ -2,21 +2,21 @@
 //!
 //! In: a file. Out: its logs, each in memory or in a file without a name. Nothing is ever written to a path that a package names.
 //! Nothing in a package makes this fail: what cannot be read is skipped, with the reason, and a log that breaks off is read
-//! up to there.
+//! up to there. What fails is to find a place for its logs.
 
 use super::checked::Checked;
 use super::content::{Content, Opened};
 use super::format::{
     Format, NO_PACKAGE, START, is_named_like_a_log, is_named_like_a_package, is_start_of_package,
-    no_log, start_of,
+    no_log, start_of, unread,
 };
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
 use super::sparse::{self, Ranges};
-use super::streams::{Zstandard, gzip};
-use super::{Log, Skipped, Unpacking, seven_zip, tar, zip};
+use super::streams::{Gzip, Zstandard};
+use super::{Log, NoPlace, Skipped, Unpacking, seven_zip, tar, zip};
 use crate::damage::{Damage, DamageKind, Location};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -82,8 +82,10 @@ pub struct Unpacked {
     pub skipped: Vec<Skipped>,
     /// How many members are no logs.
     pub other_files: u64,
-    /// How many of its members are readable files that are neither logs nor packages.
+    /// How many of its members were not looked into: files that are neither logs nor packages, and packages that cannot be read.
     pub other_members: u64,
+    /// The package itself, as if it were a log, if not all that it holds can be read: by itself, not by what lies in it.
+    pub unread: Vec<Log>,
 }
 
 /// A package that is being opened.
@@ -95,12 +97,14 @@ struct Opening<'a> {
     /// Whether the user named it.
     named: bool,
     found: Unpacked,
-    /// What the indexes of files with holes say, by the file.
-    indexes: HashMap<PathBuf, Result<Ranges, String>>,
+    /// What the indexes of files with holes say, by the file; of several of one name, in the order of the package.
+    indexes: HashMap<PathBuf, VecDeque<Result<Ranges, String>>>,
     /// The machine that a collection says it is of, by the collection's root.
     hosts: HashMap<PathBuf, String>,
     /// Packages whose description says that they are encrypted for the holder of a private key.
     for_a_key: HashSet<PathBuf>,
+    /// What there was no place for.
+    no_place: Option<NoPlace>,
     /// What is being read.
     at: PathBuf,
 }
@@ -171,7 +175,12 @@ impl Read for Again<'_> {
 }
 
 /// Opens a package that is a file.
-pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) -> Unpacked {
+pub(super) fn open(
+    path: &Path,
+    format: Format,
+    named: bool,
+    how: &Unpacking,
+) -> Result<Unpacked, NoPlace> {
     let size = path.metadata().map_or(0, |meta| meta.len());
     let spent = Spent::new(how.limits, size);
     let mut opening = Opening {
@@ -183,6 +192,7 @@ pub(super) fn open(path: &Path, format: Format, named: bool, how: &Unpacking) ->
         indexes: HashMap::new(),
         hosts: HashMap::new(),
         for_a_key: HashSet::new(),
+        no_place: None,
         at: path.to_owned(),
     };
     let opened = match format {
@@ -260,7 +270,10 @@ impl Opening<'_> {
             Err(Unreadable::Broken(reason)) => {
                 let (start, _) = start_of(&mut source.range(0, START as u64));
                 match self.is_expected(path, &start) {
-                    true => self.skip(path, format!("a broken package: {reason}")),
+                    true => {
+                        self.skip(path, format!("a broken package: {reason}"));
+                        self.found.other_members += u64::from(path != self.path);
+                    }
                     false => self.other_member(),
                 }
             }
@@ -306,13 +319,31 @@ impl Opening<'_> {
         locked: &mut LockedMembers,
     ) -> Result<(), Unreadable> {
         let spent = self.spent;
-        let directory = zip::directory(source, size, spent.members_left())?;
-        spent.add_members(directory.members.len() as u64);
-        if let Some(complaint) = directory.complaint {
-            self.skip(path, complaint);
+        let (start, _) = start_of(&mut source.range(0, START as u64));
+        let is_expected = self.is_expected(path, &start);
+        let most = spent.members_left();
+        let (members, complaints) = match zip::directory(source, size, most) {
+            Ok(directory) => (directory.members, directory.complaints),
+            Err(Unreadable::Broken(reason)) if is_expected => {
+                let members = zip::by_headers(source, size, most)?;
+                if members.is_empty() {
+                    return Err(Unreadable::Broken(reason));
+                }
+                let complaint = format!(
+                    "a broken package: {reason}; read is what the headers of its members tell"
+                );
+                (members, vec![complaint])
+            }
+            Err(unreadable) => return Err(unreadable),
+        };
+        spent.add_members(members.len() as u64);
+        if is_expected {
+            for complaint in complaints {
+                self.skip(path, complaint);
+            }
         }
         let password = self.how.password.as_deref();
-        for member in &directory.members {
+        for member in &members {
             let own = member_path(path, &member.name);
             match member.kind {
                 Kind::File => {}
@@ -463,7 +494,7 @@ impl Opening<'_> {
         let spent = self.spent;
         let depth = depth + 1;
         match format {
-            Format::Gzip => self.unpacked(&mut spent.many(gzip(stream)), path, depth),
+            Format::Gzip => self.unpacked(&mut spent.many(Gzip::new(stream)), path, depth),
             Format::Zstandard => {
                 self.unpacked(&mut spent.many(Zstandard::new(stream)), path, depth)
             }
@@ -611,6 +642,11 @@ impl Opening<'_> {
 
     /// Something that is neither a log nor a package.
     fn other(&mut self, path: &Path, start: &[u8], rest: &mut dyn Read) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+            return;
+        }
         if is_named_like_a_log(path) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
@@ -635,7 +671,8 @@ impl Opening<'_> {
                 Ok(_) => Ranges::parse(&bytes),
                 Err(error) => Err(error.to_string()),
             };
-            self.indexes.insert(path.with_extension(""), ranges);
+            let of_name = self.indexes.entry(path.with_extension(""));
+            of_name.or_default().push_back(ranges);
         } else if name == layout::CLIENT_INFO {
             if let Some(host) = layout::client_host(&bytes) {
                 self.hosts.insert(folder, host);
@@ -657,7 +694,10 @@ impl Opening<'_> {
             let extension = path.extension();
             extension.is_some_and(|own| own.eq_ignore_ascii_case(name))
         });
-        if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
+        if let Some(reason) = unread(start) {
+            self.found.other_members += 1;
+            self.skip(path, reason);
+        } else if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
         } else if is_tar || is_named_like_a_package(&inner) {
@@ -671,12 +711,16 @@ impl Opening<'_> {
         }
     }
 
-    /// Takes all bytes of a member up to what stops it; nothing, if there is no place for them.
+    /// Takes all bytes of a member up to what stops it; nothing, if there is no place for them, which ends everything.
     fn keep(&mut self, path: &Path, stream: &mut dyn Read) -> Option<(Content, Option<io::Error>)> {
         match kept(self.spent, stream) {
             Ok(kept) => Some(kept),
-            Err(error) => {
-                self.skip(path, format!("there is no place to unpack it to: {error}"));
+            Err(source) => {
+                self.spent.end_for_want_of_place();
+                self.no_place = Some(NoPlace {
+                    path: path.to_owned(),
+                    source,
+                });
                 None
             }
         }
@@ -729,7 +773,10 @@ impl Opening<'_> {
     }
 
     /// Puts together what was found.
-    fn finish(mut self) -> Unpacked {
+    fn finish(mut self) -> Result<Unpacked, NoPlace> {
+        if let Some(no_place) = self.no_place {
+            return Err(no_place);
+        }
         if let Some(limit) = self.spent.end() {
             let hint = match limit {
                 Reached::Members(_) => String::new(),
@@ -743,12 +790,20 @@ impl Opening<'_> {
             let reason = limit.reason();
             self.skip(self.path, format!("{reason}{hint}: {from}"));
         }
+        let path = self.path;
+        if self.found.skipped.iter().any(|told| told.path == path) {
+            let content = Content::File(path.to_owned());
+            self.found.unread.push(Log::new(path.to_owned(), content));
+        }
         for mut log in std::mem::take(&mut self.found.logs) {
             log.host = self.hosts.get(&log.folder).cloned().or(log.host);
-            let Some(ranges) = self.indexes.remove(&log.path) else {
+            let Some(of_name) = self.indexes.get_mut(&log.path) else {
                 self.found.logs.push(log);
                 continue;
             };
+            let ranges = of_name
+                .pop_front()
+                .unwrap_or_else(|| Err("it is that of another log of this name".to_owned()));
             let path = log.path.clone();
             match ranges.and_then(|ranges| log.rebuilt(ranges, self.spent)) {
                 Ok(log) => self.found.logs.push(log),
@@ -763,7 +818,7 @@ impl Opening<'_> {
                 false => self.found.other_files = 1,
             }
         }
-        self.found
+        Ok(self.found)
     }
 }
 

@@ -139,6 +139,22 @@ impl Ranges {
             .unwrap_or(0)
     }
 
+    /// Bytes that are stored and belong to it.
+    pub(super) fn named_bytes(&self) -> u64 {
+        let ranges = self.0.iter();
+        let mut stored: Vec<_> = ranges
+            .map(|range| (range.stored, range.stored + range.stored_length))
+            .collect();
+        stored.sort_unstable();
+        let mut upto = 0;
+        let new = stored.into_iter().map(|(start, end)| {
+            let new = end.saturating_sub(start.max(upto));
+            upto = upto.max(end);
+            new
+        });
+        new.sum()
+    }
+
     /// What the file has from `offset` on.
     pub(super) fn at(&self, offset: u64) -> Part {
         let next = self.0.partition_point(|range| range.end <= offset);
@@ -169,6 +185,7 @@ mod tests {
     fn what_is_stored_is_where_it_was_and_the_rest_is_a_hole() {
         let ranges = Ranges::parse(INDEX.as_bytes()).unwrap();
         assert_eq!((ranges.size(), ranges.stored_size()), (21, 12));
+        assert_eq!(ranges.named_bytes(), 12);
         let parts = [0, 4, 6, 11, 12, 16, 17, 18, 20, 21].map(|offset| ranges.at(offset));
         assert_eq!(
             parts,

@@ -1,15 +1,49 @@
 //! Compressed streams: gzip and Zstandard, of one part or of several one behind the other.
 
 use super::limits::WINDOW;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// What a gzip stream unpacks to.
-pub(super) fn gzip<R: Read>(stream: R) -> impl Read {
-    MultiGzDecoder::new(BufReader::new(stream))
+/// What a gzip stream unpacks to. Zeros behind a part are padding.
+pub(super) struct Gzip<R> {
+    /// The part that is being read; `None` behind the last.
+    part: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Gzip<R> {
+    pub(super) fn new(stream: R) -> Self {
+        let part = Some(GzDecoder::new(BufReader::new(stream)));
+        Gzip { part }
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(part) = &mut self.part {
+            let read = part.read(buffer)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            let stream = part.get_mut();
+            let is_last = loop {
+                let ahead = stream.fill_buf()?;
+                let zeros = ahead.iter().take_while(|&&byte| byte == 0).count();
+                match zeros {
+                    0 => break ahead.is_empty(),
+                    _ => stream.consume(zeros),
+                }
+            };
+            let stream = self.part.take().map(GzDecoder::into_inner);
+            self.part = stream.filter(|_| !is_last).map(GzDecoder::new);
+        }
+        Ok(0)
+    }
 }
 
 /// What a Zstandard stream unpacks to. The window is bounded.
@@ -18,7 +52,12 @@ pub(super) struct Zstandard<R> {
     frame: FrameDecoder,
     /// Whether a frame has begun and not ended.
     inside: bool,
+    /// What stopped the decoder: told once all that it had made is handed out.
+    failed: Option<io::Error>,
 }
+
+/// A block without bytes that ends a frame, and a checksum, where one must follow.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R: Read> Zstandard<R> {
     pub(super) fn new(stream: R) -> Self {
@@ -28,6 +67,7 @@ impl<R: Read> Zstandard<R> {
             stream: BufReader::new(stream),
             frame,
             inside: false,
+            failed: None,
         }
     }
 
@@ -50,8 +90,26 @@ impl<R: Read> Zstandard<R> {
         }
     }
 
+    /// Reads blocks until there is something to hand out.
+    fn decode(&mut self) {
+        while self.frame.can_collect() == 0 && !self.frame.is_finished() {
+            let one = || BlockDecodingStrategy::UptoBlocks(1);
+            if let Err(error) = self.frame.decode_blocks(&mut self.stream, one()) {
+                self.failed = Some(told(&error));
+                // Until its frame ends, the decoder holds the last window back.
+                if !self.frame.is_finished() {
+                    let _ = self.frame.decode_blocks(&LAST_BLOCK[..], one());
+                }
+                return;
+            }
+        }
+    }
+
     fn end(&mut self) -> io::Result<()> {
         self.inside = false;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let stored = self.frame.get_checksum_from_data();
         match (stored, self.frame.get_calculated_checksum()) {
             (Some(stored), Some(computed)) if stored != computed => Err(invalid(format!(
@@ -74,10 +132,8 @@ impl<R: Read> Read for Zstandard<R> {
                 }
                 self.inside = true;
             }
-            while self.frame.can_collect() == 0 && !self.frame.is_finished() {
-                self.frame
-                    .decode_blocks(&mut self.stream, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(|error| told(&error))?;
+            if self.failed.is_none() {
+                self.decode();
             }
             match self.frame.read(buffer)? {
                 0 => self.end()?,

@@ -36,26 +36,31 @@ pub(super) fn members(
     mut each: impl FnMut(Member, &mut dyn Read) -> bool,
 ) -> Result<(), String> {
     let mut ahead = Ahead::default();
-    let mut zeros = false;
+    // A tar ends with two blocks of zeros; another may follow.
+    let (mut zeros, mut has_ended) = (false, false);
     loop {
         let mut header = [0; BLOCK as usize];
         match fill(stream, &mut header).map_err(|error| error.to_string())? {
-            0 if zeros => return Ok(()),
+            0 if zeros || has_ended => return Ok(()),
             0 => return Err("it has no mark at its end, as if it were cut off".to_owned()),
-            length if length < header.len() => return Err("it ends within a header".to_owned()),
+            length if length < header.len() && !has_ended => {
+                return Err("it ends within a header".to_owned());
+            }
             _ => {}
         }
         if header.iter().all(|&byte| byte == 0) {
-            if zeros {
-                return Ok(());
-            }
+            has_ended |= zeros;
             zeros = true;
             continue;
         }
-        zeros = false;
         if !is_header(&header) {
-            return Err("the checksum of a header is wrong".to_owned());
+            let reason = match has_ended {
+                true => "behind its end is something else",
+                false => "the checksum of a header is wrong",
+            };
+            return Err(reason.to_owned());
         }
+        (zeros, has_ended) = (false, false);
         let field =
             |from: usize, length: usize| header.get(from..from + length).unwrap_or_default();
         let size = number(field(124, 12)).ok_or("the size of a member is no number")?;
@@ -96,11 +101,21 @@ pub(super) fn members(
                 let kind = match flag {
                     b'S' => Kind::Sparse,
                     b'0' | b'7' | 0 if sparse => Kind::Sparse,
-                    b'0' | b'7' | 0 if name.ends_with('/') => Kind::Folder,
+                    b'0' | b'7' | 0 if size == 0 && name.ends_with('/') => Kind::Folder,
                     b'0' | b'7' | 0 => Kind::File,
                     b'5' => Kind::Folder,
                     _ => Kind::Other,
                 };
+                // The places of its parts that do not fit the header follow it, in blocks that each say whether there is one more.
+                let mut is_more = flag == b'S' && field(482, 1) != [0];
+                while is_more {
+                    let mut places = [0; BLOCK as usize];
+                    let read = fill(stream, &mut places).map_err(|error| error.to_string())?;
+                    if read < places.len() {
+                        return Err("it ends within a header".to_owned());
+                    }
+                    is_more = places.get(504) != Some(&0);
+                }
                 // A link has a size in some old files, and no bytes in any.
                 let size = if matches!(flag, b'1'..=b'6') { 0 } else { size };
                 let mut bytes = stream.take(size);

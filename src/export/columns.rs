@@ -482,7 +482,7 @@ pub static COVERAGE: &[Column<Coverage>] = &[
     column("conflict_count", "Records that two logs hold with different contents, as far as those are read; the first log's was used.", |_, c| count(&c.conflicts)),
     column("records_damaged", "Records of its logs that could not be decoded, of whichever channel they were.", |view, c| of_logs(view, c, |l| l.account.damaged).into()),
     column("checksum_failures", "Checksums of its logs that do not match.", |view, c| of_logs(view, c, |l| l.account.bad_checksums).into()),
-    column("logs_cut", "How many of its logs end inside a chunk.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
+    column("logs_cut", "How many of its logs were cut off: they end inside a chunk, or before the last that the file header claims.", |view, c| of_logs(view, c, |l| is_cut(l).into()).into()),
     column("trailing_bytes", "Bytes of its logs after the last whole chunk.", |view, c| of_logs(view, c, |l| l.account.trailing_bytes).into()),
     column("lost_boot_count", "Boots that left no record of their beginning: Logon IDs or the process ID of LSA show them (Security), or Windows' own count does (System).", |_, c| c.lost_boots().into()),
     column("lost_logoff_count", "Logoffs (4634, 4647) that Windows says it could not write (1108).", |_, c| c.lost_logoffs().into()),
@@ -502,12 +502,10 @@ fn of_logs(view: &View<'_>, coverage: &Coverage, value: fn(&LogAccount) -> u64) 
     logs.map(value).fold(0, u64::saturating_add)
 }
 
-/// Whether a log ends inside a chunk.
+/// Whether a log was cut off.
 pub(super) fn is_cut(log: &LogAccount) -> bool {
-    let damage = &log.account.damage;
-    damage
-        .iter()
-        .any(|damage| damage.kind == DamageKind::CutChunk)
+    let mut kinds = log.account.damage.iter().map(|damage| damage.kind);
+    kinds.any(|kind| matches!(kind, DamageKind::CutChunk | DamageKind::MissingChunks))
 }
 
 /// The logs that hold a channel, with what became of each.
@@ -528,7 +526,7 @@ pub static HOLDINGS: &[Column<Holding>] = &[
     column("last_time", "The time of that record.", |_, h| h.last.1.into()),
     column("records_damaged", "Records of the log that could not be decoded.", |view, h| view.log(h.log).map(|l| l.account.damaged).into()),
     column("checksum_failures", "Header and data checksums that do not match.", |view, h| view.log(h.log).map(|l| l.account.bad_checksums).into()),
-    column("cut", "Whether it ends inside a chunk.", |view, h| view.log(h.log).map(is_cut).into()),
+    column("cut", "Whether it was cut off: it ends inside a chunk, or before the last that the file header claims.", |view, h| view.log(h.log).map(is_cut).into()),
     column("trailing_bytes", "Bytes after the last whole chunk.", |view, h| view.log(h.log).map(|l| l.account.trailing_bytes).into()),
     column("records_by_evtx", "Records of the log that the evtx crate decoded.", |view, h| view.log(h.log).map(|l| l.account.read_by_evtx).into()),
 ];

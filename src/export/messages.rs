@@ -13,7 +13,7 @@ use crate::spoof::acts_or_hides;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 /// How many damaged places of one log are told one by one.
 const TOLD_PER_LOG: usize = 20;
@@ -53,9 +53,9 @@ named! {
         OtherHost = "other-host",
         /// Rows that a filter left out, though they may fit.
         LeftOut = "left-out",
-        /// What was read in all, with its counts; the last message of a run that has a result.
+        /// What was read in all, with its counts; the last message of a run that has a result, and of each unit of a batch.
         Summary = "summary",
-        /// What became of a unit of a batch, which the words begin with.
+        /// What became of a unit of a batch (`unit`, its id, `folder`, `exit_status`), or of all.
         Unit = "unit",
         /// Why there is no result; the last message of such a run.
         Failed = "failed",
@@ -65,14 +65,16 @@ named! {
 }
 
 /// Something to tell.
-#[derive(Debug, Clone)]
-pub struct Message<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
     /// How much it matters.
     pub level: Level,
     /// What it is about.
     pub topic: Topic,
+    /// The unit of a batch that it is about.
+    pub unit: Option<OfUnit>,
     /// The file that it is about.
-    pub file: Option<&'a Path>,
+    pub file: Option<PathBuf>,
     /// The place in that file.
     pub place: Location,
     /// In words; may hold anything.
@@ -81,12 +83,22 @@ pub struct Message<'a> {
     pub counts: Vec<(&'static str, u64)>,
 }
 
-impl Message<'_> {
+/// A unit of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfUnit {
+    /// Its id.
+    pub id: String,
+    /// What its folder is called.
+    pub folder: String,
+}
+
+impl Message {
     /// A message about no file.
     pub fn new(level: Level, topic: Topic, message: impl ToString) -> Self {
         Message {
             level,
             topic,
+            unit: None,
             file: None,
             place: Location::default(),
             message: message.to_string(),
@@ -100,22 +112,16 @@ impl Message<'_> {
     /// Those of `out`.
     pub fn write(&self, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
         match format {
-            LogFormat::Text => {
-                write!(out, "winsessions: ")?;
-                if let Some(file) = self.file {
-                    write!(out, "{}: ", visible(&path_text(file)))?;
-                }
-                if self.place != Location::default() {
-                    write!(out, "{}: ", self.place)?;
-                }
-                writeln!(out, "{}", visible(&self.message))
-            }
+            LogFormat::Text => writeln!(out, "winsessions: {self}"),
             LogFormat::Json => {
-                let file = self.file.map(path_text);
+                let file = self.file.as_deref().map(path_text);
+                let unit = self.unit.as_ref();
                 let texts = [
                     ("level", Some(self.level.name())),
                     ("topic", Some(self.topic.name())),
                     ("message", Some(&*self.message)),
+                    ("unit", unit.map(|unit| &*unit.id)),
+                    ("folder", unit.map(|unit| &*unit.folder)),
                     ("file", file.as_deref()),
                 ];
                 let place = [
@@ -136,6 +142,22 @@ impl Message<'_> {
                 writeln!(out, "{{{}}}", line.trim_start_matches(','))
             }
         }
+    }
+}
+
+/// For people, in words.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(unit) = &self.unit {
+            write!(f, "{}: ", visible(&unit.folder))?;
+        }
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", visible(&path_text(file)))?;
+        }
+        if self.place != Location::default() {
+            write!(f, "{}: ", self.place)?;
+        }
+        write!(f, "{}", visible(&self.message))
     }
 }
 
@@ -162,19 +184,26 @@ fn quoted(text: &str) -> String {
 /// # Errors
 /// Those of `out`.
 pub fn write(analysis: &Analysis, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
-    skipped(&analysis.skipped, format, out)?;
+    let all = of(analysis);
+    all.iter()
+        .try_for_each(|message| message.write(format, out))
+}
+
+/// The same as messages; the last is what was read.
+pub fn of(analysis: &Analysis) -> Vec<Message> {
+    let mut all: Vec<Message> = of_skipped(&analysis.skipped).collect();
     for log in &analysis.logs {
-        damage(log, format, out)?;
+        damage(log, &mut all);
     }
-    other_hosts(&analysis.logs, format, out)?;
+    other_hosts(&analysis.logs, &mut all);
     let counts = COUNTS
         .iter()
         .map(|(name, _, _, count)| (*name, count(analysis)));
-    Message {
+    all.push(Message {
         counts: counts.collect(),
         ..Message::new(Level::Info, Topic::Summary, Summary(analysis))
-    }
-    .write(format, out)
+    });
+    all
 }
 
 /// Tells what should have been a log and is not, and why.
@@ -182,17 +211,18 @@ pub fn write(analysis: &Analysis, format: LogFormat, out: &mut impl Write) -> io
 /// # Errors
 /// Those of `out`.
 pub fn skipped(skipped: &[Skipped], format: LogFormat, out: &mut impl Write) -> io::Result<()> {
-    skipped.iter().try_for_each(|Skipped { path, reason }| {
-        Message {
-            file: Some(path),
-            ..Message::new(Level::Warning, Topic::Skipped, reason)
-        }
-        .write(format, out)
+    of_skipped(skipped).try_for_each(|message| message.write(format, out))
+}
+
+fn of_skipped(skipped: &[Skipped]) -> impl Iterator<Item = Message> {
+    skipped.iter().map(|Skipped { path, reason }| Message {
+        file: Some(path.clone()),
+        ..Message::new(Level::Warning, Topic::Skipped, reason)
     })
 }
 
 /// Tells of collections that say they are of a machine that their logs do not name, once of each machine.
-fn other_hosts(logs: &[LogAccount], format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+fn other_hosts(logs: &[LogAccount], all: &mut Vec<Message>) {
     let mut of_host: BTreeMap<&str, (&LogAccount, u64)> = BTreeMap::new();
     for log in logs {
         if let Some(host) = &log.other_host {
@@ -202,41 +232,39 @@ fn other_hosts(logs: &[LogAccount], format: LogFormat, out: &mut impl Write) -> 
     for (host, (first, count)) in of_host {
         let logs = match count {
             1 => String::new(),
-            more => format!(", as {}", counted(more - 1, "other log")),
+            more => format!(", like {}", counted(more - 1, "other log")),
         };
         let text = format!("said to be of {host}{logs}, which no record names; the records count");
-        Message {
-            file: Some(&first.path),
-            ..Message::new(Level::Info, Topic::OtherHost, &text)
-        }
-        .write(format, out)?;
+        all.push(Message {
+            file: Some(first.path.clone()),
+            ..Message::new(Level::Info, Topic::OtherHost, text)
+        });
     }
-    Ok(())
 }
 
-fn damage(log: &LogAccount, format: LogFormat, out: &mut impl Write) -> io::Result<()> {
+fn damage(log: &LogAccount, all: &mut Vec<Message>) {
     let of_log = |place, message: &dyn fmt::Display, counts| Message {
-        file: Some(&log.path),
+        file: Some(log.path.clone()),
         place,
         counts,
         ..Message::new(Level::Warning, Topic::Damage, message)
     };
     // Of what was deleted not all is left, which is no damage.
     let is_told = |damage: &&Damage| !log.recovered || damage.kind != DamageKind::Record;
-    let all = log.account.damage.iter().filter(is_told);
+    let told = log.account.damage.iter().filter(is_told);
     for Damage {
         location, message, ..
-    } in all.clone().take(TOLD_PER_LOG)
+    } in told.clone().take(TOLD_PER_LOG)
     {
-        of_log(*location, message, Vec::new()).write(format, out)?;
+        all.push(of_log(*location, message, Vec::new()));
     }
-    let more = all.count().saturating_sub(TOLD_PER_LOG) as u64;
+    let more = told.count().saturating_sub(TOLD_PER_LOG) as u64;
     let unlisted = log.account.more_damage;
     match more.saturating_add(if log.recovered { 0 } else { unlisted }) {
-        0 => Ok(()),
+        0 => {}
         more => {
-            let counts = vec![("more", more)];
-            of_log(Location::default(), &format!("and {more} more"), counts).write(format, out)
+            let words = format!("and {more} more");
+            all.push(of_log(Location::default(), &words, vec![("more", more)]));
         }
     }
 }

@@ -311,7 +311,7 @@ impl Tabular for Coverage {
                 .map(|(count, noun, what)| format!("{}{what}", counted(*count, noun)))
                 .collect();
             if is_cut(log) {
-                found.push("cut in mid-chunk".to_owned());
+                found.push("cut off".to_owned());
             }
             (!found.is_empty()).then(|| format!("{file}: {}", found.join(", ")))
         }));

@@ -491,8 +491,8 @@ const MESSAGES_PAGE: &str = "
 ## Messages
 
 `--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
-and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names. Progress comes every ten
-seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
+and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names; in a batch
+`unit` (its id) and `folder`. Progress comes every ten seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
 `other_files`; by `--recover` also `records_recovered` (each once), `records_found_again` (that a log holds, or twice),
 `records_contradicting`, `records_left_behind` and `members_not_searched` (of packages). A damaged log
 tells its first 20 places, then how many `more`; the result's JSON has up to 100 of each log.

@@ -79,15 +79,17 @@ pub fn chunks(file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
 }
 
 fn blocks_of(chunks: u64, file_size: u64) -> impl DoubleEndedIterator<Item = Block> {
-    let slots = file_size
-        .saturating_sub(FILE_HEADER_SIZE)
-        .div_ceil(CHUNK_SIZE)
-        .max(1);
-    (0..slots.div_ceil(chunks)).map(move |number| Block {
+    (0..slots(file_size).max(1).div_ceil(chunks)).map(move |number| Block {
         first_chunk: number * chunks,
         chunks,
         file_size,
     })
+}
+
+/// Places of chunks in a file of so many bytes, the last of which may be cut.
+fn slots(file_size: u64) -> u64 {
+    let behind = file_size.saturating_sub(FILE_HEADER_SIZE);
+    behind.div_ceil(CHUNK_SIZE)
 }
 
 impl Block {
@@ -216,6 +218,16 @@ fn read_file_header(file: &Opened<'_>, file_size: u64, account: &mut Account) {
                 let message =
                     format!("file header checksum is {stored:#010x}, computed {computed:#010x}");
                 account.report(DamageKind::FileHeader, at, message);
+            }
+            // Of a log that is still written to, the header may claim too few.
+            let (claimed, there) = (u64::from(header.chunk_count), slots(file_size));
+            if header.validate_checksum() && claimed > there {
+                let message = format!("the file header claims {claimed} chunks, {there} are there");
+                let end = Location {
+                    offset: Some(file_size),
+                    ..Location::default()
+                };
+                account.report(DamageKind::MissingChunks, end, message);
             }
         }
         Err(error) => account.report(DamageKind::FileHeader, at, error),

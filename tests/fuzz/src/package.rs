@@ -29,7 +29,7 @@ pub fn package(bytes: &[u8]) {
     };
     for item in find(&[path]).items {
         let is_package = item.is_package();
-        let found = item.open(&how);
+        let found = item.open(&how).expect("there is a place");
         let mut unpacked = 0;
         for log in &found.logs {
             let size = log.content.size();
