@@ -6,7 +6,7 @@ use crate::event::{Action, Collector, Event, LogIndex, Text, status_text};
 use crate::evidence::{self, Evidence, Item, Log, NoPlace, Skipped, Unpacked, Unpacking};
 use crate::log::{self, Account, Block, Decoding, LogAccount, Reader, Record, Recovery};
 use crate::progress::Progress;
-use crate::session::{self, Coverage, Kind, Session, Source, Sources, Timeline};
+use crate::session::{self, Coverage, Kind, LocalClock, Session, Source, Sources, Timeline};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -51,6 +51,8 @@ pub struct Analysis {
     pub events: Vec<TimelineEvent>,
     /// What the logs can speak of, by machine and channel; sorted by host, channel.
     pub coverage: Vec<Coverage>,
+    /// The proven offsets of each machine's local time.
+    pub local_clocks: Vec<LocalClock>,
     /// What became of each log, sorted by path; behind them what was recovered, in the same order.
     pub logs: Vec<LogAccount>,
     /// What should have been a log and is not.
@@ -176,6 +178,7 @@ pub fn pair_found(
             sessions: Vec::new(),
             events: Vec::new(),
             coverage,
+            local_clocks: timelines.iter().map(|t| t.local_clock().clone()).collect(),
             logs: accounts,
             skipped: found.skipped,
             other_files: found.other_files,

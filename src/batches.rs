@@ -107,6 +107,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
                 refused,
                 skipped,
                 partial,
+                ..
             } = merged;
             match units {
                 0 => Err(Failure::Units(Failed::Nothing)),
@@ -361,6 +362,13 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
             ("skipped", *skipped),
         ];
         tell_all(words, &counts, format);
+    }
+    if merged.apart > 0 {
+        let words = format!(
+            "{} parquet files are not joined: engines read those of all units as one table (host=*/sessions.parquet)",
+            merged.apart
+        );
+        tell_all(words, &[("not_joined", merged.apart)], format);
     }
 }
 

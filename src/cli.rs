@@ -67,6 +67,19 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// One HTML page of the sessions, to look at: lanes by machine and account to zoom, search and ask; no network, one file
+    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(mut_arg("format", |arg| arg.hide(true).value_parser(PossibleValuesParser::new(["html"]).map(story_format))))]
+    #[command(mut_arg("csv_raw", |arg| arg.hide(true)))]
+    Report {
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+        /// Only sessions that were on, or may have been, at this time
+        #[arg(long, value_name = "TIME", help_heading = "Rows")]
+        at: Option<Time>,
+    },
     /// What the logs can speak of: a row a channel of a machine, with gaps, clears, clock changes and damage
     #[command(after_help = COVERAGE_EXAMPLES)]
     Coverage {
@@ -118,7 +131,7 @@ pub enum Batch {
         /// Do units again that are finished
         #[arg(long)]
         force: bool,
-        /// In which formats, separated by commas: csv, jsonl, json
+        /// In which formats, separated by commas: csv, jsonl, json, parquet
         #[arg(long, value_name = "FORMATS", default_value = "csv", value_delimiter = ',',
             value_parser = PossibleValuesParser::new(batch::FORMATS.map(Format::name)).map(format_named))]
         formats: Vec<Format>,
@@ -190,6 +203,13 @@ Examples:
 `winsessions sessions` gives the ids: column session_id, and on a wide terminal SESSION. A session
 has the same id in every run over any evidence that holds its start.";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  winsessions report -o page.html logs/            open it in any browser, also from disk
+  winsessions report --no-service --from 2020-09-01 -o page.html logs/
+The page loads nothing and sends nothing. It says what was left out by these options, and of more
+than 100,000 sessions it tells the stories of that many, those of people first.";
+
 const COVERAGE_EXAMPLES: &str = "\
 Examples:
   winsessions coverage /evidence/host1                 from when to when, and what is missing
@@ -216,7 +236,8 @@ those without templates do (keeping both, they are taken as duplicates); 4: no l
 pub struct Run {
     #[command(flatten)]
     pub reading: Reading,
-    /// How to write: a table on a terminal, else CSV, unless FILE's extension tells
+    /// How to write: a table on a terminal, else CSV, unless FILE's extension tells (csv, json, jsonl, parquet, graphml).
+    /// docs/formats.md says what each holds and how to load it
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|f| f.name())).map(format_named))]
     pub format: Option<Format>,
     /// Write to FILE (- is standard output), which appears when it is complete; never inside the evidence
@@ -292,7 +313,13 @@ impl Run {
         self.format
             .or_else(|| {
                 let extension = extension?.to_str()?.to_lowercase();
-                let data = [Format::Csv, Format::Json, Format::Jsonl];
+                let data = [
+                    Format::Csv,
+                    Format::Json,
+                    Format::Jsonl,
+                    Format::Parquet,
+                    Format::Graphml,
+                ];
                 data.into_iter().find(|format| format.name() == extension)
             })
             .unwrap_or(match self.file() {
@@ -548,6 +575,7 @@ mod tests {
             | Command::Events { run, .. }
             | Command::Summary { run, .. }
             | Command::Explain { run, .. }
+            | Command::Report { run, .. }
             | Command::Coverage { run } => run,
             Command::Batch(_) | Command::Synth { .. } => unreachable!("no rows"),
         }
@@ -577,6 +605,7 @@ mod tests {
             BATCH_EXAMPLES,
             MERGE_EXAMPLES,
             EXPLAIN_EXAMPLES,
+            REPORT_EXAMPLES,
             SUMMARY_EXAMPLES,
             KINDS,
             ACCOUNTS,

@@ -38,9 +38,7 @@ pub use package::Unpacked;
 pub use sparse::Ranges;
 
 use crate::damage::{Damage, DamageKind, Location};
-use format::{
-    Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of, unread,
-};
+use format::{Format, NO_PACKAGE, is_named_like_a_log, is_named_like_a_package, no_log, start_of};
 use limits::Spent;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -68,7 +66,7 @@ pub struct Unpacking {
 
 /// A member of a package could not be kept: temporary space is missing or full, which says nothing of the evidence.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no place to unpack {} to: {source}", path.display())]
+#[error("there is no place to unpack {} to: {}: {source}", path.display(), std::env::temp_dir().display())]
 pub struct NoPlace {
     path: PathBuf,
     source: io::Error,
@@ -372,9 +370,7 @@ impl Evidence {
             });
         }
         self.others.push(path.to_owned());
-        if let Some(reason) = unread(&start) {
-            self.skip(path, reason);
-        } else if expected {
+        if expected {
             self.skip(path, no_log(&start));
         } else if is_named_like_a_package(path) {
             self.skip(path, NO_PACKAGE);

@@ -6,7 +6,7 @@
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Text};
 use crate::named::named;
-use crate::session::{Flag, Interactivity, Interval, Kind, PartReason, Session, State};
+use crate::session::{Coverage, Flag, Interactivity, Interval, Kind, PartReason, Session, State};
 use crate::sid::{AccountClass, OwnNames};
 use crate::time::Time;
 
@@ -54,6 +54,14 @@ impl Glob {
     }
 }
 
+impl std::fmt::Display for Glob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|c| std::fmt::Write::write_char(f, *c))
+    }
+}
+
 /// The lower case of a character that has exactly one.
 fn fold(character: char) -> char {
     let mut lower = character.to_lowercase();
@@ -97,6 +105,48 @@ impl Filter {
     /// Whether a session is asked for.
     pub fn keeps_session(&self, session: &Session) -> bool {
         self.keeps_all() || self.fits(session) && self.keeps_interactivity(session.interactivity)
+    }
+
+    /// Whether what a machine's logs can speak of is asked for.
+    pub fn keeps_machine(&self, coverage: &Coverage) -> bool {
+        any_host(
+            &self.host,
+            std::iter::once(&coverage.host).chain(&*coverage.host_aliases),
+        )
+    }
+
+    /// The options that this is, as they are typed.
+    pub fn options(&self) -> Vec<String> {
+        let Filter {
+            host,
+            account,
+            kind,
+            class,
+            address,
+            from,
+            to,
+            at,
+            interactive,
+            no_service,
+        } = self;
+        let globs = [
+            ("host", host),
+            ("account", account),
+            ("kind", kind),
+            ("class", class),
+            ("address", address),
+        ];
+        let globs = globs
+            .into_iter()
+            .flat_map(|(name, globs)| globs.iter().map(move |glob| format!("--{name} {glob}")));
+        let times = [("from", from), ("to", to), ("at", at)].into_iter();
+        let times = times.filter_map(|(name, time)| Some(format!("--{name} {}", (*time)?)));
+        let switches = [("interactive", interactive), ("no-service", no_service)];
+        let switches = switches.into_iter().filter(|(_, on)| **on);
+        globs
+            .chain(times)
+            .chain(switches.map(|(name, _)| format!("--{name}")))
+            .collect()
     }
 
     /// Whether a session is asked for, whether it is interactive or not.

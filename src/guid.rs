@@ -39,18 +39,13 @@ impl Guid {
 
     /// The text form: ASCII, lower case with braces.
     pub fn text(self) -> [u8; 38] {
+        const STARTS: [usize; 16] = [1, 3, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 29, 31, 33, 35];
         let mut text = [b'-'; 38];
-        let mut places = text.iter_mut();
-        places.next().into_iter().for_each(|brace| *brace = b'{');
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                places.next();
-            }
-            for (half, digit) in [byte >> 4, byte & 0xf].into_iter().zip(&mut places) {
-                *digit = b"0123456789abcdef"[usize::from(half)];
-            }
+        (text[0], text[37]) = (b'{', b'}');
+        for (byte, start) in self.0.into_iter().zip(STARTS) {
+            text[start] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            text[start + 1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
         }
-        places.next().into_iter().for_each(|brace| *brace = b'}');
         text
     }
 }

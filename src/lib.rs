@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export -> batch
+//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export -> report -> batch
 //! ```
 //!
 //! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
@@ -13,6 +13,7 @@
 pub mod analysis;
 pub mod batch;
 pub mod damage;
+mod digits;
 pub mod error;
 pub mod event;
 pub mod evidence;
@@ -22,6 +23,7 @@ pub mod guid;
 pub mod log;
 mod named;
 pub mod progress;
+pub mod report;
 pub mod session;
 pub mod sid;
 pub mod spoof;

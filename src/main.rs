@@ -21,15 +21,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use winsessions::analysis::{Analysis, Options, Paired, pair};
+use winsessions::analysis::{Analysis, Options, Paired, TimelineEvent, pair};
 use winsessions::batch;
 use winsessions::error::Error;
+use winsessions::event::Action;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
 use winsessions::progress::{Progress, Stop};
-use winsessions::session::Session;
-use winsessions::summary::summarize;
+use winsessions::report::Report;
+use winsessions::session::{Coverage, Session};
+use winsessions::summary::{Summary, summarize};
 use winsessions::synth::{self, TileError, Tiled};
 
 fn main() -> ExitCode {
@@ -45,7 +47,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
     match cli.command {
         Command::Sessions { run, rows, at } => {
             let filter = rows.filter(at).map_err(usage)?;
-            export(&run, |found, to| {
+            export::<Session>(&run, |found, to| {
                 let unknown = AtomicUsize::new(0);
                 let kept = |place: &usize| {
                     let session = found.session(*place)?;
@@ -71,7 +73,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Events { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export_all(&run, |analysis, to| {
+            export_all::<TimelineEvent>(&run, |analysis, to| {
                 let view = View::new(analysis, None);
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
@@ -80,7 +82,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         }
         Command::Summary { run, rows } => {
             let filter = rows.filter(None).map_err(usage)?;
-            export_all(&run, |analysis, to| {
+            export_all::<Summary>(&run, |analysis, to| {
                 let view = View::new(analysis, None);
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
@@ -88,11 +90,52 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 to.write_all(&view, &summarize(sessions, failures))
             })
         }
-        Command::Explain { id, run } => export_all(&run, |analysis, to| {
-            let session = find(analysis, &id)?;
-            to.tell(&View::new(analysis, None), session)
-        }),
-        Command::Coverage { run } => export(&run, |found, to| {
+        Command::Explain { id, run } => {
+            let format = run.format(true);
+            if !matches!(
+                format,
+                Format::Table | Format::Csv | Format::Json | Format::Jsonl
+            ) {
+                return Err(usage(format!(
+                    "a story is text or JSON, not {format}: name another FILE, or --format text"
+                )));
+            }
+            export_all::<Session>(&run, |analysis, to| {
+                let session = find(analysis, &id)?;
+                to.tell(&View::new(analysis, None), session)
+            })
+        }
+        Command::Report { run, rows, at } => {
+            let filter = rows.filter(at).map_err(usage)?;
+            if run.csv_raw {
+                return Err(usage("--csv-raw is about CSV, and a report is a page"));
+            }
+            if run.file().is_none() && io::stdout().is_terminal() {
+                return Err(usage(
+                    "a report is a page for a browser: name a file with -o page.html",
+                ));
+            }
+            export_all::<Session>(&run, |analysis, to| {
+                let view = View::new(analysis, at);
+                let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
+                let refused = |e: &&TimelineEvent| e.event.action == Action::LogonFailed;
+                let failures = analysis.events.iter().filter(refused);
+                let failures = failures.filter(|e| filter.keeps_event(e, view.session_of(e)));
+                let coverage = analysis.coverage.iter().filter(|c| filter.keeps_machine(c));
+                let report = Report {
+                    view: &view,
+                    sessions: sessions.collect(),
+                    failures: failures.collect(),
+                    coverage: coverage.collect(),
+                    chosen_by: filter.options(),
+                    threads: run.reading.threads.map(usize::from),
+                };
+                report
+                    .write(&mut to.output)
+                    .map_err(|source| output_failure(to.path.clone(), source))
+            })
+        }
+        Command::Coverage { run } => export::<Coverage>(&run, |found, to| {
             let analysis = found.analysis();
             to.write_all(&View::new(analysis, None), &analysis.coverage)
         }),
@@ -114,23 +157,23 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
 }
 
 /// The same as [`export`], of all sessions and events.
-fn export_all(
+fn export_all<R: Row>(
     run: &Run,
     write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
-    export(run, |found, to| {
+    export::<R>(run, |found, to| {
         found.finish();
         write(found.analysis(), to)
     })
 }
 
-/// Opens the output, analyses the evidence, lets `write` write the rows, tells what became of the evidence.
-fn export(
+/// Opens the output, analyses the evidence, lets `write` write rows of `R`, tells what became of the evidence.
+fn export<R: Row>(
     run: &Run,
     write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
 ) -> Result<Completeness, Failure> {
     let stop = Stop::default();
-    let mut to = Destination::open(run, &stop)?;
+    let mut to = Destination::open::<R>(run, &stop)?;
     // Where signals cannot be watched they end the process, as they do without.
     let signals = Signals::watch(&stop).ok();
     let progress = Arc::new(Progress::new(stop));
@@ -283,12 +326,24 @@ struct Destination {
 }
 
 impl Destination {
-    fn open(run: &Run, stop: &Stop) -> Result<Self, Failure> {
-        let format = run.format(io::stdout().is_terminal());
-        if run.csv_raw && format != Format::Csv {
+    fn open<R: Row>(run: &Run, stop: &Stop) -> Result<Self, Failure> {
+        let is_terminal = io::stdout().is_terminal();
+        let format = run.format(is_terminal);
+        if run.csv_raw && !format.has_raw() {
             return Err(usage(format!(
                 "--csv-raw is about CSV, and what is to be written is {format}: add --format csv"
             )));
+        }
+        if !R::takes(format) {
+            return Err(usage(format!(
+                "{format} holds sessions or events: it cannot be written of {}; csv, json, jsonl and parquet can",
+                R::LIST
+            )));
+        }
+        if format == Format::Parquet && is_terminal && run.file().is_none() {
+            return Err(usage(
+                "parquet is no text, and would go to a terminal: add -o FILE",
+            ));
         }
         let output = match run.file() {
             Some(file) => open(file, &run.reading.paths)?,
@@ -502,7 +557,8 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
             batch::Failure::Foreign { .. }
             | batch::Failure::NoPlan { .. }
             | batch::Failure::UnitName { .. }
-            | batch::Failure::InEvidence { .. },
+            | batch::Failure::InEvidence { .. }
+            | batch::Failure::Apart,
         )) => 2,
         Err(Failure::Units(batches::Failed::Nothing)) => 4,
         Err(

@@ -31,11 +31,15 @@ fn is_ignorable(character: char) -> bool {
 /// Why a name is perhaps made to be taken for another, or to hide: it holds a character that acts or hides, begins or ends with
 /// a blank, or mixes scripts whose letters look alike. `None` for a name as people and machines have it.
 pub fn suspicion(name: &str) -> Option<&'static str> {
-    let is_plain = |byte: &u8| byte.is_ascii() && !byte.is_ascii_control();
-    if name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace) {
+    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let has_blank = match is_plain {
+        true => name.starts_with(' ') || name.ends_with(' '),
+        false => name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace),
+    };
+    if has_blank {
         return Some("it begins or ends with a blank, which Windows does not add");
     }
-    if name.as_bytes().iter().all(is_plain) {
+    if is_plain {
         return None;
     }
     match () {

@@ -30,6 +30,11 @@ impl Time {
         Time(u64::try_from(ticks).unwrap_or(if ticks < 0 { 0 } else { u64::MAX }))
     }
 
+    /// Nanoseconds since 1970-01-01.
+    pub fn unix_nanoseconds(self) -> i128 {
+        (i128::from(self.0) - i128::from(UNIX_EPOCH_SECONDS * TICKS_PER_SECOND)) * 100
+    }
+
     /// Ticks of 100 ns since 1601-01-01.
     pub const fn filetime(self) -> u64 {
         self.0

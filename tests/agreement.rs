@@ -29,8 +29,8 @@ struct Equals {
 impl Equals {
     fn add(&mut self, record: &Record<'_>) {
         let names = [
-            (record.channel_id(), &record.channel),
-            (record.computer_id(), &record.computer),
+            (record.channel_id(), record.channel()),
+            (record.computer_id(), record.computer()),
         ];
         for (id, text) in names {
             assert_eq!(id.is_some(), record.shape().is_some());

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from its left; leaves stand first.
-const ORDER: [&str; 20] = [
-    "named", "text", "spoof", "time", "sid", "guid", "damage", "progress", "evidence", "error",
-    "log", "event", "session", "analysis", "filter", "summary", "export", "batch", "synth", "main",
+const ORDER: [&str; 22] = [
+    "named", "text", "spoof", "time", "digits", "sid", "guid", "damage", "progress", "evidence",
+    "error", "log", "event", "session", "analysis", "filter", "summary", "export", "report",
+    "batch", "synth", "main",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -181,6 +181,40 @@ fn units_of_all_fixtures_joined_are_the_bytes_of_one_run() {
 }
 
 #[test]
+fn parquet_of_units_is_written_and_left_where_it_is_by_a_merge_which_says_so() {
+    let (place, evidence) = hosts(3);
+    let (out, merged) = (place.path().join("out"), place.path().join("all"));
+    batch(&evidence, &out, &["--formats", "parquet"]);
+    let unit = out.join("host=WS-0001");
+    let manifest = json(&fs::read(unit.join("manifest.json")).unwrap());
+    let of = |name: &str| {
+        let outputs = manifest["outputs"].as_array().unwrap();
+        outputs
+            .iter()
+            .find(|one| one["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    for table in TABLES {
+        let name = format!("{table}.parquet");
+        let bytes = fs::read(unit.join(&name)).unwrap();
+        assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+        assert_eq!(of(&name)["bytes"], bytes.len());
+        assert!(of(&name)["rows"].as_u64().unwrap() > 0);
+    }
+    let refused = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert!(told(&refused).contains("not joined") && !merged.exists());
+
+    batch(&evidence, &out, &["--formats", "parquet,csv"]);
+    let joined = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(joined.status.code(), Some(0), "{}", told(&joined));
+    assert!(told(&joined).contains("12 parquet files are not joined"));
+    assert!(!names(&merged).iter().any(|name| name.ends_with("parquet")));
+    assert_merged(&evidence, &merged, &["csv"]);
+}
+
+#[test]
 fn json_documents_are_joined_with_the_accounts_of_all_logs() {
     let (place, evidence) = hosts(5);
     fs::write(evidence.join("WS-0003/broken.evtx"), "MZ").unwrap();

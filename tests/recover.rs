@@ -49,7 +49,7 @@ fn told(record: &log::Record<'_>) -> Told {
     let fields = fields
         .iter()
         .map(|(name, value)| format!("{name}={}", value.text()));
-    let (channel, id) = (&record.channel, record.event_id);
+    let (channel, id) = (record.channel(), record.event_id);
     let all = format!(
         "{channel} {id} {} {:?}",
         record.time,
@@ -614,26 +614,33 @@ fn files_that_are_no_logs_are_searched_only_where_that_is_asked_for() {
 
 #[test]
 fn a_package_that_cannot_be_read_is_searched_like_any_file_and_stays_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let package = folder.path().join("a.7z");
-    // Its directory lies beyond its end.
+    // The directory of the one lies beyond its end, the other is of a format that is not read.
     let mut bytes = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
     let start = [1 << 40, 100, 0_u64].map(u64::to_le_bytes).concat();
     let start = &start[..20];
     bytes[8..12].copy_from_slice(&crc32fast::hash(start).to_le_bytes());
     bytes.extend(start);
-    bytes.extend(fixture());
-    fs::write(&package, &bytes).unwrap();
-    let sessions = ["sessions", "--format", "csv"];
-    assert_eq!(winsessions(&sessions, &[&package]).status.code(), Some(4));
-    let with = [&sessions[..], &["--recover"]].concat();
-    for path in [package.as_path(), folder.path()] {
-        let output = winsessions(&with, &[path]);
-        assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let told = rows(&output);
-        assert!(!told.is_empty() && told.iter().all(|row| row["flags"].contains("recovered")));
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(errors.contains("a broken package: "), "{errors}");
-        assert!(!errors.contains("not searched"), "{errors}");
+    for (start, reason) in [
+        (&bytes[..], "a broken package: "),
+        (
+            &b"Rar!\x1a\x07\0"[..],
+            "a package of a format that is not read (RAR)",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("package");
+        fs::write(&package, [start, &fixture()].concat()).unwrap();
+        let sessions = ["sessions", "--format", "csv"];
+        assert_eq!(winsessions(&sessions, &[&package]).status.code(), Some(4));
+        let with = [&sessions[..], &["--recover"]].concat();
+        for path in [package.as_path(), folder.path()] {
+            let output = winsessions(&with, &[path]);
+            assert_eq!(output.status.code(), Some(3), "{output:?}");
+            let told = rows(&output);
+            assert!(!told.is_empty() && told.iter().all(|row| row["flags"].contains("recovered")));
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert!(errors.contains(reason), "{errors}");
+            assert!(!errors.contains("not searched"), "{errors}");
+        }
     }
 }

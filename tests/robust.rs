@@ -120,7 +120,7 @@ fn read(bytes: Vec<u8>, start: Instant, what: &dyn Fn() -> String) -> Read {
         collector.begin(LogIndex(0));
         account.add(reader.read(&content, block, &mut |record| {
             told += 1;
-            let computer = record.computer.clone().into_owned();
+            let computer = record.computer().to_owned();
             let (time, id) = (record.time.filetime(), record.event_id);
             records.insert((record.number, record.record_id, time, id, computer));
             collector.add(record);

@@ -2,10 +2,12 @@
 //!
 //! In: folders that runs wrote units into. Out: one folder with the same tables, each the bytes of one run over everything: rows
 //! are sorted by host first, a host's rows are all in one unit, and manifests tell where in each file they stand. So whole pieces
-//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the number of units is a list of these pieces, some hundred
-//! bytes for each host and table, and with JSON as much for each log; one file is open at a time.
+//! of files are copied, in the order of the hosts; if a run replaces a unit meanwhile, there is no result. What grows with the
+//! number of units is a list of these pieces, some hundred bytes for each host and table, and with JSON as much for each log; one
+//! file is open at a time.
 //!
 //! What is in no unit is taken from the file that a run puts beside them.
+//! Parquet is left where it is: engines read the files of all units as one table.
 
 use super::Failure;
 use super::digest::{self, Tally};
@@ -35,6 +37,8 @@ pub struct Merged {
     pub skipped: usize,
     /// How many of the units had damaged or unreadable evidence.
     pub partial: usize,
+    /// How many files are of a format that is not joined.
+    pub apart: usize,
 }
 
 /// A folder of a unit, or a file of it, that is not part of a merge.
@@ -76,8 +80,9 @@ struct Joined<'a> {
 /// Joins all units in `outs` into the folder `target`, a real path, which is replaced if it is a merge already.
 ///
 /// # Errors
-/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile; [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
-/// [`Failure::InEvidence`].
+/// [`Failure::Io`]; [`Error::Stopped`] if `progress` asks for that; [`Failure::Changed`] if a unit was replaced meanwhile;
+/// [`Failure::Foreign`] if something else is at `target`, or it is or lies in a unit; [`Failure::UnitName`] and
+/// [`Failure::InEvidence`] of `target`; [`Failure::Apart`] if no file is of a format that can be joined.
 pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Merged, Failure> {
     let name = target.file_name().unwrap_or_default();
     if name.to_string_lossy().starts_with(PREFIX) {
@@ -116,6 +121,7 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
             refused,
             skipped: skipped.len(),
             partial: 0,
+            apart: 0,
         });
     }
     let is_in = |unit: &PathBuf| fs::canonicalize(unit).is_ok_and(|unit| target.starts_with(unit));
@@ -160,6 +166,11 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
         let raw = parts.extract_if(.., |part| is_raw(part) == Some(true));
         refused.extend(raw.map(|part| refuse(&part.folder, reason)));
     }
+    let files = parts.iter().flat_map(|part| &part.finished.outputs);
+    let apart = files.clone().filter(|file| file.is_apart()).count();
+    if apart > 0 && apart == files.count() {
+        return Err(Failure::Apart);
+    }
     let work = Work::begin(&parent(target))?;
     let made = work.folder("merge")?;
     let outputs = join_all(&mut parts, &rests, &made, &mut refused, progress)?;
@@ -189,6 +200,7 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
         refused,
         skipped: skipped.len(),
         partial,
+        apart,
     })
 }
 
@@ -278,6 +290,16 @@ impl Table {
         hosts.fold(self.rows_at, |end, host| end.saturating_add(host.bytes))
     }
 
+    /// Whether it is of a format that is not joined.
+    fn is_apart(&self) -> bool {
+        let mut apart = FORMATS.iter().filter(|format| !tables::is_joined(**format));
+        apart.any(|format| {
+            TABLES
+                .iter()
+                .any(|table| tables::file_name(table, *format) == self.name)
+        })
+    }
+
     /// Whether rows stand where a file has bytes.
     fn is_possible(&self) -> bool {
         self.rows_end() <= self.bytes
@@ -309,7 +331,8 @@ fn join_all(
 ) -> Result<Vec<Table>, Failure> {
     let mut outputs = Vec::new();
     let mut joined = Ok(());
-    'all: for format in FORMATS {
+    let formats = FORMATS.into_iter();
+    'all: for format in formats.filter(|format| tables::is_joined(*format)) {
         for table in TABLES {
             match join(parts, rests, table, format, made, refused, progress) {
                 Ok(output) => outputs.extend(output),

@@ -77,6 +77,11 @@ pub enum Failure {
         /// The evidence as it was named.
         evidence: PathBuf,
     },
+    /// Units hold nothing that a merge joins.
+    #[error(
+        "the units hold only parquet, which is not joined: engines read the files of all units as one table (host=*/sessions.parquet)"
+    )]
+    Apart,
     /// A folder that would be replaced holds something else.
     #[error("{} is in the way: it would be replaced, and is not what a run or a merge of this kind put there", path.display())]
     Foreign {

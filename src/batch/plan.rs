@@ -168,9 +168,9 @@ struct Mark {
 
 impl Mark {
     fn of(record: &Record<'_>) -> Option<Self> {
-        (!record.computer.is_empty()).then(|| Mark {
-            computer: record.computer.to_string(),
-            channel: record.channel.to_string(),
+        (!record.computer().is_empty()).then(|| Mark {
+            computer: record.computer().to_owned(),
+            channel: record.channel().to_owned(),
             number: record.record_id,
             time: record.time,
         })

@@ -16,7 +16,12 @@ use std::path::Path;
 pub const TABLES: [&str; 4] = ["sessions", "events", "coverage", "summary"];
 
 /// The formats that there can be of each.
-pub const FORMATS: [Format; 3] = [Format::Csv, Format::Jsonl, Format::Json];
+pub const FORMATS: [Format; 4] = [Format::Csv, Format::Jsonl, Format::Json, Format::Parquet];
+
+/// Whether files of a format are joined. Those of Parquet are read together as they lie.
+pub fn is_joined(format: Format) -> bool {
+    format != Format::Parquet
+}
 
 /// What a table is called in a format.
 pub fn file_name(table: &str, format: Format) -> String {

@@ -160,7 +160,8 @@ impl Collector {
         let before = events.len();
         if let Some(entry) = meaning.entry {
             let id_at = |place| record.number_at(place).and_then(LogonId::new);
-            let upper = Upper::of(record.record_id, meaning.logon_id.and_then(id_at));
+            let logon_id = meaning.logon_id.and_then(id_at);
+            let upper = Upper::of(record.record_id, logon_id);
             let content = || {
                 Event::new(Arc::new(Content {
                     upper,
@@ -169,8 +170,8 @@ impl Collector {
                     channel: span.channel.clone(),
                     provider: entry.provider,
                     event_id: record.event_id,
-                    version: record.version,
-                    writer: record.writer,
+                    version: record.version(),
+                    writer: record.writer(),
                     ..Content::of(entry.action)
                 }))
             };
@@ -191,6 +192,9 @@ impl Collector {
             };
             new.time = record.time;
             new.set_record_id(record.record_id);
+            if meaning.logon_id.is_some() {
+                new.set_logon_id(logon_id);
+            }
             fill(&meaning.own, texts, &mut new, record);
             if !(entry.subject_unnamed && new.subject.name.is_some()) {
                 events.push(new);
@@ -248,8 +252,8 @@ impl Collector {
                 self.told.push(None);
                 self.spans.push(Span {
                     log: self.log,
-                    channel: self.texts.text(&record.channel),
-                    computer: self.texts.text(&record.computer),
+                    channel: self.texts.text(record.channel()),
+                    computer: self.texts.text(record.computer()),
                     first_id: id,
                     last_id: id,
                     records: 1,
@@ -269,7 +273,7 @@ impl Collector {
     fn run_of(&self, record: &Record<'_>) -> Option<usize> {
         let mut latest = self.spans.iter().enumerate().rev().take(RUNS_AT_ONCE);
         let of_same = |(_, span): &(usize, &Span)| {
-            *span.channel == *record.channel && *span.computer == *record.computer
+            *span.channel == *record.channel() && *span.computer == *record.computer()
         };
         latest.find(of_same).map(|(at, _)| at)
     }
@@ -281,7 +285,7 @@ impl Meaning {
         let mut meaning = Meaning {
             entry,
             number,
-            is_audit: *record.channel == *security::CHANNEL,
+            is_audit: record.channel() == security::CHANNEL,
             user_sid: entry.and_then(|entry| entry.slot(USER_ID)),
             activity: entry.and_then(|entry| entry.slot(ACTIVITY_ID)),
             ..Meaning::default()
@@ -289,16 +293,11 @@ impl Meaning {
         let mut slots = Slots::of(entry);
         for (place, (name, is_plain)) in record.names().enumerate() {
             if let Some(slot) = slots.next(name) {
-                if slot == Slot::LogonId {
-                    meaning.logon_id = Some(place);
+                match slot {
+                    Slot::LogonId => meaning.logon_id = Some(place),
+                    _ if slot.is_own() => meaning.own.push((place, slot)),
+                    _ => meaning.slots.push((place, slot)),
                 }
-                let own = slot.is_own();
-                let slots = if own {
-                    &mut meaning.own
-                } else {
-                    &mut meaning.slots
-                };
-                slots.push((place, slot));
             }
             match name {
                 "SubjectLogonId" if is_plain => meaning.subject = Some(place),
@@ -366,6 +365,10 @@ impl Slots {
     }
 }
 
+/// The fields that name an account: its SID, name and domain.
+const SUBJECT: [&str; 3] = ["SubjectUserSid", "SubjectUserName", "SubjectDomainName"];
+const TARGET: [&str; 3] = ["TargetUserSid", "TargetUserName", "TargetDomainName"];
+
 /// Where the uses that an audit record shows are noted.
 struct Noted<'c> {
     log: LogIndex,
@@ -402,30 +405,33 @@ impl Noted<'_> {
             None => id_of(meaning.subject, "SubjectLogonId"),
         };
         if let Some(id) = subject {
-            let names = ["SubjectUserSid", "SubjectUserName", "SubjectDomainName"];
-            self.used(record, id, names);
+            self.used(record, id, &SUBJECT);
         }
         if record.event_id == PROCESS_CREATED
             && let Some(id) = id_of(meaning.target, "TargetLogonId")
         {
-            let names = ["TargetUserSid", "TargetUserName", "TargetDomainName"];
-            self.used(record, id, names);
+            self.used(record, id, &TARGET);
         }
     }
 
     /// Notes that a record shows a Logon ID in use, and whose it is by the fields that `names` are.
-    fn used(&mut self, record: &Record<'_>, id: LogonId, names: [&str; 3]) {
+    fn used(&mut self, record: &Record<'_>, id: LogonId, names: &[&str; 3]) {
         if let Some(new) = self.uses.add(self.log, record, self.computer, id) {
-            let [sid, name, domain] = names.map(|name| record.field(name));
-            let account = Account {
-                // A process started for a logon session does not always name its account's SID.
-                sid: sid
-                    .and_then(|sid| self.texts.sid(&sid))
-                    .filter(|sid| sid.as_str() != "S-1-0-0"),
-                name: name.and_then(|name| self.texts.present(&name)),
-                domain: domain.and_then(|domain| self.texts.present(&domain)),
-            };
-            self.uses.set_account(new, account);
+            self.tell_account(new, record, names);
         }
+    }
+
+    #[inline(never)]
+    fn tell_account(&mut self, run: usize, record: &Record<'_>, names: &[&str; 3]) {
+        let [sid, name, domain] = names.map(|name| record.field(name));
+        let account = Account {
+            // A process started for a logon session does not always name its account's SID.
+            sid: sid
+                .and_then(|sid| self.texts.sid(&sid))
+                .filter(|sid| sid.as_str() != "S-1-0-0"),
+            name: name.and_then(|name| self.texts.present(&name)),
+            domain: domain.and_then(|domain| self.texts.present(&domain)),
+        };
+        self.uses.set_account(run, account);
     }
 }

@@ -58,16 +58,17 @@ impl Contents {
         upper: Upper,
         runs: &[Run],
     ) -> Option<()> {
-        let writer = record.writer.map_or(0, |id| u64::from(id) + 1);
+        let writer = record.writer().map_or(0, |id| u64::from(id) + 1);
+        let pair = |one: u32, other: u32| u64::from(one) << 32 | u64::from(other);
+        let head = [
+            pair(log.0, meaning),
+            pair(record.computer_id()?, u32::from(record.version())),
+            writer,
+            pair(upper.record_id, upper.logon_id),
+        ];
         let key = &mut self.key;
         key.clear();
-        key.extend_from_slice(&log.0.to_le_bytes());
-        key.extend_from_slice(&meaning.to_le_bytes());
-        key.extend_from_slice(&record.computer_id()?.to_le_bytes());
-        key.extend_from_slice(&writer.to_le_bytes());
-        key.extend_from_slice(&upper.record_id.to_le_bytes());
-        key.extend_from_slice(&upper.logon_id.to_le_bytes());
-        key.push(record.version);
+        key.extend_from_slice(head.map(u64::to_le_bytes).as_flattened());
         for run in runs {
             // The sizes come first: they tell where each value ends.
             for bytes in record.run(*run)? {

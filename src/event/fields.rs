@@ -316,13 +316,13 @@ fn guid(value: &Value<'_>) -> Option<Guid> {
 pub(super) fn entry(record: &Record<'_>) -> Option<&'static Entry> {
     let (_, table) = TABLES
         .iter()
-        .find(|(channel, _)| *channel == record.channel)?;
+        .find(|(channel, _)| *channel == record.channel())?;
     let first = table.partition_point(|entry| entry.event_id < record.event_id);
     let mut same = table
         .iter()
         .skip(first)
         .take_while(|entry| entry.event_id == record.event_id);
-    same.find(|entry| entry.provider.eq_ignore_ascii_case(&record.provider))
+    same.find(|entry| entry.provider.eq_ignore_ascii_case(record.provider()))
 }
 
 /// An address and its port: `10.0.0.1:3389`, `[fe80::1]:3389`, or an address alone.

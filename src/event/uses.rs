@@ -141,17 +141,20 @@ impl Computers {
         let latest = self.latest.as_ref().filter(|(name, _)| name == computer);
         let place = match latest {
             Some((_, place)) => *place,
-            None => {
-                let next = self.open.len();
-                let place = *self.places.entry(computer.clone()).or_insert(next);
-                self.latest = Some((computer.clone(), place));
-                place
-            }
+            None => self.other(computer),
         };
-        if place >= self.open.len() {
-            self.open.resize_with(place + 1, Open::default);
-        }
         &mut self.open[place]
+    }
+
+    #[inline(never)]
+    fn other(&mut self, computer: &Text) -> usize {
+        let next = self.open.len();
+        let place = *self.places.entry(computer.clone()).or_insert(next);
+        if place == next {
+            self.open.push(Open::default());
+        }
+        self.latest = Some((computer.clone(), place));
+        place
     }
 }
 

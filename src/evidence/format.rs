@@ -18,6 +18,8 @@ pub(super) enum Format {
     Tar,
     Gzip,
     Zstandard,
+    /// A package that is not read, and what it is.
+    Unread(&'static str),
 }
 
 impl Format {
@@ -45,7 +47,7 @@ impl Format {
 
     /// What begins so, if anything that is known.
     pub(super) fn of(start: &[u8]) -> Option<Format> {
-        let magics: [(&[u8], Format); 6] = [
+        let magics: [(&[u8], Format); 11] = [
             (b"ElfFile\0", Format::Log),
             (b"PK\x03\x04", Format::Zip),
             // Without members.
@@ -53,35 +55,23 @@ impl Format {
             (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
             (b"\x1f\x8b\x08", Format::Gzip),
             (b"\x28\xb5\x2f\xfd", Format::Zstandard),
+            (b"\xfd7zXZ\0", Format::Unread("xz")),
+            (b"Rar!\x1a\x07\0", Format::Unread("RAR")),
+            (b"Rar!\x1a\x07\x01\0", Format::Unread("RAR")),
+            (b"MSCF\0\0\0\0", Format::Unread("cabinet")),
+            (b"\x04\x22\x4d\x18", Format::Unread("LZ4")),
         ];
         let known = magics.iter().find(|(magic, _)| start.starts_with(magic));
         let tar = || start.get(257..262) == Some(b"ustar") || tar::is_header(start);
+        // Behind the level stands what the first block begins with, or the end.
+        let block = start.get(4..10);
+        let is_bzip2 =
+            start.starts_with(b"BZh") && matches!(block, Some(b"1AY&SY" | b"\x17rE8P\x90"));
         known
             .map(|(_, format)| *format)
+            .or(is_bzip2.then_some(Format::Unread("bzip2")))
             .or_else(|| tar().then_some(Format::Tar))
     }
-}
-
-/// Why a package of a format that is known and not read is not, by what it begins with.
-pub(super) fn unread(start: &[u8]) -> Option<String> {
-    let magics: [(&[u8], &str); 5] = [
-        (b"\xfd7zXZ\0", "xz"),
-        (b"Rar!\x1a\x07\0", "RAR"),
-        (b"Rar!\x1a\x07\x01\0", "RAR"),
-        (b"MSCF\0\0\0\0", "cabinet"),
-        (b"\x04\x22\x4d\x18", "LZ4"),
-    ];
-    // Behind the level stands what the first block begins with, or the end.
-    let block = start.get(4..10);
-    let is_bzip2 = start.starts_with(b"BZh") && matches!(block, Some(b"1AY&SY" | b"\x17rE8P\x90"));
-    let begins = |(magic, _): &&(&[u8], &str)| start.starts_with(magic);
-    let format = match is_bzip2 {
-        true => "bzip2",
-        false => magics.iter().find(begins)?.1,
-    };
-    Some(format!(
-        "a package of a format that is not read ({format}): unpack it first"
-    ))
 }
 
 /// Reads the beginning of `stream`, as far as it goes; and what stopped it, if that was not its end.
@@ -117,7 +107,7 @@ pub(super) fn is_start_of_package(start: &[u8]) -> bool {
         ),
         // The reserved bit is not set.
         Some(Format::Zstandard) => start.get(4).is_some_and(|flags| flags & 8 == 0),
-        Some(Format::Tar) => true,
+        Some(Format::Tar | Format::Unread(_)) => true,
         Some(Format::Log) | None => false,
     }
 }

@@ -8,7 +8,7 @@ use super::checked::Checked;
 use super::content::{Content, Opened};
 use super::format::{
     Format, NO_PACKAGE, START, is_named_like_a_log, is_named_like_a_package, is_start_of_package,
-    no_log, start_of, unread,
+    no_log, start_of,
 };
 use super::layout;
 use super::limits::{DEPTH, Reached, Spent};
@@ -492,8 +492,17 @@ impl Opening<'_> {
         depth: u32,
     ) -> io::Result<()> {
         let spent = self.spent;
+        let is_member = depth > 0;
         let depth = depth + 1;
         match format {
+            Format::Unread(format) => {
+                self.found.other_members += u64::from(is_member);
+                self.skip(
+                    path,
+                    format!("a package of a format that is not read ({format}): unpack it first"),
+                );
+                Ok(())
+            }
             Format::Gzip => self.unpacked(&mut spent.many(Gzip::new(stream)), path, depth),
             Format::Zstandard => {
                 self.unpacked(&mut spent.many(Zstandard::new(stream)), path, depth)
@@ -642,11 +651,6 @@ impl Opening<'_> {
 
     /// Something that is neither a log nor a package.
     fn other(&mut self, path: &Path, start: &[u8], rest: &mut dyn Read) {
-        if let Some(reason) = unread(start) {
-            self.found.other_members += 1;
-            self.skip(path, reason);
-            return;
-        }
         if is_named_like_a_log(path) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
@@ -694,10 +698,7 @@ impl Opening<'_> {
             let extension = path.extension();
             extension.is_some_and(|own| own.eq_ignore_ascii_case(name))
         });
-        if let Some(reason) = unread(start) {
-            self.found.other_members += 1;
-            self.skip(path, reason);
-        } else if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
+        if is_named_like_a_log(path) || is_named_like_a_log(&inner) {
             self.found.other_members += 1;
             self.skip(path, no_log(start));
         } else if is_tar || is_named_like_a_package(&inner) {

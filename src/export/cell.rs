@@ -1,7 +1,7 @@
 //! One value of a row, with its type: what CSV writes as text and JSON as text, number, boolean, list or null.
 
 use super::columns::path_text;
-use super::digits::{decimal, hex, local_time, seconds, shown, time};
+use crate::digits::{decimal, hex, local_time, seconds, shown, time};
 use crate::event::{LogonId, Text};
 use crate::guid::Guid;
 use crate::session::{Flag, Score};
@@ -31,6 +31,8 @@ pub enum Cell<'a> {
     Integer(u64),
     /// A number that may be negative.
     Signed(i32),
+    /// What is JSON, and text, as it is: a number beyond 32 bits, a list.
+    Digits(&'a str),
     /// `true` or `false`.
     Bool(bool),
     /// A Logon ID: lower-case hex.
@@ -74,7 +76,9 @@ impl Cell<'_> {
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         match *self {
             Cell::Empty => {}
-            Cell::Text(text) | Cell::Words(text) => bytes.extend_from_slice(text.as_bytes()),
+            Cell::Text(text) | Cell::Words(text) | Cell::Digits(text) => {
+                bytes.extend_from_slice(text.as_bytes())
+            }
             Cell::Path(path) => bytes.extend_from_slice(path_text(path).as_bytes()),
             Cell::Record {
                 file,

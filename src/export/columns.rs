@@ -3,8 +3,10 @@
 //! In: a row of the result. Out: its cells. A column is added here and nowhere else; `docs/columns.md` is
 //! held to these tables by a test.
 
+use super::Format;
 use super::cell::Cell;
-use super::json::{Lists, Member};
+use super::json::Member;
+use super::point::{Point, of_event, of_session};
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::{Damage, DamageKind};
 use crate::event::{LogIndex, LogonType, Text};
@@ -153,8 +155,24 @@ pub trait Row: Sized + 'static {
         }
     }
 
-    /// Adds the lists that JSON rows carry beside the columns.
-    fn lists(&self, lists: &mut Lists<'_, '_, '_>);
+    /// Gives `lists` the lists that a row carries beside the columns; without a row they are empty.
+    fn lists(row: Option<&Self>, lists: &mut impl Lists);
+
+    /// The points in time that formats of timelines write of a row.
+    fn points<'a>(&'a self, _: &'a View<'_>) -> Vec<Point<'a>> {
+        Vec::new()
+    }
+
+    /// Whether rows of this sort can be written so.
+    fn takes(format: Format) -> bool {
+        !format.is_timeline() && !format.is_graph()
+    }
+}
+
+/// What takes the lists of a row.
+pub trait Lists {
+    /// Takes the next list: its name, its rows and their columns.
+    fn add<T>(&mut self, name: &'static str, rows: &[T], columns: &'static [Column<T>]);
 }
 
 impl Row for Session {
@@ -172,10 +190,22 @@ impl Row for Session {
         }
     }
 
-    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
-        lists.add("intervals", &self.intervals, INTERVALS);
-        lists.add("parts", &self.parts, PARTS);
-        lists.add("records", &self.records, RECORDS);
+    fn lists(row: Option<&Self>, lists: &mut impl Lists) {
+        lists.add(
+            "intervals",
+            row.map_or(&[], |row| &row.intervals),
+            INTERVALS,
+        );
+        lists.add("parts", row.map_or(&[], |row| &row.parts), PARTS);
+        lists.add("records", row.map_or(&[], |row| &row.records), RECORDS);
+    }
+
+    fn points<'a>(&'a self, view: &'a View<'_>) -> Vec<Point<'a>> {
+        of_session(view, self)
+    }
+
+    fn takes(_: Format) -> bool {
+        true
     }
 }
 
@@ -191,9 +221,17 @@ impl Row for TimelineEvent {
         give_event(view, self, cells);
     }
 
-    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
-        let others = self.sources.get(1..).unwrap_or_default();
-        lists.add("also_in", others, FILES);
+    fn lists(row: Option<&Self>, lists: &mut impl Lists) {
+        let others = row.and_then(|row| row.sources.get(1..));
+        lists.add("also_in", others.unwrap_or_default(), FILES);
+    }
+
+    fn points<'a>(&'a self, view: &'a View<'_>) -> Vec<Point<'a>> {
+        vec![of_event(view, self)]
+    }
+
+    fn takes(_: Format) -> bool {
+        true
     }
 }
 
@@ -205,15 +243,31 @@ impl Row for Coverage {
         COVERAGE.iter()
     }
 
-    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
-        lists.add("logs", &self.logs, HOLDINGS);
-        lists.add("gaps", &self.gaps, GAPS);
-        lists.add("clears", &self.clears, CLEARS);
-        lists.add("clock_changes", &self.clock_changes, CLOCK_CHANGES);
-        lists.add("boots", &self.boots, BOOTS);
-        lists.add("audit_losses", &self.audit_losses, AUDIT_LOSSES);
-        lists.add("utc_offsets", &self.offsets, UTC_OFFSETS);
-        lists.add("conflicts", &self.conflicts, CONFLICTS);
+    fn lists(row: Option<&Self>, lists: &mut impl Lists) {
+        lists.add("logs", row.map_or(&[], |row| &row.logs), HOLDINGS);
+        lists.add("gaps", row.map_or(&[], |row| &row.gaps), GAPS);
+        lists.add("clears", row.map_or(&[], |row| &row.clears), CLEARS);
+        lists.add(
+            "clock_changes",
+            row.map_or(&[], |row| &row.clock_changes),
+            CLOCK_CHANGES,
+        );
+        lists.add("boots", row.map_or(&[], |row| &row.boots), BOOTS);
+        lists.add(
+            "audit_losses",
+            row.map_or(&[], |row| &row.audit_losses),
+            AUDIT_LOSSES,
+        );
+        lists.add(
+            "utc_offsets",
+            row.map_or(&[], |row| &row.offsets),
+            UTC_OFFSETS,
+        );
+        lists.add(
+            "conflicts",
+            row.map_or(&[], |row| &row.conflicts),
+            CONFLICTS,
+        );
     }
 }
 
@@ -225,8 +279,8 @@ impl Row for Summary {
         SUMMARY.iter()
     }
 
-    fn lists(&self, lists: &mut Lists<'_, '_, '_>) {
-        lists.add("reasons", &self.reasons, REASONS);
+    fn lists(row: Option<&Self>, lists: &mut impl Lists) {
+        lists.add("reasons", row.map_or(&[], |row| &row.reasons), REASONS);
     }
 }
 

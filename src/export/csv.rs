@@ -85,13 +85,19 @@ fn is_plain(line: &[u8], fields: usize) -> bool {
 }
 
 /// Fields, in quotes where they need them, each with a comma behind it.
-struct Careful<'b> {
-    bytes: &'b mut Vec<u8>,
-    raw: bool,
+pub(super) struct Careful<'b> {
+    pub(super) bytes: &'b mut Vec<u8>,
+    pub(super) raw: bool,
 }
 
 impl<R: 'static> Cells<R> for Careful<'_> {
     fn take(&mut self, _: &'static Column<R>, cell: Cell<'_>) {
+        self.field(cell);
+    }
+}
+
+impl Careful<'_> {
+    pub(super) fn field(&mut self, cell: Cell<'_>) {
         let mut text = Vec::new();
         cell.write(&mut text);
         if cell.is_text() && !self.raw {
@@ -140,7 +146,7 @@ fn inert(text: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a spreadsheet would run what begins so.
-fn runs(part: &[u8]) -> bool {
+pub(super) fn runs(part: &[u8]) -> bool {
     let text = match std::str::from_utf8(part) {
         Ok(text) => text,
         Err(error) => {

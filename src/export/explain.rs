@@ -9,7 +9,8 @@ mod page;
 mod records;
 mod unknown;
 
-use self::page::Page;
+pub use self::page::Line;
+use self::page::{Page, wrapped};
 use super::columns::View;
 use super::table::{account, spoken};
 use crate::analysis::TimelineEvent;
@@ -19,6 +20,7 @@ use crate::session::{
     StartSource,
 };
 use crate::time::{LocalTime, Time};
+use ahash::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
@@ -35,56 +37,132 @@ pub fn explain<'a>(
     columns: usize,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut page = Page::new(columns);
-    let story = Story::new(view, session);
-    story.header(&mut page);
-    page.heading("Start");
-    page.line(1, &story.start());
-    page.heading("End");
-    story.end().iter().for_each(|line| page.line(1, line));
-    story.records(&mut page);
-    story.parts(&mut page);
-    story.links(&mut page);
-    story.intervals(&mut page);
-    story.relatives(&mut page);
-    story.flags(&mut page);
-    page.list("What is not known", &story.unknown());
-    page.list("What the logs cover", &story.covered());
-    out.write_all(page.text.as_bytes())
+    let lines = Stories::new(view, [session]).tell(session);
+    out.write_all(wrapped(&lines, columns).as_bytes())
+}
+
+/// What stories are told from: the whole result, and where in it each thing stands.
+pub struct Stories<'v, 'a> {
+    view: &'v View<'a>,
+    /// The events that the records of the sessions are.
+    events: HashMap<Key<'a>, &'a TimelineEvent, RandomState>,
+    /// The sessions that belong to each, in order.
+    children: HashMap<&'a str, Vec<&'a Session>, RandomState>,
+    sessions: HashMap<&'a str, &'a Session, RandomState>,
+    /// Of each machine what concerns all its sessions.
+    machines: Vec<OfMachine<'a>>,
+}
+
+type Key<'a> = (LogIndex, &'a str, u64);
+
+/// What concerns all sessions of a machine.
+#[derive(Default)]
+struct OfMachine<'a> {
+    /// What its logs can speak of.
+    coverage: Vec<&'a Coverage>,
+    /// Whether it writes locks, and disconnects: 4800 and 4801, 4778 and 4779.
+    writes_locks: bool,
+    writes_disconnects: bool,
+    /// Requests that Windows stop, in order.
+    stop_requests: Vec<&'a TimelineEvent>,
+}
+
+impl<'v, 'a> Stories<'v, 'a> {
+    /// What the stories of `sessions`, which are of the result, are told from.
+    pub fn new(view: &'v View<'a>, sessions: impl IntoIterator<Item = &'a Session>) -> Self {
+        let analysis = view.analysis();
+        let wanted: HashSet<Key<'_>, RandomState> = sessions
+            .into_iter()
+            .flat_map(|session| session.records.iter().map(key))
+            .collect();
+        let mut stories = Stories {
+            view,
+            events: HashMap::default(),
+            children: HashMap::default(),
+            sessions: analysis.sessions.iter().map(|s| (&*s.id, s)).collect(),
+            machines: Vec::new(),
+        };
+        for coverage in &analysis.coverage {
+            stories.machine(coverage.machine).coverage.push(coverage);
+        }
+        for row in &analysis.events {
+            let key = (row.event.log, &*row.event.channel, row.event.record_id());
+            if wanted.contains(&key) {
+                stories.events.insert(key, row);
+            }
+            let machine = stories.machine(row.machine);
+            machine.writes_locks |= matches!(row.event.event_id, 4800 | 4801);
+            machine.writes_disconnects |= matches!(row.event.event_id, 4778 | 4779);
+            if matches!(row.event.action, Action::StopRequest | Action::TsStop) {
+                machine.stop_requests.push(row);
+            }
+        }
+        for session in &analysis.sessions {
+            if let Some(parent) = &session.parent {
+                stories.children.entry(parent).or_default().push(session);
+            }
+        }
+        stories
+    }
+
+    fn machine(&mut self, number: usize) -> &mut OfMachine<'a> {
+        if self.machines.len() <= number {
+            self.machines.resize_with(number + 1, OfMachine::default);
+        }
+        &mut self.machines[number]
+    }
+
+    /// The story of a session, one of those that this was made for.
+    pub fn tell(&self, session: &'a Session) -> Vec<Line> {
+        let mut page = Page::default();
+        let story = Story::new(self, session);
+        story.header(&mut page);
+        page.heading("Start");
+        page.line(1, &story.start());
+        page.heading("End");
+        story.end().iter().for_each(|line| page.line(1, line));
+        story.records(&mut page);
+        story.parts(&mut page);
+        story.links(&mut page);
+        story.intervals(&mut page);
+        story.relatives(&mut page);
+        story.flags(&mut page);
+        page.list("What is not known", &story.unknown());
+        page.list("What the logs cover", &story.covered());
+        page.lines
+    }
 }
 
 /// What a session's story is told from.
-struct Story<'v, 'a> {
-    view: &'v View<'a>,
+struct Story<'s, 'a> {
+    view: &'s View<'a>,
     session: &'a Session,
-    /// The events that its records are.
-    events: HashMap<(LogIndex, &'a str, u64), &'a TimelineEvent>,
-    /// Its logons among them, by their Logon IDs.
+    stories: &'s Stories<'s, 'a>,
+    /// Its logons among the events that its records are, by their Logon IDs.
     logons: HashMap<LogonId, &'a Event>,
     /// Its parts by their Logon IDs.
     parts: HashMap<LogonId, &'a Part>,
     /// The first record of each channel that ends its boot.
     boots: HashMap<&'a str, &'a RecordRef>,
-    /// What the logs of its machine can speak of.
-    coverage: Vec<&'a Coverage>,
+    /// What concerns all sessions of its machine.
+    machine: &'s OfMachine<'a>,
 }
 
-fn key(record: &RecordRef) -> (LogIndex, &str, u64) {
+fn key(record: &RecordRef) -> Key<'_> {
     (record.log, &record.channel, record.record_id)
 }
 
-impl<'v, 'a> Story<'v, 'a> {
-    fn new(view: &'v View<'a>, session: &'a Session) -> Self {
-        let analysis = view.analysis();
-        let wanted: HashSet<_> = session.records.iter().map(key).collect();
-        let events = analysis.events.iter().filter_map(|row| {
-            let key = (row.event.log, &*row.event.channel, row.event.record_id());
-            wanted.contains(&key).then_some((key, row))
-        });
-        let events: HashMap<_, _> = events.collect();
+impl<'s, 'a> Story<'s, 'a> {
+    fn new(stories: &'s Stories<'s, 'a>, session: &'a Session) -> Self {
+        const UNKNOWN: &OfMachine<'_> = &OfMachine {
+            coverage: Vec::new(),
+            writes_locks: false,
+            writes_disconnects: false,
+            stop_requests: Vec::new(),
+        };
         let mut logons = HashMap::new();
         for record in &session.records {
-            let event = events.get(&key(record)).map(|row| &row.event);
+            let event = stories.events.get(&key(record)).map(|row| &row.event);
             let logon = event.filter(|event| event.action == Action::Logon);
             if let Some((id, logon)) = logon.and_then(|logon| Some((logon.logon_id()?, logon))) {
                 logons.entry(id).or_insert(logon);
@@ -99,20 +177,19 @@ impl<'v, 'a> Story<'v, 'a> {
         for record in records.filter(|record| record.role == Role::Boot) {
             boots.entry(&record.channel).or_insert(record);
         }
-        let of_machine = |coverage: &&Coverage| coverage.machine == session.machine;
         Story {
-            view,
+            view: stories.view,
             session,
-            events,
+            stories,
             logons,
             parts,
             boots,
-            coverage: analysis.coverage.iter().filter(of_machine).collect(),
+            machine: stories.machines.get(session.machine).unwrap_or(UNKNOWN),
         }
     }
 
     fn event(&self, record: &RecordRef) -> Option<&'a TimelineEvent> {
-        self.events.get(&key(record)).copied()
+        self.stories.events.get(&key(record)).copied()
     }
 
     fn record(&self, index: Option<usize>) -> Option<&'a RecordRef> {
@@ -302,7 +379,11 @@ impl<'v, 'a> Story<'v, 'a> {
     fn evidence_begins(&self) -> String {
         let first = self.session.records.first();
         let channel = first.map(|record| &record.channel);
-        let found = self.coverage.iter().find(|c| Some(&c.channel) == channel);
+        let found = self
+            .machine
+            .coverage
+            .iter()
+            .find(|c| Some(&c.channel) == channel);
         found.map_or_else(String::new, |coverage| {
             let (record, time) = coverage.first;
             format!(
@@ -399,7 +480,11 @@ impl<'v, 'a> Story<'v, 'a> {
     fn why_not_after(&self) -> String {
         let s = self.session;
         let Some(max) = s.end.max else {
-            let last = self.coverage.iter().max_by_key(|coverage| coverage.last.1);
+            let last = self
+                .machine
+                .coverage
+                .iter()
+                .max_by_key(|coverage| coverage.last.1);
             let last = last.map(|coverage| {
                 let (record, time) = coverage.last;
                 format!(
@@ -462,7 +547,6 @@ impl<'v, 'a> Story<'v, 'a> {
 
     fn relatives(&self, page: &mut Page) {
         let s = self.session;
-        let sessions = &self.view.analysis().sessions;
         let told = |session: &Session| {
             let start = match (session.start.time, session.start.max) {
                 (Some(time), _) => format!("from {time}"),
@@ -481,13 +565,12 @@ impl<'v, 'a> Story<'v, 'a> {
             )
         };
         if let Some(parent) = &s.parent {
-            let found = sessions.iter().find(|session| session.id == *parent);
+            let found = self.stories.sessions.get(&**parent).copied();
             let parent = found.map_or_else(|| parent.to_string(), told);
             page.list("It was started from, or belongs to", &[parent]);
         }
-        let mut children = sessions
-            .iter()
-            .filter(|child| child.parent.as_ref() == Some(&s.id));
+        let children = self.stories.children.get(&*s.id);
+        let mut children = children.into_iter().flatten().copied();
         let mut lines: Vec<String> = children.by_ref().take(TOLD).map(told).collect();
         more(&mut lines, children.count());
         page.list("Started from it, or belonging to it", &lines);

@@ -6,8 +6,8 @@
 //! Every member and item is written with a comma before it; the first comma becomes the opening bracket.
 
 use super::cell::{Cell, reason};
-use super::columns::{Cells, Column, DAMAGE, LOGS, Row, SKIPPED, View, path_text};
-use super::digits::decimal;
+use super::columns::{Cells, Column, DAMAGE, LOGS, Lists, Row, SKIPPED, View, path_text};
+use crate::digits::decimal;
 use std::io::{self, Write};
 
 /// Appends what stands before the rows of a document: schema, generator, the account of the evidence.
@@ -33,7 +33,7 @@ pub(super) fn evidence(view: &View<'_>, bytes: &mut Vec<u8>) {
             bytes.extend_from_slice(b",\n");
             enclosed(*b"{}", bytes, |bytes| {
                 cells(view, log, LOGS, bytes);
-                Lists { view, bytes }.add("damage", &log.account.damage, DAMAGE);
+                Arrays { view, bytes }.add("damage", &log.account.damage, DAMAGE);
             });
         }
         end_lines(!analysis.logs.is_empty(), bytes);
@@ -89,7 +89,11 @@ fn end_lines(items: bool, bytes: &mut Vec<u8>) {
 }
 
 /// Appends what `write` appends, whose first comma becomes the first bracket, and the second bracket.
-fn enclosed([open, close]: [u8; 2], bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn enclosed(
+    [open, close]: [u8; 2],
+    bytes: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     let start = bytes.len();
     write(bytes);
     match bytes.get_mut(start) {
@@ -102,7 +106,7 @@ fn enclosed([open, close]: [u8; 2], bytes: &mut Vec<u8>, write: impl FnOnce(&mut
 /// The members of a row of the result: its columns and its lists.
 fn members<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
     row.give(view, &mut Members { bytes });
-    row.lists(&mut Lists { view, bytes });
+    R::lists(Some(row), &mut Arrays { view, bytes });
 }
 
 /// Members of an object.
@@ -165,15 +169,14 @@ impl Member {
 }
 
 /// The lists of a row, on their way into its object.
-#[derive(Debug)]
-pub struct Lists<'v, 'a, 'b> {
+struct Arrays<'v, 'a, 'b> {
     view: &'v View<'a>,
     bytes: &'b mut Vec<u8>,
 }
 
-impl Lists<'_, '_, '_> {
+impl Lists for Arrays<'_, '_, '_> {
     /// Appends `rows` as an array of objects with `columns`.
-    pub(super) fn add<T>(&mut self, name: &str, rows: &[T], columns: &'static [Column<T>]) {
+    fn add<T>(&mut self, name: &'static str, rows: &[T], columns: &'static [Column<T>]) {
         Member::of(name).write(self.bytes);
         enclosed(*b"[]", self.bytes, |bytes| {
             for row in rows {
@@ -185,7 +188,7 @@ impl Lists<'_, '_, '_> {
 }
 
 #[inline(always)]
-fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
+pub(super) fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
     match cell {
         Cell::Empty => bytes.extend_from_slice(b"null"),
         Cell::Text(text) => string(text, bytes),
@@ -204,7 +207,12 @@ fn value(cell: Cell<'_>, bytes: &mut Vec<u8>) {
             bytes.push(b'"');
         }
         // A decimal number has no exact binary fraction: its digits are written as they are.
-        Cell::Integer(_) | Cell::Signed(_) | Cell::Bool(_) | Cell::Seconds(_) | Cell::Score(_) => {
+        Cell::Integer(_)
+        | Cell::Signed(_)
+        | Cell::Digits(_)
+        | Cell::Bool(_)
+        | Cell::Seconds(_)
+        | Cell::Score(_) => {
             cell.write(bytes);
         }
         Cell::LogonId(_)
@@ -248,7 +256,7 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
 }
 
 /// Text with escapes for what may not stand in a string (RFC 8259, 7): quotes, backslashes and controls.
-fn escaped(text: &[u8], bytes: &mut Vec<u8>) {
+pub(super) fn escaped(text: &[u8], bytes: &mut Vec<u8>) {
     let mut rest = text;
     if !has_special(rest) {
         return bytes.extend_from_slice(rest);

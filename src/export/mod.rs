@@ -7,13 +7,20 @@
 mod cell;
 pub mod columns;
 mod csv;
-mod digits;
+mod ecs;
 mod explain;
+mod graph;
 mod json;
+mod l2tcsv;
 pub mod messages;
+mod object;
+mod ocsf;
+mod parquet;
+mod point;
 mod said;
 mod table;
 mod text;
+mod timesketch;
 
 #[cfg(test)]
 pub(crate) mod sample;
@@ -21,11 +28,15 @@ pub(crate) mod sample;
 mod tests;
 
 pub use cell::Cell;
-pub use columns::{Cells, Row, View, path_text};
-pub use explain::explain;
-pub use json::Lists;
+pub use columns::{Cells, Lists, Row, View, path_text};
+pub use explain::{Line, Stories, explain};
+pub use point::Point;
+pub(crate) use said::why_failed;
 pub use table::{TableColumn, Tabular};
+pub(crate) use table::{account, spoken, step_of};
 pub use text::{cut, visible, width};
+
+use graph::Graph;
 
 use crate::analysis::in_order;
 use crate::named::named;
@@ -44,6 +55,40 @@ named! {
         Json = "json",
         /// One JSON object a line.
         Jsonl = "jsonl",
+        /// Typed columns, for engines that read big tables.
+        Parquet = "parquet",
+        /// JSON Lines for Timesketch.
+        Timesketch = "timesketch",
+        /// CSV for Timesketch.
+        TimesketchCsv = "timesketch-csv",
+        /// Events of the Open Cybersecurity Schema Framework, one a line.
+        Ocsf = "ocsf",
+        /// Documents of the Elastic Common Schema, one a line.
+        Ecs = "ecs",
+        /// log2timeline's CSV.
+        L2tcsv = "l2tcsv",
+        /// The graph of logons from sources to machines, as XML.
+        Graphml = "graphml",
+        /// The edges of that graph, as CSV.
+        Edges = "edges",
+    }
+}
+
+impl Format {
+    /// Whether it holds points in time: two of a session, one of an event, and nothing of other rows.
+    pub fn is_timeline(self) -> bool {
+        use Format::*;
+        matches!(self, Timesketch | TimesketchCsv | Ocsf | Ecs | L2tcsv)
+    }
+
+    /// Whether it holds what all rows add up to.
+    pub fn is_graph(self) -> bool {
+        matches!(self, Format::Graphml | Format::Edges)
+    }
+
+    /// Whether it is CSV that may hold text from evidence as it is, or made harmless.
+    pub fn has_raw(self) -> bool {
+        matches!(self, Format::Csv | Format::TimesketchCsv | Format::Edges)
     }
 }
 
@@ -103,14 +148,26 @@ impl Writer {
         match self.format {
             Format::Csv => csv::header::<R>(view, &mut bytes),
             Format::Json => json::opening::<R>(view, &mut bytes),
-            Format::Table | Format::Jsonl => {}
+            Format::TimesketchCsv => timesketch::header::<R>(view, &mut bytes),
+            Format::L2tcsv => l2tcsv::header(&mut bytes),
+            _ => {}
         }
         out.write_all(&bytes)?;
+        let gathered = match self.format {
+            Format::Parquet => {
+                let mut file = parquet::File::begin::<R>(view)?;
+                file.group(&mut out)?;
+                Gathered::File(Box::new(file))
+            }
+            format if format.is_graph() => Gathered::Graph(Graph::default()),
+            _ => Gathered::Nothing,
+        };
         Ok(Sheet {
             writer: self,
             view,
             out,
             any: false,
+            gathered,
             rows: PhantomData,
         })
     }
@@ -124,11 +181,21 @@ pub struct Sheet<'w, R, W> {
     out: W,
     /// Whether there is a row yet, where that makes a difference.
     any: bool,
+    gathered: Gathered,
     rows: PhantomData<R>,
 }
 
+/// What is kept of rows until more of them, or all, are there.
+#[derive(Debug)]
+enum Gathered {
+    Nothing,
+    File(Box<parquet::File>),
+    Graph(Graph),
+}
+
 impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
-    /// Writes what `row` makes of `items`. A table, whose columns depend on all its rows, is complete with these.
+    /// Writes what `row` makes of `items`. A table, whose columns depend on all its rows, is complete with these; Parquet begins
+    /// another group with the next.
     ///
     /// # Errors
     /// Those of `out`, or that the workers cannot be started.
@@ -164,13 +231,45 @@ impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
                 let any = &mut self.any;
                 in_order(threads, items, row, |rows| json::write_rows(rows, any, out))
             }
-            Format::Jsonl => {
-                let line = |item: &T, bytes: &mut Vec<u8>| {
+            Format::Parquet => {
+                let Gathered::File(file) = &mut self.gathered else {
+                    return Ok(());
+                };
+                for row in items.filter_map(|item| row(&item)) {
+                    file.row::<R>(view, row.borrow(), out)?;
+                }
+                file.group(out)
+            }
+            Format::Graphml | Format::Edges => {
+                let Gathered::Graph(graph) = &mut self.gathered else {
+                    return Ok(());
+                };
+                for row in items.filter_map(|item| row(&item)) {
+                    graph.add(&row.borrow().points(view));
+                }
+                Ok(())
+            }
+            Format::Jsonl
+            | Format::Timesketch
+            | Format::TimesketchCsv
+            | Format::Ocsf
+            | Format::Ecs
+            | Format::L2tcsv => {
+                let lines = match self.writer.format {
+                    Format::Timesketch => timesketch::lines::<R>,
+                    Format::Ocsf => ocsf::lines::<R>,
+                    Format::Ecs => ecs::lines::<R>,
+                    Format::L2tcsv => l2tcsv::lines::<R>,
+                    Format::TimesketchCsv if csv_raw => timesketch::csv_lines::<R, true>,
+                    Format::TimesketchCsv => timesketch::csv_lines::<R, false>,
+                    _ => json::line::<R>,
+                };
+                let lines = |item: &T, bytes: &mut Vec<u8>| {
                     if let Some(row) = row(item) {
-                        json::line::<R>(view, row.borrow(), bytes);
+                        lines(view, row.borrow(), bytes);
                     }
                 };
-                in_order(threads, items, line, |lines| out.write_all(lines))
+                in_order(threads, items, lines, |lines| out.write_all(lines))
             }
         }
     }
@@ -185,7 +284,14 @@ impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
     /// # Errors
     /// Those of `out`.
     pub fn end(mut self) -> io::Result<()> {
-        self.out.write_all(self.writer.format.closing(self.any))
+        match self.gathered {
+            Gathered::File(file) => file.end(&mut self.out),
+            Gathered::Graph(graph) => match self.writer.format {
+                Format::Edges => graph.write_edges(self.writer.csv_raw, &mut self.out),
+                _ => graph.write_graphml(&mut self.out),
+            },
+            Gathered::Nothing => self.out.write_all(self.writer.format.closing(self.any)),
+        }
     }
 }
 
@@ -194,7 +300,7 @@ impl Format {
     pub fn closing(self, any: bool) -> &'static [u8] {
         match self {
             Format::Json => json::closing(any),
-            Format::Table | Format::Csv | Format::Jsonl => b"",
+            _ => b"",
         }
     }
 }

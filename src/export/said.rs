@@ -147,7 +147,7 @@ fn reason(more: &Details) -> Option<String> {
 }
 
 /// Why a logon failed.
-pub(super) fn why_failed(row: &TimelineEvent) -> Option<String> {
+pub(crate) fn why_failed(row: &TimelineEvent) -> Option<String> {
     let event = &row.event;
     let code = event.sub_status.filter(|&code| code != 0).or(event.status);
     let text = row.failure_text().map(str::to_owned);

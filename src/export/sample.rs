@@ -379,6 +379,7 @@ pub fn analysis() -> Analysis {
         }],
         other_files: 12,
         members_not_searched: 2,
+        local_clocks: Vec::new(),
         conflicts: 1,
     }
 }

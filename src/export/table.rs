@@ -591,7 +591,7 @@ fn heading((_, host, aliases): (usize, &Text, &[Text])) -> String {
 }
 
 /// `DOMAIN\name`, else the SID.
-pub(super) fn account(account: &Account) -> String {
+pub(crate) fn account(account: &Account) -> String {
     match (&account.domain, &account.name, &account.sid) {
         (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
         (None, Some(name), _) => name.to_string(),
@@ -684,7 +684,7 @@ fn day_and_time(time: Time) -> String {
 }
 
 /// A span as people say it, in its two largest units: `<1s`, `12s`, `3m 12s`, `8h 05m`, `2d 04h`.
-pub(super) fn spoken(ticks: Ticks) -> String {
+pub(crate) fn spoken(ticks: Ticks) -> String {
     let seconds = ticks / TICKS_PER_SECOND;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes, seconds % 60) {
@@ -697,7 +697,7 @@ pub(super) fn spoken(ticks: Ticks) -> String {
 }
 
 /// How far a change set the clock.
-pub(super) fn step_of(change: &ClockChange) -> String {
+pub(crate) fn step_of(change: &ClockChange) -> String {
     match change.step() {
         Some(step) if step < 0 => format!("back by {}", spoken(step.saturating_neg())),
         Some(step) => format!("forward by {}", spoken(step)),

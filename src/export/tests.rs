@@ -9,6 +9,7 @@ use crate::session::{
 };
 use crate::sid::AccountClass;
 use crate::summary::{Summary, summarize};
+use crate::time::Time;
 
 /// Holds `found` against a file that people review. `WINSESSIONS_BLESS=1` writes the file anew.
 fn golden(name: &str, found: &[u8]) {
@@ -95,6 +96,19 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
     golden("summary-100.txt", &summary(&analysis, Format::Table, 100));
     golden("summary-160.txt", &summary(&analysis, Format::Table, 160));
     golden("explain-100.txt", &stories(&analysis, 100));
+    for (format, extension) in [
+        (Format::Timesketch, "jsonl"),
+        (Format::TimesketchCsv, "csv"),
+        (Format::Ocsf, "jsonl"),
+        (Format::Ecs, "jsonl"),
+        (Format::L2tcsv, "csv"),
+        (Format::Graphml, "xml"),
+        (Format::Edges, "csv"),
+    ] {
+        let name = |rows: &str| format!("{rows}-{format}.{extension}");
+        golden(&name("sessions"), &sessions(&analysis, format, 0));
+        golden(&name("events"), &events(&analysis, format, 0));
+    }
     let mut told = Vec::new();
     messages::write(&analysis, LogFormat::Text, &mut told).unwrap();
     golden("messages.txt", &told);
@@ -306,6 +320,46 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
             .unwrap()
             .contains("STATE")
     );
+}
+
+#[test]
+fn parquet_keeps_a_time_that_no_timestamp_holds_beside_its_column() {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut analysis = sample::analysis();
+    let (early, late) = (Time::from_filetime(0), Time::from_filetime(u64::MAX));
+    analysis.sessions[0].start.time = Some(early);
+    analysis.sessions[0].records[0].time = late;
+    let mut file = tempfile::tempfile().unwrap();
+    let bytes = sessions(&analysis, Format::Parquet, 0);
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    let rows: Vec<String> = rows.map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(rows.len(), analysis.sessions.len());
+    let beyond = [format!("start={early}"), format!("records[0].time={late}")];
+    let [first, second] = [&rows[0], &rows[1]];
+    assert!(first.contains(" start: null,"), "{first}");
+    assert!(beyond.iter().all(|told| first.contains(told)), "{first}");
+    assert!(second.ends_with("times_beyond_timestamps: []}"), "{second}");
+}
+
+#[test]
+fn parquet_of_many_rows_has_many_groups_and_all_rows() {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    let analysis = sample::analysis();
+    let view = View::new(&analysis, None);
+    let many = std::iter::repeat_n(&analysis.sessions[0], 70_000);
+    let mut bytes = Vec::new();
+    writer(Format::Parquet, 0)
+        .write_all::<Session>(&view, many, &mut bytes)
+        .unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let groups = reader.metadata().row_groups().iter();
+    let groups: Vec<i64> = groups.map(|group| group.num_rows()).collect();
+    assert!(groups.len() > 2 && groups.iter().all(|rows| *rows <= 32_768));
+    assert_eq!(groups.iter().sum::<i64>(), 70_000);
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl Extent {
 
 /// The `N` bytes at an offset.
 pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
+    bytes.get(at..at.checked_add(N)?)?.first_chunk().copied()
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

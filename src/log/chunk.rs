@@ -287,46 +287,53 @@ impl Chunk<'_, '_> {
         let mut done = 0;
         // Opening a chunk, `evtx` checks its name table, in which nothing is wrong if no checksum is.
         if is_sound {
-            let covered = frames
-                .iter()
-                .take_while(|frame| self.decode(decoder, frame));
-            done = covered.count();
+            done = self.decode(decoder, frames);
             if done == frames.len() {
                 return Ok(());
             }
         }
         self.by_evtx(|chunk, records| {
+            let mut rest = frames.get(done..).unwrap_or_default();
             let mut skipped = done;
-            for frame in frames.iter().skip(done) {
-                if chunk.decode(decoder, frame) {
-                    skipped += 1;
-                } else if let Some(record) = records.nth(std::mem::take(&mut skipped)) {
+            loop {
+                let covered = chunk.decode(decoder, rest);
+                skipped += covered;
+                let Some((_, behind)) = rest.get(covered..).and_then(<[Frame]>::split_first) else {
+                    break;
+                };
+                if let Some(record) = records.nth(std::mem::take(&mut skipped)) {
                     chunk.take_from_evtx(record);
                 }
+                rest = behind;
             }
         })
     }
 
-    /// Decodes a record by plans; whether that could be done.
-    fn decode(&mut self, decoder: &mut Decoder, frame: &Frame) -> bool {
-        // A panic costs one record.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            decoder.decode(self.bytes, frame, self.each).is_some()
-        }));
-        match outcome {
-            Ok(covered) => {
-                self.found.read += u64::from(covered);
-                covered
-            }
-            Err(_) => {
-                let location = Location {
-                    offset: Some(self.at.offset + frame.start as u64),
-                    record: Some(frame.number),
-                    ..self.at.location()
-                };
-                self.damaged(location, UNEXPECTED.to_owned());
-                true
-            }
+    /// Decodes records by plans, up to the first that no plan covers; how many are done with.
+    fn decode(&mut self, decoder: &mut Decoder, frames: &[Frame]) -> usize {
+        let mut done = 0;
+        loop {
+            let rest = frames.get(done..).unwrap_or_default();
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                for frame in rest {
+                    if decoder.decode(self.bytes, frame, self.each).is_none() {
+                        return;
+                    }
+                    self.found.read += 1;
+                    done += 1;
+                }
+            }));
+            // A panic costs one record.
+            let (Err(_), Some(frame)) = (outcome, frames.get(done)) else {
+                return done;
+            };
+            let location = Location {
+                offset: Some(self.at.offset + frame.start as u64),
+                record: Some(frame.number),
+                ..self.at.location()
+            };
+            self.damaged(location, UNEXPECTED.to_owned());
+            done += 1;
         }
     }
 
@@ -391,8 +398,7 @@ impl Chunk<'_, '_> {
         // `evtx` hands out the header's FILETIME as nanoseconds since 1970.
         let written = Time::from_unix_nanoseconds(record.timestamp.as_nanosecond());
         let json = record.into_json_bytes().map_err(|error| words(&error))?;
-        (self.each)(&json::record(&json.data, number, written)?);
-        Ok(())
+        json::record(&json.data, number, written, self.each)
     }
 
     fn damaged(&mut self, location: Location, message: String) {

@@ -7,12 +7,11 @@ use super::CHUNK_SIZE;
 use super::bytes::{ALLOCATION, Extent};
 use super::frame::Frame;
 use super::plan::{Content, EventPlan, Inside, PARTS, PartPlan, Plan, Source};
-use super::record::{Fields, Planned, Record, Rest, Shape};
+use super::record::{Fields, Planned, Record, Rest};
 use super::template::{self, Identity, Place};
-use super::value::{self, Array, Raw, Substitution, Values, kind};
+use super::value::{self, Array, Raw, Substitution, Values, YEAR_10000, kind};
 use crate::time::Time;
 use ahash::RandomState;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,9 +45,9 @@ pub(super) struct Decoder {
     plans: Plans,
     /// Events that were read last, for some plans each.
     events: Vec<Latest>,
-    /// Arrays of the fragments that hold the fields, or may do so, and of other fragments.
-    fields: Vec<Array>,
-    others: Vec<Array>,
+    /// Parts of events that were read last: those that hold the fields, or may do so, and others.
+    fields: Vec<LatestPart>,
+    others: Vec<LatestPart>,
     names: Names,
 }
 
@@ -78,6 +77,46 @@ struct Latest {
     parts: Option<Vec<(u16, bool)>>,
     /// [`EventPlan::names`], for the same places.
     names: [LatestName; 3],
+    /// From where to where they are, with what is between them, and the bytes there: the same say the same.
+    names_at: (u32, u32),
+    names_said: Vec<u8>,
+    /// [`EventPlan::settled_by`] and [`EventPlan::has_fields`].
+    settled_by: usize,
+    has_fields: bool,
+}
+
+/// The part of an event that was read last, and what is the same in all whose values have the same types.
+#[derive(Debug, Default)]
+struct LatestPart {
+    array: Array,
+    plan: usize,
+    means: Option<PartMeaning>,
+}
+
+/// What a part of an event may be.
+#[derive(Debug, Clone, Copy)]
+struct PartMeaning {
+    /// [`PartPlan::holds_fields`].
+    holds_fields: bool,
+    /// Whether the plan has a layout that each value is where it says.
+    has_layout: bool,
+}
+
+impl LatestPart {
+    /// What it means by its plan. `None` where a part is in it.
+    fn meaning(&mut self, number: usize, plans: &Plans) -> Option<PartMeaning> {
+        let stayed = self.array.stayed();
+        if !(self.plan == number && stayed.types && self.means.is_some()) {
+            let plan = plans.part(number)?;
+            let layout = plan.fields.as_ref();
+            self.plan = number;
+            self.means = (self.array.fragments() == 0).then(|| PartMeaning {
+                holds_fields: plan.holds_fields,
+                has_layout: layout.is_some_and(|layout| layout.holds(&self.array)),
+            });
+        }
+        self.means
+    }
 }
 
 /// A name of System in the event that was read last.
@@ -90,17 +129,22 @@ struct LatestName {
 
 /// Where a value of System is.
 #[derive(Debug, Clone, Copy, Default)]
-struct SystemPart {
+pub(super) struct SystemPart {
     value: Option<Substitution>,
-    /// Which of the eight bytes there are its own, where it is a number and no more has to be looked at; else none.
+    /// Where eight bytes are, and which of them are its own, if it is a number and no more has to be looked at; else none.
+    at: u32,
     mask: u64,
+    /// Whether it is a FILETIME.
+    is_filetime: bool,
 }
 
 impl SystemPart {
     fn of(value: Option<Substitution>) -> Self {
         SystemPart {
             value,
+            at: value.map_or(0, Substitution::at),
             mask: value.map_or(0, Substitution::mask),
+            is_filetime: value.is_some_and(|value| value.kind == kind::FILETIME),
         }
     }
 
@@ -110,8 +154,8 @@ impl SystemPart {
 
     /// The number that stands there, or that the source says.
     #[inline(always)]
-    fn number(&self, source: &Source, values: Values<'_>) -> Option<u64> {
-        match values.u64_at(self.value) {
+    pub(super) fn number(&self, source: &Source, values: Values<'_>) -> Option<u64> {
+        match values.u64_at(self.at) {
             Some(bytes) if self.mask > 0 => Some(bytes & self.mask),
             _ => self.other_number(source, values),
         }
@@ -122,6 +166,27 @@ impl SystemPart {
         match self.raw(values) {
             Some(raw) => raw.number(),
             None => source.literal()?.number(),
+        }
+    }
+
+    /// The time that stands there, or that the source says: `Some(None)` where that says nothing, `None` where it is nothing that a
+    /// time is written as.
+    #[inline(always)]
+    fn time(&self, source: &Source, values: Values<'_>) -> Option<Option<Time>> {
+        match values.u64_at(self.at) {
+            Some(ticks) if self.is_filetime && ticks < YEAR_10000 => {
+                Some(Some(Time::from_filetime(ticks)))
+            }
+            _ => self.other_time(source, values),
+        }
+    }
+
+    #[inline(never)]
+    fn other_time(&self, source: &Source, values: Values<'_>) -> Option<Option<Time>> {
+        match self.raw(values) {
+            Some(raw) if ![kind::NULL, kind::STRING, kind::FILETIME].contains(&raw.kind) => None,
+            Some(raw) => Some(raw.time()),
+            None => Some(source.literal().and_then(|value| value.time())),
         }
     }
 }
@@ -149,29 +214,33 @@ impl Instance {
 
 impl Default for Decoder {
     fn default() -> Self {
-        let arrays = || std::iter::repeat_with(Array::default).take(ARRAYS);
+        fn latest<T: Default>() -> Vec<T> {
+            std::iter::repeat_with(T::default).take(ARRAYS).collect()
+        }
         Decoder {
             plans: Plans::default(),
-            events: std::iter::repeat_with(Latest::default)
-                .take(ARRAYS)
-                .collect(),
-            fields: arrays().collect(),
-            others: arrays().collect(),
+            events: latest(),
+            fields: latest(),
+            others: latest(),
             names: Names::default(),
         }
     }
 }
 
 impl Latest {
-    /// Finds out anew what is no longer known. `None` where the event is not as its plan sees it.
-    fn learn(&mut self, number: usize, plan: &EventPlan, names: &mut Names) -> Option<()> {
+    /// Whether all that was found out still holds for an event of a plan whose array was just read.
+    fn is_known(&mut self, plan: usize) -> bool {
         let stayed = self.array.stayed();
-        let is_same = self.plan == number && self.parts.is_some();
-        if is_same && stayed.types && stayed.places >= plan.settled_by {
-            return Some(());
-        }
+        let is_same = self.plan == plan && self.parts.is_some();
+        is_same && stayed.types && stayed.places >= self.settled_by
+    }
+
+    /// Finds it out anew. `None` where the event is not as its plan sees it.
+    #[inline(never)]
+    fn learn(&mut self, number: usize, plan: &EventPlan, names: &mut Names) -> Option<()> {
         self.plan = number;
         self.parts = None;
+        (self.settled_by, self.has_fields) = (plan.settled_by, plan.has_fields());
         let array = &self.array;
         let sources = plan.sources();
         self.places = sources.map(|source| SystemPart::of(source.substitution(array)));
@@ -186,6 +255,12 @@ impl Latest {
                 value,
             };
         }
+        let values = || self.names.iter().filter_map(|name| name.value);
+        self.names_at = (
+            values().map(Substitution::at).min().unwrap_or(0),
+            values().map(Substitution::end).max().unwrap_or(0),
+        );
+        self.names_said.clear();
         self.parts = plan.parts(array);
         self.parts.as_ref().map(|_| ())
     }
@@ -227,106 +302,93 @@ impl Decoder {
         let instance = plans.fragment(chunk, frame.content(), names)?;
         let latest = events.get_mut(instance.plan % ARRAYS)?;
         let extent = instance.read(&mut latest.array, chunk)?;
-        let event = plans.event(instance.plan)?;
-        latest.learn(instance.plan, event, names)?;
-        let has_fields = event.has_fields();
+        if !latest.is_known(instance.plan) {
+            latest.learn(instance.plan, plans.event(instance.plan)?, names)?;
+        }
         // The one fragment that holds the fields: its plan, its values, and whether an element of the event's own is around it.
         let mut found = None;
         for &(index, is_wrapped) in latest.parts.as_ref()? {
             let content = latest.array.get(index)?.extent(extent);
             let instance = plans.fragment(chunk, content, names)?;
-            let arrays = if found.is_none() {
+            let parts = if found.is_none() {
                 &mut *fields
             } else {
                 &mut *others
             };
-            let array = arrays.get_mut(instance.plan % ARRAYS)?;
-            let extent = instance.read(array, chunk)?;
-            let part = plans.part(instance.plan)?;
-            if array.fragments() > 0 {
-                return None;
-            }
-            if is_wrapped || part.holds_fields {
+            let part = parts.get_mut(instance.plan % ARRAYS)?;
+            let extent = instance.read(&mut part.array, chunk)?;
+            let meaning = part.meaning(instance.plan, plans)?;
+            if is_wrapped || meaning.holds_fields {
                 // Several elements of fields would be one that counts and others that do not.
-                if found.is_some() || (!is_wrapped && has_fields) {
+                if found.is_some() || (!is_wrapped && latest.has_fields) || !meaning.has_layout {
                     return None;
                 }
                 found = Some((instance.plan, extent, is_wrapped));
-            } else if !array.lists().is_empty() {
+            } else if !part.array.lists().is_empty() {
                 return None;
             }
         }
-        let values = Values::new(&latest.array, chunk, extent)?;
         let event = plans.event(instance.plan)?;
+        let values = Values::new(&latest.array, chunk, extent)?;
         let mut fields = match (found, &event.fields) {
             (Some((plan, extent, is_wrapped)), _) => Some(Fields {
                 layout: plans.part(plan)?.fields.as_ref()?,
-                values: Values::new(fields.get(plan % ARRAYS)?, chunk, extent)?,
+                values: Values::new(&fields.get(plan % ARRAYS)?.array, chunk, extent)?,
                 is_wrapped,
                 items: 0,
             }),
-            (None, Inside::Fields(layout)) => Some(Fields {
-                layout,
-                values,
-                is_wrapped: false,
-                items: 0,
-            }),
+            (None, Inside::Fields(layout)) => {
+                if !layout.holds(&latest.array) {
+                    return None;
+                }
+                Some(Fields {
+                    layout,
+                    values,
+                    is_wrapped: false,
+                    items: 0,
+                })
+            }
             (None, Inside::Nothing | Inside::Part(_)) => None,
         };
         if let Some(fields) = &mut fields {
-            if !fields.layout.holds(fields.values) {
-                return None;
-            }
             fields.items = fields.layout.items(fields.values)?;
         }
         // A list elsewhere would be several elements.
-        if !matches!(event.fields, Inside::Fields(_)) && !values.array().lists().is_empty() {
+        if !latest.array.lists().is_empty() && !matches!(event.fields, Inside::Fields(_)) {
             return None;
         }
-        for latest in &mut latest.names {
-            if let Some(value) = latest.value {
-                latest.name = names.of(values.at(value)?.bytes, latest.name);
+        let said = values.between(latest.names_at)?;
+        if *said != *latest.names_said {
+            latest.names_said.clear();
+            for latest in &mut latest.names {
+                if let Some(value) = latest.value {
+                    latest.name = names.of(values.at(value)?.bytes, latest.name);
+                }
             }
+            latest.names_said.extend_from_slice(said);
         }
         let [provider, channel, computer] = latest.names;
         let provider = names.get(provider.name)?;
         let channel = names.get(channel.name)?;
         let computer = names.get(computer.name)?;
         let [event_id, version, time, record_id, writer] = &latest.places;
-        let event_id = u16::try_from(event_id.number(&event.event_id, values)?).ok()?;
-        let (layout, is_wrapped, items) = fields.map_or((0, false, 0), |f| {
-            (f.layout.id, f.is_wrapped, f.items as u16)
-        });
+        let event_id = event_id.number(&event.event_id, values)?;
         each(&Record {
             number: frame.number,
             record_id: record_id
                 .number(&event.record_id, values)
                 .unwrap_or(frame.number),
-            time: time_of(&event.time, time.raw(values))?.unwrap_or(frame.written),
-            provider: Cow::Borrowed(&provider.text),
-            event_id,
-            version: version
-                .number(&event.version, values)
-                .and_then(|version| u8::try_from(version).ok())
-                .unwrap_or(0),
-            writer: writer
-                .number(&event.writer, values)
-                .and_then(|id| u32::try_from(id).ok()),
-            channel: Cow::Borrowed(&channel.text),
-            computer: Cow::Borrowed(&computer.text),
+            time: time.time(&event.time, values)?.unwrap_or(frame.written),
+            event_id: u16::try_from(event_id).ok()?,
             rest: Rest::Planned(Planned {
                 event,
                 values,
                 fields,
-                shape: Shape {
-                    provider: provider.id,
-                    channel: channel.id,
-                    layout,
-                    is_wrapped,
-                    items,
-                    event_id,
-                },
-                computer: computer.id,
+                version,
+                writer,
+                provider,
+                channel,
+                computer,
             }),
         });
         Some(())
@@ -483,24 +545,6 @@ impl InChunk {
     }
 }
 
-/// System/TimeCreated: `Some(None)` where it says nothing, `None` where it is nothing that a time is written as.
-#[inline(always)]
-fn time_of(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
-    match raw {
-        Some(raw) if raw.kind == kind::FILETIME => Some(raw.time()),
-        _ => time_in_text(source, raw),
-    }
-}
-
-#[inline(never)]
-fn time_in_text(source: &Source, raw: Option<Raw<'_>>) -> Option<Option<Time>> {
-    match raw {
-        Some(raw) if ![kind::NULL, kind::STRING].contains(&raw.kind) => None,
-        Some(raw) => Some(raw.time()),
-        None => Some(source.literal().and_then(|value| value.time())),
-    }
-}
-
 /// Texts of System, each once.
 #[derive(Debug, Default)]
 struct Names {
@@ -510,12 +554,13 @@ struct Names {
     kept: usize,
 }
 
+/// A text of System.
 #[derive(Debug)]
-struct Name {
+pub(super) struct Name {
     units: Box<[u8]>,
-    text: Box<str>,
+    pub text: Box<str>,
     /// No other text of this process has it.
-    id: u32,
+    pub id: u32,
 }
 
 /// Bytes that a name takes at most besides its text: places in a table and a list that are half full, and three texts.
@@ -542,17 +587,11 @@ impl Names {
     }
 
     /// The name that a text is; `likely` the one that it was before.
-    #[inline(always)]
     fn of(&mut self, units: &[u8], likely: usize) -> usize {
         match self.get(likely) {
             Some(name) if *name.units == *units => likely,
-            _ => self.other(units),
+            _ => self.add(value::without_padding(units)),
         }
-    }
-
-    #[inline(never)]
-    fn other(&mut self, units: &[u8]) -> usize {
-        self.add(value::without_padding(units))
     }
 
     fn add(&mut self, units: &[u8]) -> usize {

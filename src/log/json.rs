@@ -9,22 +9,48 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The parts of a record that are read on demand.
+/// The parts of a record that are read on demand, and texts and numbers of System.
 #[derive(Debug)]
 pub(super) struct Json<'a> {
+    pub provider: Cow<'a, str>,
+    pub channel: Cow<'a, str>,
+    pub computer: Cow<'a, str>,
+    pub version: Option<u64>,
+    pub writer: Option<u64>,
     correlation: Option<&'a RawValue>,
     security: Option<&'a RawValue>,
     data: Option<&'a RawValue>,
 }
 
-/// Reads the JSON that the `evtx` crate makes of a record.
-pub(super) fn record(json: &[u8], number: u64, written: Time) -> Result<Record<'_>, String> {
+/// Reads the JSON that the `evtx` crate makes of a record, and hands the record to `each`.
+pub(super) fn record(
+    json: &[u8],
+    number: u64,
+    written: Time,
+    each: &mut dyn FnMut(&Record<'_>),
+) -> Result<(), String> {
     let document: Document =
         serde_json::from_slice(json).map_err(|error| format!("the record is no event: {error}"))?;
     let event = document.event;
     let system = event.system.ok_or("the record has no System part")?;
     let number_of = |node: Option<Node>| node.and_then(Node::value)?.number();
-    Ok(Record {
+    let json = Json {
+        provider: system
+            .provider
+            .and_then(|node| node.attributes.name)
+            .unwrap_or_default(),
+        channel: system.channel.and_then(Node::text).unwrap_or_default(),
+        computer: system.computer.and_then(Node::text).unwrap_or_default(),
+        version: number_of(system.version),
+        writer: number_of(system.execution.and_then(|node| node.attributes.process_id)),
+        correlation: system.correlation,
+        security: system.security,
+        data: event
+            .event_data
+            .or(event.user_data)
+            .or(event.processing_error),
+    };
+    each(&Record {
         number,
         record_id: number_of(system.record_id).unwrap_or(number),
         time: system
@@ -32,29 +58,12 @@ pub(super) fn record(json: &[u8], number: u64, written: Time) -> Result<Record<'
             .and_then(|node| node.attributes.system_time)
             .and_then(|time| time.parse().ok())
             .unwrap_or(written),
-        provider: system
-            .provider
-            .and_then(|node| node.attributes.name)
-            .unwrap_or_default(),
         event_id: number_of(system.event_id)
             .and_then(|id| u16::try_from(id).ok())
             .ok_or("the record has no event ID")?,
-        version: number_of(system.version)
-            .and_then(|version| u8::try_from(version).ok())
-            .unwrap_or(0),
-        writer: number_of(system.execution.and_then(|node| node.attributes.process_id))
-            .and_then(|id| u32::try_from(id).ok()),
-        channel: system.channel.and_then(Node::text).unwrap_or_default(),
-        computer: system.computer.and_then(Node::text).unwrap_or_default(),
-        rest: Rest::Json(Json {
-            correlation: system.correlation,
-            security: system.security,
-            data: event
-                .event_data
-                .or(event.user_data)
-                .or(event.processing_error),
-        }),
-    })
+        rest: Rest::Json(&json),
+    });
+    Ok(())
 }
 
 impl<'a> Json<'a> {
@@ -328,35 +337,37 @@ mod tests {
                 "EventRecordID":{number},"Execution":{{"#attributes":{{"ProcessID":{pid},"ThreadID":1}}}},"Channel":"Security","Computer":"pc"}},
                 "EventData":{{"A":"x\u0000\"y","B":3,"C":null,"D":"","E":["1","","2"],"F":{{"#attributes":{{"a":1}},"#text":"t"}},"G":-1}}}}}}"##
             );
-            let record = record(json.as_bytes(), 5, Time::from_filetime(0)).unwrap();
-            assert_eq!(
-                (
-                    record.number,
-                    record.record_id,
-                    record.event_id,
-                    record.version
-                ),
-                (5, 77, 4624, 2)
-            );
-            assert_eq!(
-                (record.writer, &*record.provider, &*record.channel),
-                (Some(808), "P", "Security")
-            );
-            assert_eq!(record.time.to_string(), "2021-05-03T08:58:25.9210336Z");
-            let text = |text: &'static str| Value::Text(text.into());
-            let expected = [
-                ("A", text("x\0\"y")),
-                ("B", Value::Number(3)),
-                ("E", text("1")),
-                ("E", text("")),
-                ("E", text("2")),
-                ("F", text("t")),
-                ("G", text("-1")),
-            ];
-            assert_eq!(
-                record.fields(),
-                expected.map(|(name, value)| (Cow::from(name), value))
-            );
+            let mut check = |record: &Record<'_>| {
+                assert_eq!(
+                    (
+                        record.number,
+                        record.record_id,
+                        record.event_id,
+                        record.version()
+                    ),
+                    (5, 77, 4624, 2)
+                );
+                assert_eq!(
+                    (record.writer(), record.provider(), record.channel()),
+                    (Some(808), "P", "Security")
+                );
+                assert_eq!(record.time.to_string(), "2021-05-03T08:58:25.9210336Z");
+                let text = |text: &'static str| Value::Text(text.into());
+                let expected = [
+                    ("A", text("x\0\"y")),
+                    ("B", Value::Number(3)),
+                    ("E", text("1")),
+                    ("E", text("")),
+                    ("E", text("2")),
+                    ("F", text("t")),
+                    ("G", text("-1")),
+                ];
+                assert_eq!(
+                    record.fields(),
+                    expected.map(|(name, value)| (Cow::from(name), value))
+                );
+            };
+            record(json.as_bytes(), 5, Time::from_filetime(0), &mut check).unwrap();
         }
     }
 
@@ -364,17 +375,19 @@ mod tests {
     fn qualifiers_do_not_hide_the_event_id_and_user_data_is_unwrapped() {
         let json = r##"{"Event":{"System":{"EventID":{"#attributes":{"Qualifiers":16384},"#text":1102},"Channel":"Security"},
             "UserData":{"LogFileCleared":{"#attributes":{"xmlns":"x"},"SubjectUserName":"a","SubjectLogonId":"0x1"}}}}"##;
-        let record = record(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
-        assert_eq!(
-            (
-                record.event_id,
-                record.record_id,
-                record.time,
-                record.writer
-            ),
-            (1102, 9, Time::from_filetime(8), None)
-        );
-        assert_eq!(record.fields().len(), 2);
+        let mut check = |record: &Record<'_>| {
+            assert_eq!(
+                (
+                    record.event_id,
+                    record.record_id,
+                    record.time,
+                    record.writer()
+                ),
+                (1102, 9, Time::from_filetime(8), None)
+            );
+            assert_eq!(record.fields().len(), 2);
+        };
+        record(json.as_bytes(), 9, Time::from_filetime(8), &mut check).unwrap();
     }
 
     #[test]
@@ -382,22 +395,24 @@ mod tests {
         let json = r##"{"Event":{"System":{"EventID":6008,"Security":{"#attributes":{"UserID":"S-1-5-18"}},
             "Correlation":{"#attributes":{"ActivityID":"{F4}"}}},
             "EventData":{"Data":{"#text":["x","",null]},"Binary":"DF07"}}}"##;
-        let record = record(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
-        let fields = [
-            ("Data", "x"),
-            ("Data", ""),
-            ("Data", ""),
-            ("Binary", "DF07"),
-        ];
-        assert_eq!(
-            record.fields(),
-            fields.map(|(name, value)| (Cow::from(name), Value::Text(value.into())))
-        );
-        let text = |text: &'static str| Some(Value::Text(text.into()));
-        assert_eq!(record.user_sid(), text("S-1-5-18"));
-        assert_eq!(record.activity(), text("{F4}"));
-        assert_eq!(record.field("Binary"), Some(Value::Text("DF07".into())));
-        assert_eq!((record.field("Data"), record.field("None")), (None, None));
+        let mut check = |record: &Record<'_>| {
+            let fields = [
+                ("Data", "x"),
+                ("Data", ""),
+                ("Data", ""),
+                ("Binary", "DF07"),
+            ];
+            assert_eq!(
+                record.fields(),
+                fields.map(|(name, value)| (Cow::from(name), Value::Text(value.into())))
+            );
+            let text = |text: &'static str| Some(Value::Text(text.into()));
+            assert_eq!(record.user_sid(), text("S-1-5-18"));
+            assert_eq!(record.activity(), text("{F4}"));
+            assert_eq!(record.field("Binary"), Some(Value::Text("DF07".into())));
+            assert_eq!((record.field("Data"), record.field("None")), (None, None));
+        };
+        record(json.as_bytes(), 9, Time::from_filetime(8), &mut check).unwrap();
     }
 
     #[test]
@@ -421,10 +436,12 @@ mod tests {
             let json = format!(
                 r##"{{"Event":{{"System":{{"EventID":1,"Security":"odd","Correlation":[1]}},{data}}}}}"##
             );
-            let record = record(json.as_bytes(), 9, Time::from_filetime(8)).unwrap();
-            assert_eq!(record.fields().len(), fields, "{data}");
-            assert_eq!((record.user_sid(), record.activity()), (None, None));
-            assert_eq!(record.field("A"), None, "{data}");
+            let mut check = |record: &Record<'_>| {
+                assert_eq!(record.fields().len(), fields, "{data}");
+                assert_eq!((record.user_sid(), record.activity()), (None, None));
+                assert_eq!(record.field("A"), None, "{data}");
+            };
+            record(json.as_bytes(), 9, Time::from_filetime(8), &mut check).unwrap();
         }
     }
 
@@ -439,7 +456,7 @@ mod tests {
             r#"{"Event":null}"#,
         ] {
             assert!(
-                record(json.as_bytes(), 1, Time::from_filetime(0)).is_err(),
+                record(json.as_bytes(), 1, Time::from_filetime(0), &mut |_| ()).is_err(),
                 "{json}"
             );
         }

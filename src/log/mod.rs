@@ -294,6 +294,7 @@ impl Account {
 
 /// A record made of the JSON that `evtx` would make, for tests of what comes after.
 #[cfg(test)]
-pub(crate) fn with_record(json: &str, take: impl FnOnce(&Record<'_>)) {
-    take(&json::record(json.as_bytes(), 1, crate::time::Time::from_filetime(0)).unwrap());
+pub(crate) fn with_record(json: &str, mut take: impl FnMut(&Record<'_>)) {
+    let written = crate::time::Time::from_filetime(0);
+    json::record(json.as_bytes(), 1, written, &mut take).unwrap();
 }

@@ -432,6 +432,8 @@ pub(super) struct Layout {
     moving: Vec<u16>,
     /// The place of the one value without a name. Where it is a list itself, all that comes from one stand there.
     list: Option<usize>,
+    /// The values that the fields alone come from, where each does so.
+    values: Vec<Option<u16>>,
 }
 
 /// Values that stand side by side.
@@ -479,7 +481,9 @@ impl Layout {
                 _ => {
                     let (fields, moving) = fields(&children, holds_data)?;
                     let list = list(definition, &children, &fields);
+                    let value = |field: &Field| field.source.only_substitution().flatten();
                     return Some(Layout {
+                        values: fields.iter().map(value).collect(),
                         id: LAYOUTS.fetch_add(1, Ordering::Relaxed),
                         fields,
                         wrapped,
@@ -495,7 +499,7 @@ impl Layout {
     fn bytes(&self) -> usize {
         let texts = |field: &Field| ALLOCATION + field.name.len() + field.source.bytes();
         let texts: usize = self.fields.iter().map(texts).sum();
-        size_of_val(&*self.fields) + texts + size_of_val(&*self.moving)
+        size_of_val(&*self.fields) + texts + size_of_val(&*self.moving) + size_of_val(&*self.values)
     }
 
     /// How many fields stand where the one value without a name does, if that is a list; else 0. `None` where a list stands
@@ -523,6 +527,14 @@ impl Layout {
         }
     }
 
+    /// The number that the field at a place is, where that is one without a sign and rests on one value alone.
+    pub(super) fn plain_number(&self, place: usize, values: Values<'_>) -> Option<u64> {
+        let value = values.array().get((*self.values.get(place)?)?)?;
+        let mask = value.mask();
+        let bytes = values.u64_at(value.at())?;
+        (mask > 0).then_some(bytes & mask)
+    }
+
     /// The values that the fields at `places` are, as runs of values that stand side by side; `None` where a list stands among the
     /// fields, or one depends on another.
     pub(super) fn runs(&self, places: impl Iterator<Item = usize>) -> Option<Vec<Run>> {
@@ -547,11 +559,8 @@ impl Layout {
     }
 
     /// Whether each value is where the layout says.
-    pub(super) fn holds(&self, values: Values<'_>) -> bool {
-        !self
-            .moving
-            .iter()
-            .any(|&index| values.array().is_null(index))
+    pub(super) fn holds(&self, array: &Array) -> bool {
+        !self.moving.iter().any(|&index| array.is_null(index))
     }
 }
 

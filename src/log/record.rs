@@ -1,5 +1,6 @@
 //! The seam between the format and its meaning: a record with named, typed fields.
 
+use super::decoder::{Name, SystemPart};
 use super::json::Json;
 use super::plan::{EventPlan, Layout, Run};
 use super::value::{Raw, Value, Values};
@@ -17,18 +18,8 @@ pub struct Record<'a> {
     pub record_id: u64,
     /// System/TimeCreated, else the written time of the record header.
     pub time: Time,
-    /// System/Provider's name.
-    pub provider: Cow<'a, str>,
     /// System/EventID.
     pub event_id: u16,
-    /// System/Version.
-    pub version: u8,
-    /// System/Execution/ProcessID.
-    pub writer: Option<u32>,
-    /// System/Channel.
-    pub channel: Cow<'a, str>,
-    /// System/Computer.
-    pub computer: Cow<'a, str>,
     pub(super) rest: Rest<'a>,
 }
 
@@ -36,7 +27,7 @@ pub struct Record<'a> {
 #[derive(Debug)]
 pub(super) enum Rest<'a> {
     Planned(Planned<'a>),
-    Json(Json<'a>),
+    Json(&'a Json<'a>),
 }
 
 /// A record that a plan covers.
@@ -46,8 +37,12 @@ pub(super) struct Planned<'a> {
     /// The values of the event.
     pub values: Values<'a>,
     pub fields: Option<Fields<'a>>,
-    pub shape: Shape,
-    pub computer: u32,
+    /// Where version and writer are.
+    pub version: &'a SystemPart,
+    pub writer: &'a SystemPart,
+    pub provider: &'a Name,
+    pub channel: &'a Name,
+    pub computer: &'a Name,
 }
 
 /// Where the fields of a record are.
@@ -76,13 +71,74 @@ pub struct Shape {
 pub type Field<'a> = (Cow<'a, str>, Value<'a>);
 
 impl<'a> Record<'a> {
+    /// System/Provider's name.
+    pub fn provider(&self) -> &'a str {
+        match &self.rest {
+            Rest::Planned(planned) => &planned.provider.text,
+            Rest::Json(json) => &json.provider,
+        }
+    }
+
+    /// System/Version.
+    pub fn version(&self) -> u8 {
+        let number = match &self.rest {
+            Rest::Planned(planned) => {
+                let source = &planned.event.version;
+                planned.version.number(source, planned.values)
+            }
+            Rest::Json(json) => json.version,
+        };
+        number
+            .and_then(|version| u8::try_from(version).ok())
+            .unwrap_or(0)
+    }
+
+    /// System/Execution/ProcessID.
+    pub fn writer(&self) -> Option<u32> {
+        let number = match &self.rest {
+            Rest::Planned(planned) => {
+                let source = &planned.event.writer;
+                planned.writer.number(source, planned.values)
+            }
+            Rest::Json(json) => json.writer,
+        };
+        number.and_then(|id| u32::try_from(id).ok())
+    }
+
+    /// System/Channel.
+    pub fn channel(&self) -> &'a str {
+        match &self.rest {
+            Rest::Planned(planned) => &planned.channel.text,
+            Rest::Json(json) => &json.channel,
+        }
+    }
+
+    /// System/Computer.
+    pub fn computer(&self) -> &'a str {
+        match &self.rest {
+            Rest::Planned(planned) => &planned.computer.text,
+            Rest::Json(json) => &json.computer,
+        }
+    }
+
     /// What it has in common with others of its kind; `None` where that is not known. For records of the same shape
     /// [`Record::value_at`] gives the same field.
     pub fn shape(&self) -> Option<Shape> {
-        match &self.rest {
-            Rest::Planned(planned) => Some(planned.shape),
-            Rest::Json(_) => None,
-        }
+        let Rest::Planned(planned) = &self.rest else {
+            return None;
+        };
+        let (layout, is_wrapped, items) = match &planned.fields {
+            Some(fields) => (fields.layout.id, fields.is_wrapped, fields.items as u16),
+            None => (0, false, 0),
+        };
+        Some(Shape {
+            provider: planned.provider.id,
+            channel: planned.channel.id,
+            layout,
+            is_wrapped,
+            items,
+            event_id: self.event_id,
+        })
     }
 
     /// The names of the fields of records of its [`Shape`], in their order, and whether each stands where
@@ -113,6 +169,7 @@ impl<'a> Record<'a> {
     }
 
     /// The number that the field at a place is; the same as by [`Record::value_at`], and cheaper.
+    #[inline]
     pub fn number_at(&self, place: usize) -> Option<u64> {
         match &self.rest {
             Rest::Planned(planned) => planned.number_at(place),
@@ -141,7 +198,7 @@ impl<'a> Record<'a> {
     /// A number that stands for the channel's text, and for no other text of this process; `None` where it has none.
     pub fn channel_id(&self) -> Option<u32> {
         match &self.rest {
-            Rest::Planned(planned) => Some(planned.shape.channel),
+            Rest::Planned(planned) => Some(planned.channel.id),
             Rest::Json(_) => None,
         }
     }
@@ -149,7 +206,7 @@ impl<'a> Record<'a> {
     /// The same for the computer.
     pub fn computer_id(&self) -> Option<u32> {
         match &self.rest {
-            Rest::Planned(planned) => Some(planned.computer),
+            Rest::Planned(planned) => Some(planned.computer.id),
             Rest::Json(_) => None,
         }
     }
@@ -199,13 +256,18 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Planned<'a> {
+    #[inline(always)]
     fn number_at(&self, place: usize) -> Option<u64> {
         let fields = self.fields.as_ref()?;
-        let field = fields.layout.fields.get(place)?;
-        match field.source.raw(fields.values) {
-            Some(raw) if fields.items == 0 => raw.number(),
-            _ => self.value_at(place)?.number(),
+        match fields.layout.plain_number(place, fields.values) {
+            Some(number) if fields.items == 0 => Some(number),
+            _ => self.other_number(place),
         }
+    }
+
+    #[inline(never)]
+    fn other_number(&self, place: usize) -> Option<u64> {
+        self.value_at(place)?.number()
     }
 
     #[inline(always)]

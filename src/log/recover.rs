@@ -371,7 +371,7 @@ impl Search<'_> {
 
 /// Whether what a record says can be so.
 fn is_sane(record: &Record<'_>, frame: &Frame) -> bool {
-    let texts = [&record.provider, &record.channel, &record.computer];
+    let texts = [record.provider(), record.channel(), record.computer()];
     let is_of_a_year = |time: Time| YEARS.contains(&time.filetime());
     let numbers = 1..MOST_RECORDS;
     numbers.contains(&frame.number)

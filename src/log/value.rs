@@ -58,13 +58,13 @@ impl<'a> Value<'a> {
             Value::Number(number) | Value::Hex(number) => Some(*number),
             Value::Sid(_) | Value::Guid(_) | Value::FileTime(_) => None,
             Value::Text(text) => number_in(text),
-            Value::Utf16(units) => {
+            Value::Utf16(units) => decimal(units).or_else(|| {
                 let mut digits = [0; MOST_DIGITS];
                 match ascii(units, &mut digits) {
                     Some(digits) => number_in(digits),
                     None => number_in(&decode(units)),
                 }
-            }
+            }),
         }
     }
 
@@ -107,6 +107,17 @@ impl<'a> Value<'a> {
     pub fn is_number(&self) -> bool {
         matches!(self, Value::Number(_))
     }
+}
+
+/// The number that a text of nothing but digits is, if any number of as many is one.
+fn decimal(units: &[u8]) -> Option<u64> {
+    let units = units.as_chunks().0;
+    let digit = |number: u64, unit: &[u8; 2]| match unit {
+        [digit @ b'0'..=b'9', 0] => Some(10 * number + u64::from(digit - b'0')),
+        _ => None,
+    };
+    let is_short = !units.is_empty() && units.len() < 20;
+    is_short.then(|| units.iter().try_fold(0, digit))?
 }
 
 /// The longest text that is read as a number without a copy: the digits of any number and some blanks.
@@ -182,25 +193,14 @@ pub(super) struct Substitution {
 }
 
 impl Substitution {
-    fn end(&self) -> u32 {
-        self.at + u32::from(self.size)
+    /// How many bytes behind the array it begins.
+    pub(super) fn at(self) -> u32 {
+        self.at
     }
 
-    /// Gives it the size that a word says. `false` where the word says more than that: another type, a size that the type
-    /// does not have, something for nothing.
-    fn resize(&mut self, [low, high, kind, _]: [u8; 4]) -> bool {
-        let size = u16::from_le_bytes([low, high]);
-        let Sizes { mask, bits, .. } = *SIZES.get(usize::from(kind)).unwrap_or(&Sizes::NONE);
-        let fits = match kind {
-            kind::SIZE => size == 4 || size == 8,
-            kind::BINXML => (size > 0) == (self.size > 0),
-            _ => size & mask == bits,
-        };
-        let is_resized = fits && kind == self.kind;
-        if is_resized {
-            self.size = size;
-        }
-        is_resized
+    /// The first byte behind it.
+    pub(super) fn end(self) -> u32 {
+        self.at + u32::from(self.size)
     }
 
     pub(super) fn is_null(self) -> bool {
@@ -213,7 +213,7 @@ impl Substitution {
             kind::UINT8 => 0xff,
             kind::UINT16 => 0xffff,
             kind::UINT32 => 0xffff_ffff,
-            kind::UINT64 => u64::MAX,
+            kind::UINT64 | kind::HEX64 => u64::MAX,
             _ => 0,
         }
     }
@@ -296,6 +296,40 @@ static SIZES: [Sizes; 256] = {
     sizes
 };
 
+/// Which words mean values of the same type: those that, of the bits in `mask`, have exactly `bits`, and say at least a size.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    mask: u32,
+    bits: u32,
+    least: u16,
+}
+
+impl Rule {
+    /// The rule for words that mean the like of one. A fragment that is empty is not like one that is not.
+    fn of([low, high, kind, _]: [u8; 4]) -> Self {
+        let is_fragment = kind == kind::BINXML && [low, high] != [0, 0];
+        let mask = match kind {
+            kind::SIZE => u16::MAX,
+            kind::BINXML if !is_fragment => u16::MAX,
+            _ => SIZES.get(usize::from(kind)).unwrap_or(&Sizes::NONE).mask,
+        };
+        let [a, b] = mask.to_le_bytes();
+        let mask = u32::from_le_bytes([a, b, u8::MAX, 0]);
+        Rule {
+            mask,
+            bits: u32::from_le_bytes([low, high, kind, 0]) & mask,
+            least: u16::from(is_fragment),
+        }
+    }
+
+    /// The size that such a word says.
+    fn size(self, word: [u8; 4]) -> Option<u16> {
+        let word = u32::from_le_bytes(word);
+        let size = word as u16;
+        (word & self.mask == self.bits && size >= self.least).then_some(size)
+    }
+}
+
 /// The most values of an instance that are read here: arrays are kept to compare the next with.
 const MOST_VALUES: usize = 1024;
 
@@ -307,6 +341,8 @@ pub(super) struct Array {
     words: Vec<[u8; 4]>,
     /// What each of its words means.
     all: Vec<Substitution>,
+    /// Which words in their places would mean values of the same types.
+    rules: Vec<Rule>,
     /// Which of the values are fragments.
     fragments: Vec<usize>,
     /// Which of them are lists of texts.
@@ -336,14 +372,8 @@ impl Array {
         }
         let (words, values) = rest.split_at_checked(count.checked_mul(4)?)?;
         let words = words.as_chunks().0;
-        let known = common(words, &self.words);
-        if known < words.len().max(self.words.len()) {
-            self.stayed.places = self.stayed.places.min(known);
-            self.resize(known, words.get(known..)?);
-            let new = words.get(self.words.len()..)?;
-            if !new.is_empty() {
-                self.add(new, values)?;
-            }
+        if !self.is_of(words) {
+            self.change(words, values)?;
         }
         for &at in &self.sids {
             let sid = self.all.get(at)?;
@@ -351,7 +381,7 @@ impl Array {
                 return None;
             }
         }
-        let size = self.all.last().map_or(0, Substitution::end);
+        let size = self.all.last().map_or(0, |value| value.end());
         let start = (end - values.len()) as u32;
         (size as usize <= values.len()).then_some(Extent {
             start,
@@ -359,35 +389,58 @@ impl Array {
         })
     }
 
-    /// Takes over the sizes of the values from one on, up to where words say more than sizes; forgets what is behind.
-    fn resize(&mut self, from: usize, words: &[[u8; 4]]) {
-        let rest = (self.all.get_mut(from..), self.words.get_mut(from..));
-        let (Some(values), Some(known)) = rest else {
-            return;
+    /// Whether the array is of these words, or now is since only the last size is another: that of the part with the fields, as a
+    /// rule.
+    #[inline(always)]
+    fn is_of(&mut self, words: &[[u8; 4]]) -> bool {
+        let (Some((new, words)), Some((last, known))) =
+            (words.split_last(), self.words.split_last_mut())
+        else {
+            return false;
         };
-        let mut resized = 0;
-        let mut moved = 0_u32;
-        for ((value, word), new) in values.iter_mut().zip(known).zip(words) {
-            value.at = value.at.wrapping_add(moved);
-            if word != new {
-                let end = value.end();
-                if !value.resize(*new) {
-                    break;
-                }
-                moved = moved.wrapping_add(value.end().wrapping_sub(end));
-                *word = *new;
-            }
-            resized += 1;
+        if words.as_flattened() != known.as_flattened() {
+            return false;
         }
-        self.keep(from + resized);
+        if new == last {
+            return true;
+        }
+        let size = self.rules.last().and_then(|rule| rule.size(*new));
+        let (Some(value), Some(size)) = (self.all.last_mut(), size) else {
+            return false;
+        };
+        (*last, value.size) = (*new, size);
+        self.stayed.places = self.stayed.places.min(words.len());
+        true
+    }
+
+    /// Takes over the sizes of values up to one that has another type, and what is behind anew.
+    #[inline(never)]
+    fn change(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<()> {
+        let (mut at, mut same) = (0, 0);
+        let known = self.words.iter_mut().zip(words);
+        for ((known, new), (value, rule)) in known.zip(self.all.iter_mut().zip(&self.rules)) {
+            if known != new {
+                let Some(size) = rule.size(*new) else { break };
+                (*known, value.size) = (*new, size);
+                self.stayed.places = self.stayed.places.min(same);
+            }
+            value.at = at;
+            at = value.end();
+            same += 1;
+        }
+        if same < words.len().max(self.words.len()) {
+            self.keep(same);
+            self.add(words.get(same..)?, values)?;
+        }
+        Some(())
     }
 
     /// Forgets all but the first `count` values.
     fn keep(&mut self, count: usize) {
         if count < self.words.len() {
-            self.stayed.types = false;
             self.words.truncate(count);
             self.all.truncate(count);
+            self.rules.truncate(count);
             for places in [&mut self.fragments, &mut self.lists, &mut self.sids] {
                 while places.pop_if(|place| *place >= count).is_some() {}
             }
@@ -398,6 +451,7 @@ impl Array {
     fn add(&mut self, words: &[[u8; 4]], values: &[u8]) -> Option<()> {
         let known = self.words.len();
         self.stayed.types = false;
+        self.stayed.places = self.stayed.places.min(known);
         let Array {
             all,
             fragments,
@@ -405,7 +459,7 @@ impl Array {
             sids,
             ..
         } = self;
-        let mut at = all.last().map_or(0, Substitution::end);
+        let mut at = all.last().map_or(0, |value| value.end());
         let mut fits = true;
         all.extend(
             words
@@ -434,6 +488,7 @@ impl Array {
                 }),
         );
         self.words.extend_from_slice(words);
+        self.rules.extend(words.iter().map(|word| Rule::of(*word)));
         if !fits {
             self.keep(known);
         }
@@ -496,8 +551,13 @@ impl<'a> Values<'a> {
     }
 
     /// The eight bytes that begin where a value does.
-    pub(super) fn u64_at(self, place: Option<Substitution>) -> Option<u64> {
-        u64_at(self.bytes, place?.at as usize)
+    pub(super) fn u64_at(self, at: u32) -> Option<u64> {
+        u64_at(self.bytes, at as usize)
+    }
+
+    /// The bytes from one to another.
+    pub(super) fn between(self, (start, end): (u32, u32)) -> Option<&'a [u8]> {
+        self.bytes.get(start as usize..end as usize)
     }
 
     /// The value of a substitution.
@@ -593,15 +653,6 @@ impl<'r> Raw<'r> {
     }
 }
 
-/// How many words two arrays begin with in common.
-fn common(one: &[[u8; 4]], other: &[[u8; 4]]) -> usize {
-    // Four at once.
-    let pairs = one.as_chunks::<4>().0.iter().zip(other.as_chunks::<4>().0);
-    let start = 4 * pairs.take_while(|(one, other)| one == other).count();
-    let pairs = one.iter().zip(other).skip(start);
-    start + pairs.take_while(|(one, other)| one == other).count()
-}
-
 /// Whether a SID at this place has as many bytes.
 fn is_sid(values: &[u8], at: u32, size: u16) -> bool {
     let parts = values.get(at as usize + 1);
@@ -671,7 +722,7 @@ fn sid_text(bytes: &[u8]) -> String {
 }
 
 /// The first FILETIME whose year has five digits.
-const YEAR_10000: u64 = 2_650_467_744_000_000_000;
+pub(super) const YEAR_10000: u64 = 2_650_467_744_000_000_000;
 
 /// Windows writes the last four digits of a year, and zeros for what no signed number can hold.
 fn filetime_text(ticks: u64) -> String {
@@ -724,6 +775,28 @@ mod tests {
         assert_eq!(Value::Text(" 42 ".into()).number(), Some(42));
         assert_eq!(Value::Text("0xfffffffffffffffff".into()).number(), None);
         assert_eq!(Value::Text("-".into()).number(), None);
+    }
+
+    #[test]
+    fn a_number_in_utf16_is_the_number_that_its_text_is() {
+        for text in [
+            "0",
+            "49731",
+            "007",
+            "9999999999999999999",
+            "18446744073709551615",
+            "18446744073709551616",
+            "000000000000000000000000042",
+            "0x3e7",
+            " 5 ",
+            "5a",
+            "\u{665}",
+            "-",
+        ] {
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let of_text = Value::Text(text.into()).number();
+            assert_eq!(Value::Utf16(&units).number(), of_text, "{text:?}");
+        }
     }
 
     #[test]

@@ -21,11 +21,11 @@ use super::{
     EndReason, Interactivity, Kind, LocalClock, Part, RecordRef, Role, Session, Start, StartSource,
     State,
 };
+use crate::digits;
 use crate::event::{Action, Event, LogonId, Text};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::ops::Range;
 
 /// A machine, its drafts, and what is needed to finish them.
@@ -36,7 +36,7 @@ pub(super) struct Finisher {
     /// The positions of the audit records.
     audited: Range<usize>,
     gaps: Gaps,
-    marked: Marked,
+    pub marked: Marked,
 }
 
 /// What a machine's events tell that may concern any of its sessions.
@@ -49,7 +49,7 @@ pub(super) struct Marked {
     ts_starts: Vec<usize>,
     /// When somebody or something asked Windows to stop, and when its sessions were told; in order of time.
     stop_requests: Vec<Time>,
-    local: LocalClock,
+    pub(super) local: LocalClock,
 }
 
 impl Marked {
@@ -348,7 +348,7 @@ impl Finisher {
 
     /// A name that depends on nothing but the record that is the session's start (else the first that shows it).
     fn session_id(&self, draft: &Draft) -> Text {
-        let mut text = String::with_capacity(128);
+        let mut text = Vec::with_capacity(128);
         if let Some(event) = self.event(draft.logon().unwrap_or(draft.first())) {
             // A standing session may be named first by the same record as another.
             let id = if draft.logon().is_some() {
@@ -357,25 +357,23 @@ impl Finisher {
                 draft.id
             };
             if event.computer.is_ascii() {
-                text.push_str(&event.computer);
+                text.extend_from_slice(event.computer.as_bytes());
                 text.make_ascii_lowercase();
             } else {
-                text.push_str(&event.computer.to_lowercase());
+                text.extend_from_slice(event.computer.to_lowercase().as_bytes());
             }
-            // Writing to a string does not fail.
-            let _ = write!(
-                text,
-                "\0{}\0{}\0{}\0{}",
-                event.channel,
-                event.record_id(),
-                event.time.filetime(),
-                id.map_or(0, |id| id.get())
-            );
+            text.push(0);
+            text.extend_from_slice(event.channel.as_bytes());
+            let id = id.map_or(0, |id| id.get());
+            for number in [event.record_id(), event.time.filetime(), id] {
+                text.push(0);
+                digits::decimal(number, &mut text);
+            }
         }
-        let digest = Sha256::digest(text.as_bytes());
+        let digest = Sha256::digest(&text);
         let first = digest.iter().take(8);
         let name = first.fold(0, |name: u64, byte| name << 8 | u64::from(*byte));
-        format!("{name:016x}").into()
+        digits::sixteen(name).into()
     }
 }
 

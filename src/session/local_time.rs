@@ -187,6 +187,11 @@ impl LocalClock {
         }
     }
 
+    /// Each proven offset: from a moment to before another, in order of time, none over another.
+    pub fn stretches(&self) -> &[(Time, Time, UtcOffset)] {
+        &self.stretches
+    }
+
     /// The moment as the machine's local time, where its offset then is proven.
     pub fn at(&self, time: Time) -> Option<LocalTime> {
         let after = self.stretches.partition_point(|(from, ..)| *from <= time);

@@ -14,7 +14,7 @@ use super::machine::{Machine, SECURITY};
 use super::marks::Marks;
 use super::place::Places;
 use super::touches::Touches;
-use super::{Coverage, Kind, Session};
+use super::{Coverage, Kind, LocalClock, Session};
 use super::{arrival, failures, pre_authentication, shell, system, takeover, winlogon};
 use crate::event::{Action, Text};
 
@@ -81,6 +81,11 @@ impl Timeline {
     /// The machine.
     pub fn machine(&self) -> &Machine {
         &self.finisher.machine
+    }
+
+    /// The offsets of its local time.
+    pub fn local_clock(&self) -> &LocalClock {
+        &self.finisher.marked.local
     }
 
     /// Gives the machine back.

@@ -45,9 +45,9 @@ pub fn said(value: &Value<'_>) -> Said {
 
 pub fn told(record: &Record<'_>) -> Told {
     let system = [
-        ("provider", Some(Value::Text(record.provider.clone()))),
-        ("channel", Some(Value::Text(record.channel.clone()))),
-        ("computer", Some(Value::Text(record.computer.clone()))),
+        ("provider", Some(Value::Text(record.provider().into()))),
+        ("channel", Some(Value::Text(record.channel().into()))),
+        ("computer", Some(Value::Text(record.computer().into()))),
         ("user", record.user_sid()),
         ("activity", record.activity()),
     ];
@@ -84,8 +84,8 @@ pub fn told(record: &Record<'_>) -> Told {
         record_id: record.record_id,
         time: record.time.filetime(),
         event_id: record.event_id,
-        version: record.version,
-        writer: record.writer,
+        version: record.version(),
+        writer: record.writer(),
         system: system.into_iter().filter_map(of_system).collect(),
         fields,
         by_name,

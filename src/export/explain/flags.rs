@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::{LOCAL_SESSION_MANAGER, Story, TOLD, more, sentence, short};
-use crate::event::{Action, Text};
+use crate::event::Text;
 use crate::export::said::said;
 use crate::export::table::{account, step_of};
 use crate::session::{Coverage, Flag, STOP_REQUEST_AFTER, STOP_REQUEST_BEFORE};
@@ -10,7 +10,7 @@ use crate::spoof::suspicion;
 use crate::time::Time;
 use std::collections::HashSet;
 
-impl<'v, 'a> Story<'v, 'a> {
+impl<'s, 'a> Story<'s, 'a> {
     pub(super) fn flags(&self, page: &mut Page) {
         let mut lines = Vec::new();
         for flag in &self.session.flags {
@@ -66,7 +66,12 @@ impl<'v, 'a> Story<'v, 'a> {
         list: impl Fn(&'a Coverage) -> Vec<(Option<u64>, Time, T)>,
         told: impl Fn(&T) -> String,
     ) {
-        for coverage in self.coverage.iter().filter(|c| self.rests_on(&c.channel)) {
+        for coverage in self
+            .machine
+            .coverage
+            .iter()
+            .filter(|c| self.rests_on(&c.channel))
+        {
             let listed = list(coverage).into_iter();
             let mut inside = listed
                 .filter(|(record, time, _)| self.is_inside(&coverage.channel, *record, *time));
@@ -80,7 +85,11 @@ impl<'v, 'a> Story<'v, 'a> {
     fn clock_changes(&self, lines: &mut Vec<String>) {
         // Security and System tell of the same changes: one is enough.
         for channel in ["Security", "System"] {
-            let rows = self.coverage.iter().filter(|c| *c.channel == *channel);
+            let rows = self
+                .machine
+                .coverage
+                .iter()
+                .filter(|c| *c.channel == *channel);
             let mut steps = rows.flat_map(|c| c.clock_steps()).filter(|step| {
                 let mark = &step.record;
                 self.is_inside(&channel.into(), Some(mark.record_id), mark.time)
@@ -156,7 +165,7 @@ impl<'v, 'a> Story<'v, 'a> {
 
     /// The records it rests on that another log holds with other contents.
     fn conflicts(&self, lines: &mut Vec<String>) {
-        for coverage in &self.coverage {
+        for coverage in &self.machine.coverage {
             let records = self.session.records.iter();
             let own: HashSet<u64> = records
                 .filter(|record| record.channel == coverage.channel)
@@ -201,10 +210,8 @@ impl<'v, 'a> Story<'v, 'a> {
             return;
         };
         let near = left.plus(-STOP_REQUEST_BEFORE)..=left.plus(STOP_REQUEST_AFTER);
-        let asked = self.view.analysis().events.iter().filter(|row| {
-            let is_request = matches!(row.event.action, Action::StopRequest | Action::TsStop);
-            is_request && row.machine == self.session.machine && near.contains(&row.event.time)
-        });
+        let asked = self.machine.stop_requests.iter();
+        let asked = asked.filter(|row| near.contains(&row.event.time));
         lines.extend(asked.take(TOLD).map(|row| {
             let event = &row.event;
             let channel = short(&event.channel);

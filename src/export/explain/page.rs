@@ -1,27 +1,30 @@
-//! Text in lines of a width, with headings and steps.
+//! A story in lines, with headings and steps; wrapped to a width where it goes to a terminal.
 
 use crate::export::text::{visible, width};
 
 /// Stories are never wrapped narrower.
 const MIN_WIDTH: usize = 60;
 
-/// Text in lines of a width.
-pub(super) struct Page {
-    columns: usize,
+/// A line of a story. Its text is harmless on a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// How many steps in it stands.
+    pub depth: usize,
+    /// Whether it is the title of what follows.
+    pub is_heading: bool,
+    /// What it says.
     pub text: String,
 }
 
-impl Page {
-    pub(super) fn new(columns: usize) -> Self {
-        Page {
-            columns: columns.max(MIN_WIDTH),
-            text: String::new(),
-        }
-    }
+/// A story while it is written.
+#[derive(Default)]
+pub(super) struct Page {
+    pub lines: Vec<Line>,
+}
 
+impl Page {
     pub(super) fn heading(&mut self, title: &str) {
-        self.text.push('\n');
-        self.line(0, title);
+        self.push(0, true, title);
     }
 
     pub(super) fn list(&mut self, title: &str, items: &[String]) {
@@ -31,9 +34,52 @@ impl Page {
         }
     }
 
-    /// Writes `text`, which may hold anything, `depth` steps in; what goes on in another line stands a step further in.
+    /// Writes `text`, which may hold anything, `depth` steps in.
     pub(super) fn line(&mut self, depth: usize, text: &str) {
-        let text = visible(text);
+        self.push(depth, false, text);
+    }
+
+    /// A line that names what is known of something; none if nothing is.
+    pub(super) fn facts(&mut self, title: &str, known: impl IntoIterator<Item = Option<String>>) {
+        let known: Vec<String> = known.into_iter().flatten().collect();
+        if !known.is_empty() {
+            self.line(1, &format!("{title}: {}", known.join(", ")));
+        }
+    }
+
+    fn push(&mut self, depth: usize, is_heading: bool, text: &str) {
+        self.lines.push(Line {
+            depth,
+            is_heading,
+            text: visible(text).into_owned(),
+        });
+    }
+}
+
+/// `lines` wrapped to `columns`, an empty line before each heading.
+pub(super) fn wrapped(lines: &[Line], columns: usize) -> String {
+    let mut wrapped = Wrapped {
+        columns: columns.max(MIN_WIDTH),
+        text: String::new(),
+    };
+    for line in lines {
+        if line.is_heading {
+            wrapped.text.push('\n');
+        }
+        wrapped.line(line.depth, &line.text);
+    }
+    wrapped.text
+}
+
+/// Text in lines of a width.
+struct Wrapped {
+    columns: usize,
+    text: String,
+}
+
+impl Wrapped {
+    /// What goes on in another line stands a step further in.
+    fn line(&mut self, depth: usize, text: &str) {
         let mut used = 2 * depth;
         let mut indent = used;
         self.text.extend(std::iter::repeat_n(' ', used));
@@ -62,14 +108,6 @@ impl Page {
             is_first = false;
         }
         self.end_line();
-    }
-
-    /// A line that names what is known of something; none if nothing is.
-    pub(super) fn facts(&mut self, title: &str, known: impl IntoIterator<Item = Option<String>>) {
-        let known: Vec<String> = known.into_iter().flatten().collect();
-        if !known.is_empty() {
-            self.line(1, &format!("{title}: {}", known.join(", ")));
-        }
     }
 
     fn break_line(&mut self, indent: usize) {

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 /// Events of the Security channel that only mark where a boot begins.
 const STARTING_UP: [u16; 5] = [1101, 4688, 4696, 4826, 6417];
 
-impl<'v, 'a> Story<'v, 'a> {
+impl<'s, 'a> Story<'s, 'a> {
     pub(super) fn records(&self, page: &mut Page) {
         let s = self.session;
         page.heading(&format!("The records it rests on: {}", s.records.len()));
@@ -61,8 +61,8 @@ impl<'v, 'a> Story<'v, 'a> {
     }
 
     /// The channels and logs of the records, each with the other logs that hold its first record.
-    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<&'v str>)> {
-        let mut sources: Vec<(&'a Text, LogIndex, Vec<&'v str>)> = Vec::new();
+    fn sources(&self) -> Vec<(&'a Text, LogIndex, Vec<&'s str>)> {
+        let mut sources: Vec<(&'a Text, LogIndex, Vec<&'s str>)> = Vec::new();
         for record in &self.session.records {
             let known = |source: &(&Text, LogIndex, Vec<&str>)| {
                 *source.0 == record.channel && source.1 == record.log
@@ -75,7 +75,7 @@ impl<'v, 'a> Story<'v, 'a> {
     }
 
     /// The other logs that hold a record.
-    fn copies(&self, record: &RecordRef) -> Vec<&'v str> {
+    fn copies(&self, record: &RecordRef) -> Vec<&'s str> {
         let sources = self.event(record).map(|event| event.sources.iter());
         let others = sources
             .into_iter()

@@ -1,17 +1,20 @@
 //! What the evidence does not tell of a session and why, and what the logs of its machine cover.
 
 use super::{LOCAL_SESSION_MANAGER, Story, short};
-use crate::analysis::TimelineEvent;
 use crate::session::{Coverage, EndReason, Kind, State};
 use crate::sid::AccountClass;
 
 /// Channels that tell of sessions, by their short names.
 const TELLING: &[&str] = &["Security", "System", LOCAL_SESSION_MANAGER];
 
-impl<'v, 'a> Story<'v, 'a> {
+impl<'s, 'a> Story<'s, 'a> {
     /// Why its start has no local time.
     fn unknown_local_time(&self) -> String {
-        let offsets = self.coverage.iter().flat_map(|coverage| &coverage.offsets);
+        let offsets = self
+            .machine
+            .coverage
+            .iter()
+            .flat_map(|coverage| &coverage.offsets);
         let zone = offsets.clone().rev().find(|mark| mark.offset.is_none());
         let why = match zone {
             _ if offsets.clone().any(|mark| mark.offset.is_some()) => {
@@ -34,10 +37,11 @@ impl<'v, 'a> Story<'v, 'a> {
         let told = |coverage: &&&Coverage| {
             TELLING.contains(&short(&coverage.channel)) || self.rests_on(&coverage.channel)
         };
-        let rows = self.coverage.iter().filter(told);
+        let rows = self.machine.coverage.iter().filter(told);
         let mut lines: Vec<String> = rows.map(|coverage| cover(coverage)).collect();
         for channel in TELLING {
             if !self
+                .machine
                 .coverage
                 .iter()
                 .any(|coverage| short(&coverage.channel) == *channel)
@@ -81,22 +85,13 @@ impl<'v, 'a> Story<'v, 'a> {
             tell("From which address it came: its logon names none.");
         }
         if s.kind.is_desktop() {
-            let mut events = self
-                .view
-                .analysis()
-                .events
-                .iter()
-                .filter(|row| row.machine == s.machine);
-            let writes = |wanted: &'static [u16]| {
-                move |row: &TimelineEvent| wanted.contains(&row.event.event_id)
-            };
             let was = |state| s.intervals.iter().any(|interval| interval.state == state);
-            if !was(State::Locked) && !events.clone().any(writes(&[4800, 4801])) {
+            if !was(State::Locked) && !self.machine.writes_locks {
                 tell(
                     "When it was locked: this machine's evidence holds no 4800 or 4801, which Windows writes only where that is audited.",
                 );
             }
-            if !was(State::Disconnected) && !events.any(writes(&[4778, 4779])) {
+            if !was(State::Disconnected) && !self.machine.writes_disconnects {
                 tell(
                     "When it was disconnected: this machine's evidence holds no 4778 or 4779, which Windows writes only where that is audited.",
                 );

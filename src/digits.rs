@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// A number in decimal digits.
-pub(super) fn decimal(number: u64, bytes: &mut Vec<u8>) {
+pub(crate) fn decimal(number: u64, bytes: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let (mut rest, mut start) = (number, digits.len());
     let (pairs, _) = digits.as_chunks_mut();
@@ -20,15 +20,14 @@ pub(super) fn decimal(number: u64, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
 /// A number in lower-case hex, `0x3e7`, with at least so many digits.
-pub(super) fn hex(number: u64, least: usize, bytes: &mut Vec<u8>) {
+pub(crate) fn hex(number: u64, least: usize, bytes: &mut Vec<u8>) {
     let mut digits = [b'0'; 16];
     let (mut rest, mut start) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
-        *digit = match (rest % 16) as u8 {
-            decimal @ 0..10 => b'0' + decimal,
-            letter => b'a' + letter - 10,
-        };
+        *digit = HEX[(rest % 16) as usize];
         start -= 1;
         rest /= 16;
         if rest == 0 {
@@ -40,8 +39,17 @@ pub(super) fn hex(number: u64, least: usize, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
+/// A number as sixteen digits of lower-case hex.
+pub(crate) fn sixteen(number: u64) -> String {
+    let bytes = number.to_be_bytes();
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    halves
+        .map(|half| char::from(HEX[usize::from(half)]))
+        .collect()
+}
+
 /// Ticks in seconds: as many decimals as needed, seven at most.
-pub(super) fn seconds(ticks: Ticks, bytes: &mut Vec<u8>) {
+pub(crate) fn seconds(ticks: Ticks, bytes: &mut Vec<u8>) {
     let per_second = TICKS_PER_SECOND.unsigned_abs();
     if ticks < 0 {
         bytes.push(b'-');
@@ -61,7 +69,7 @@ pub(super) fn seconds(ticks: Ticks, bytes: &mut Vec<u8>) {
 }
 
 /// A moment in UTC, as [`Time`] prints it.
-pub(super) fn time(time: Time, bytes: &mut Vec<u8>) {
+pub(crate) fn time(time: Time, bytes: &mut Vec<u8>) {
     match time.text() {
         Some(text) => bytes.extend_from_slice(&text),
         None => shown(time, bytes),
@@ -69,7 +77,7 @@ pub(super) fn time(time: Time, bytes: &mut Vec<u8>) {
 }
 
 /// A moment with its offset, as [`LocalTime`] prints it.
-pub(super) fn local_time(local: LocalTime, bytes: &mut Vec<u8>) {
+pub(crate) fn local_time(local: LocalTime, bytes: &mut Vec<u8>) {
     let Some([text @ .., b'Z']) = local.time.plus(local.offset.ticks()).text() else {
         return shown(local, bytes);
     };
@@ -82,7 +90,7 @@ pub(super) fn local_time(local: LocalTime, bytes: &mut Vec<u8>) {
 }
 
 /// Whatever prints itself, as it does.
-pub(super) fn shown(value: impl Display, bytes: &mut Vec<u8>) {
+pub(crate) fn shown(value: impl Display, bytes: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = write!(bytes, "{value}");
 }
@@ -119,6 +127,7 @@ mod tests {
                 prop_assert_eq!(text(|bytes| decimal(number, bytes)), number.to_string());
                 prop_assert_eq!(text(|bytes| hex(number, 1, bytes)), format!("{number:#x}"));
                 prop_assert_eq!(text(|bytes| hex(number, 8, bytes)), format!("{number:#010x}"));
+                prop_assert_eq!(sixteen(number), format!("{number:016x}"));
             }
         }
 

@@ -1,0 +1,716 @@
+//! What the page says and shows without scripts: the summary on top, and a still picture with the first sessions.
+//!
+//! In: the report. Out: markup. Lists are cut to a length and say by how much.
+
+use super::data::milliseconds;
+use super::markup::escaped;
+use super::{Report, shown};
+use crate::event::{Account, Text};
+use crate::export::{account, path_text, spoken};
+use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource};
+use crate::sid::AccountClass;
+use crate::time::{Ticks, Time};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Write};
+
+/// How many rows a table of the summary has.
+const ROWS: usize = 30;
+
+/// How many sessions are listed without scripts.
+const LISTED: usize = 200;
+
+/// How many lanes the still picture has, and into how many columns it parts the time.
+const LANES: usize = 60;
+const COLUMNS: i64 = 400;
+
+pub(super) fn title(report: &Report<'_>) -> String {
+    let hosts: BTreeSet<&Text> = report.coverage.iter().map(|c| &c.host).collect();
+    match hosts.len() {
+        0..4 => {
+            let hosts: Vec<String> = hosts.iter().map(|host| shown(host)).collect();
+            format!("Sessions: {}", hosts.join(", "))
+        }
+        count => format!("Sessions of {count} machines"),
+    }
+}
+
+pub(super) fn write(report: &Report<'_>, told: usize, out: &mut impl Write) -> io::Result<()> {
+    let mut page = String::new();
+    header(report, &mut page);
+    page.push_str("<section id=\"summary\" aria-label=\"Summary\">\n");
+    uncertain(report, told, &mut page);
+    machines(report, &mut page);
+    accounts(report, &mut page);
+    sources(report, &mut page);
+    page.push_str("</section>\n<noscript>\n");
+    picture(report, &mut page);
+    list(report, &mut page);
+    page.push_str("</noscript>\n");
+    out.write_all(page.as_bytes())
+}
+
+fn header(report: &Report<'_>, page: &mut String) {
+    let all = report.view.analysis().sessions.len();
+    let count = report.sessions.len();
+    page.push_str("<header class=\"top\"><div><h1>");
+    page.push_str(&escaped(&title(report)));
+    page.push_str("</h1>\n<p>");
+    page.push_str(&many(count, "logon session", "logon sessions"));
+    let span = span(report);
+    if let Some((first, last)) = span {
+        let told = format!(
+            "; the logs reach from {} to {} UTC",
+            minute(first),
+            minute(last)
+        );
+        page.push_str(&told);
+    }
+    page.push_str(".</p>\n");
+    if count < all || !report.chosen_by.is_empty() {
+        let by: Vec<String> = report
+            .chosen_by
+            .iter()
+            .map(|option| shown(option))
+            .collect();
+        let told = format!(
+            "<p class=\"warn\">Chosen by <code>{}</code>: {} of the {all} sessions of this evidence are not in this page.</p>\n",
+            escaped(&by.join(" ")),
+            all - count
+        );
+        page.push_str(&told);
+    }
+    page.push_str("</div><div id=\"tools\" hidden></div></header>\n");
+}
+
+/// From when to when the logs reach, by the first and last records of each channel.
+fn span(report: &Report<'_>) -> Option<(Time, Time)> {
+    let times = report.coverage.iter().flat_map(|c| [c.first.1, c.last.1]);
+    times.clone().min().zip(times.max())
+}
+
+/// A time to the minute, as people read it.
+fn minute(time: Time) -> String {
+    let text = time.to_string();
+    text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
+fn second(time: Time) -> String {
+    let text = time.to_string();
+    text.get(..19).unwrap_or(&text).replace('T', " ")
+}
+
+fn many(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// A table of the summary; what `rows` has beyond its length is counted.
+fn table(title: &str, columns: &[&str], rows: &[Vec<String>], page: &mut String) {
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str(&format!(
+        "<div class=\"card\"><h2>{title}</h2><table><thead><tr>"
+    ));
+    for column in columns {
+        page.push_str(&format!("<th scope=\"col\">{column}</th>"));
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    for row in rows.iter().take(ROWS) {
+        page.push_str("<tr>");
+        for cell in row {
+            page.push_str(&format!("<td>{}</td>", escaped(cell)));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table>");
+    if rows.len() > ROWS {
+        page.push_str(&format!(
+            "<p class=\"more\">and {} more</p>",
+            rows.len() - ROWS
+        ));
+    }
+    page.push_str("</div>\n");
+}
+
+#[derive(Default)]
+struct OfMachine<'a> {
+    name: String,
+    span: Option<(Time, Time)>,
+    channels: Vec<&'a Text>,
+    sessions: usize,
+    people: usize,
+    refused: usize,
+    boots: u64,
+    clears: u64,
+    missing: u64,
+}
+
+fn machines(report: &Report<'_>, page: &mut String) {
+    let mut machines: BTreeMap<usize, OfMachine<'_>> = BTreeMap::new();
+    for c in &report.coverage {
+        let machine = machines.entry(c.machine).or_default();
+        machine.name = shown(&c.host);
+        if !c.host_aliases.is_empty() {
+            let latest = c.host_aliases.iter().rev().take(2);
+            let latest: Vec<String> = latest.map(|name| shown(name)).collect();
+            let more = match c.host_aliases.len() - latest.len() {
+                0 => String::new(),
+                more => format!(" and {more} more names"),
+            };
+            let told = format!(" (formerly {}{more})", latest.join(", "));
+            machine.name.push_str(&told);
+        }
+        let (first, last) = machine.span.unwrap_or((c.first.1, c.last.1));
+        let own = (c.first.1.min(c.last.1), c.first.1.max(c.last.1));
+        machine.span = Some((first.min(own.0), last.max(own.1)));
+        machine.channels.push(&c.channel);
+        machine.boots = machine.boots.max(c.recorded_boots());
+        machine.clears += c.own_clears();
+        machine.missing = machine.missing.saturating_add(c.missing());
+    }
+    for session in &report.sessions {
+        let machine = machines.entry(session.machine).or_default();
+        machine.sessions += 1;
+        machine.people += usize::from(session.interactivity == Interactivity::Interactive);
+    }
+    for row in &report.failures {
+        machines.entry(row.machine).or_default().refused += 1;
+    }
+    let rows = machines.into_values().map(|machine| {
+        let (first, last) = machine.span.map_or_else(Default::default, |(first, last)| {
+            (minute(first), minute(last))
+        });
+        let mut row = vec![machine.name, first, last];
+        row.extend(
+            [
+                machine.people as u64,
+                machine.sessions as u64,
+                machine.refused as u64,
+                machine.boots,
+                machine.clears,
+                machine.missing,
+            ]
+            .map(|count| count.to_string()),
+        );
+        row
+    });
+    table(
+        "Machines: sessions, and what their logs lack",
+        &[
+            "machine",
+            "logs from (UTC)",
+            "to",
+            "interactive",
+            "all",
+            "refused",
+            "boots",
+            "clears",
+            "records missing",
+        ],
+        &rows.collect::<Vec<_>>(),
+        page,
+    );
+}
+
+/// What accounts are joined by: the SID, else the name without case.
+fn who(account: &Account) -> String {
+    match &account.sid {
+        Some(sid) if sid.as_str() != "S-1-0-0" => sid.to_string(),
+        _ => self::account(account).to_lowercase(),
+    }
+}
+
+#[derive(Default)]
+struct OfAccount {
+    label: String,
+    class: Option<AccountClass>,
+    machines: BTreeSet<usize>,
+    interactive: usize,
+    sessions: usize,
+    refused: usize,
+    total: Ticks,
+    last: Option<Time>,
+}
+
+fn accounts(report: &Report<'_>, page: &mut String) {
+    let mut accounts: HashMap<String, OfAccount> = HashMap::new();
+    for session in &report.sessions {
+        let row = accounts.entry(who(&session.account)).or_default();
+        row.label = shown(&account(&session.account));
+        row.class = Some(session.class);
+        row.machines.insert(session.machine);
+        row.sessions += 1;
+        row.interactive += usize::from(session.interactivity == Interactivity::Interactive);
+        row.total = row
+            .total
+            .saturating_add(session.duration.unwrap_or(0).max(0));
+        row.last = row.last.max(session.end.min.or(session.start.time));
+    }
+    // A refused logon names no SID; it counts with the account of that name, if there is one.
+    let mut by_name: HashMap<String, String> = HashMap::new();
+    for session in &report.sessions {
+        let name = account(&session.account).to_lowercase();
+        by_name.insert(name, who(&session.account));
+    }
+    for failed in &report.failures {
+        let tried = &failed.event.account;
+        let name = account(tried).to_lowercase();
+        let key = by_name.get(&name).cloned().unwrap_or_else(|| who(tried));
+        let row = accounts.entry(key).or_default();
+        if row.label.is_empty() {
+            row.label = shown(&account(tried));
+        }
+        row.machines.insert(failed.machine);
+        row.refused += 1;
+        row.last = row.last.max(Some(failed.event.time));
+    }
+    let mut rows: Vec<OfAccount> = accounts.into_values().collect();
+    rows.sort_by(|a, b| {
+        let place = |row: &OfAccount| {
+            let most = (
+                row.interactive,
+                row.sessions.min(1),
+                row.refused,
+                row.sessions,
+            );
+            (row.class.is_none_or(is_machinery), Reverse(most))
+        };
+        place(a).cmp(&place(b)).then_with(|| a.label.cmp(&b.label))
+    });
+    let rows = rows.into_iter().map(|row| {
+        vec![
+            match row.label.is_empty() {
+                true => "(no name recorded)".to_owned(),
+                false => row.label,
+            },
+            row.class
+                .map_or("only refused", AccountClass::name)
+                .to_owned(),
+            row.machines.len().to_string(),
+            row.interactive.to_string(),
+            row.sessions.to_string(),
+            row.refused.to_string(),
+            spoken(row.total),
+            row.last.map(minute).unwrap_or_default(),
+        ]
+    });
+    table(
+        "Accounts: sessions, people first",
+        &[
+            "account",
+            "class",
+            "machines",
+            "interactive",
+            "all",
+            "refused",
+            "durations, summed",
+            "last seen (UTC)",
+        ],
+        &rows.collect::<Vec<_>>(),
+        page,
+    );
+}
+
+/// Whether an account is no person's.
+fn is_machinery(class: AccountClass) -> bool {
+    use AccountClass::*;
+    !matches!(class, LocalUser | DomainUser | EntraUser | Unknown | Null)
+}
+
+#[derive(Default)]
+struct OfSource<'a> {
+    machines: BTreeSet<usize>,
+    accounts: BTreeSet<String>,
+    kinds: BTreeSet<Kind>,
+    names: BTreeSet<&'a Text>,
+    sessions: usize,
+    refused: usize,
+    span: Option<(Time, Time)>,
+}
+
+impl OfSource<'_> {
+    fn saw(&mut self, time: Time) {
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+    }
+}
+
+fn sources(report: &Report<'_>, page: &mut String) {
+    let mut sources: HashMap<String, OfSource<'_>> = HashMap::new();
+    for session in &report.sessions {
+        let back = session
+            .intervals
+            .iter()
+            .filter_map(|i| i.address.as_deref());
+        let places: BTreeSet<&str> = back.chain(session.source_address.as_deref()).collect();
+        for place in places.into_iter().filter(|place| is_elsewhere(place)) {
+            let row = sources.entry(shown(place)).or_default();
+            row.sessions += 1;
+            row.machines.insert(session.machine);
+            row.accounts.insert(who(&session.account));
+            row.kinds.insert(session.kind);
+            row.names.extend(&session.workstation);
+            if let Some(time) = session.start.time.or(session.start.max) {
+                row.saw(time);
+            }
+        }
+    }
+    for failed in &report.failures {
+        let event = &failed.event;
+        let place = event.source_address.as_deref();
+        if let Some(place) = place.filter(|place| is_elsewhere(place)) {
+            let row = sources.entry(shown(place)).or_default();
+            row.refused += 1;
+            row.machines.insert(failed.machine);
+            row.names.extend(&event.workstation);
+            row.saw(event.time);
+        }
+    }
+    let mut rows: Vec<(String, OfSource<'_>)> = sources.into_iter().collect();
+    let is_desktop = |row: &OfSource<'_>| row.kinds.iter().any(|kind| kind.is_desktop());
+    rows.sort_by(|a, b| {
+        let most = |row: &OfSource<'_>| Reverse((is_desktop(row), row.sessions + row.refused));
+        most(&a.1).cmp(&most(&b.1)).then_with(|| a.0.cmp(&b.0))
+    });
+    let rows = rows.into_iter().map(|(place, row)| {
+        let names: Vec<String> = row.names.iter().take(3).map(|name| shown(name)).collect();
+        let more = if row.names.len() > 3 { ", …" } else { "" };
+        let kinds: Vec<&str> = row.kinds.iter().map(|kind| kind.name()).collect();
+        vec![
+            place,
+            format!("{}{more}", names.join(", ")),
+            kinds.join(", "),
+            row.accounts.len().to_string(),
+            row.machines.len().to_string(),
+            row.sessions.to_string(),
+            row.refused.to_string(),
+            row.span.map(|span| minute(span.0)).unwrap_or_default(),
+            row.span.map(|span| minute(span.1)).unwrap_or_default(),
+        ]
+    });
+    table(
+        "Where they came from, Remote Desktop first",
+        &[
+            "address",
+            "names given",
+            "kinds",
+            "accounts",
+            "machines",
+            "sessions",
+            "refused",
+            "first (UTC)",
+            "last",
+        ],
+        &rows.collect::<Vec<_>>(),
+        page,
+    );
+}
+
+/// Whether an address is not that of the machine itself.
+fn is_elsewhere(address: &str) -> bool {
+    let own = ["", "-", "::1", "0.0.0.0", "::", "LOCAL"];
+    !own.iter().any(|own| address.eq_ignore_ascii_case(own)) && !address.starts_with("127.")
+}
+
+/// What this page does not know, or does not hold.
+fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
+    let analysis = report.view.analysis();
+    let all = report.sessions.len();
+    let count = |fits: &dyn Fn(&Session) -> bool| {
+        report
+            .sessions
+            .iter()
+            .filter(|session| fits(session))
+            .count()
+    };
+    let flagged = |flag: Flag| count(&move |s| s.flags.contains(&flag));
+    let of = |count: usize, what: &str| {
+        (count > 0).then(|| format!("{count} of {all} sessions {what}."))
+    };
+    let lines = [
+        of(
+            count(&|s| s.start.time.is_none()),
+            "began before the evidence, nobody knows when",
+        ),
+        of(
+            count(&|s| s.start.source == StartSource::Inferred),
+            "have a beginning that is inferred, not recorded",
+        ),
+        of(
+            count(&|s| s.end.source == EndSource::Inferred && s.end.time().is_some()),
+            "have an end that is inferred, not recorded",
+        ),
+        of(
+            count(&|s| s.end.time().is_none() && s.end.max.is_some()),
+            "ended at some time in a range",
+        ),
+        of(
+            count(&|s| s.end.max.is_none()),
+            "have no end in the evidence: they may have gone on",
+        ),
+        of(
+            count(&|s| s.kind == Kind::Unknown),
+            "are of an unknown kind: their logon is not in the evidence",
+        ),
+        of(
+            count(&|s| s.intervals.iter().any(|i| i.from.is_none())),
+            "were locked or disconnected from a time that is not known",
+        ),
+        of(
+            flagged(Flag::SpansGap),
+            "lie across missing records: their end may be among them",
+        ),
+        of(
+            flagged(Flag::SpansClear),
+            "lie across the clearing of a log",
+        ),
+        of(flagged(Flag::ClockChanged), "saw the clock changed"),
+        of(
+            flagged(Flag::UncertainLink),
+            "rest on records that fit other sessions as well",
+        ),
+        of(flagged(Flag::Recovered), "rest on recovered records"),
+        of(
+            flagged(Flag::Conflict),
+            "rest on records that another log holds with other contents",
+        ),
+        of(
+            flagged(Flag::SuspiciousName),
+            "have a name that is perhaps made to be taken for another",
+        ),
+    ];
+    let mut lines: Vec<String> = lines.into_iter().flatten().collect();
+    lines.extend(unwritten(report));
+    let damaged: Vec<String> = analysis
+        .logs
+        .iter()
+        .filter(|log| !log.account.damage.is_empty())
+        .map(|log| shown(&path_text(&log.path)))
+        .collect();
+    if let Some(first) = damaged.first() {
+        let more = match damaged.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        lines.push(format!(
+            "Damaged logs, read as far as they go: {first}{more}."
+        ));
+    }
+    if let Some(first) = analysis.skipped.first() {
+        let more = match analysis.skipped.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let path = shown(&path_text(&first.path));
+        let reason = shown(&first.reason);
+        lines.push(format!(
+            "Could not be read at all: {path} ({reason}){more}."
+        ));
+    }
+    if analysis.conflicts > 0 {
+        let count = analysis.conflicts;
+        lines.push(format!(
+            "{count} records stand in two logs with different contents; the first log's was used."
+        ));
+    }
+    if told < all {
+        lines.push(format!(
+            "This page holds the stories of {told} sessions, those of people first, and not of the {} others: \
+             winsessions explain tells them.",
+            all - told
+        ));
+    }
+    page.push_str("<div class=\"card\"><h2>What is uncertain</h2>");
+    match lines.is_empty() {
+        true => page.push_str("<p>Nothing of what is counted here: every bound is recorded.</p>"),
+        false => {
+            page.push_str("<ul>\n");
+            for line in lines {
+                page.push_str(&format!("<li>{}</li>\n", escaped(&line)));
+            }
+            page.push_str("</ul>");
+        }
+    }
+    page.push_str("</div>\n");
+}
+
+/// What Windows did not write, by machine: nothing in a drawing shows it.
+fn unwritten(report: &Report<'_>) -> Vec<String> {
+    let mut channels: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for c in &report.coverage {
+        channels.entry(c.machine).or_default().insert(&c.channel);
+    }
+    let mut lines = Vec::new();
+    for channel in ["Security", "System"] {
+        let without = channels.values().filter(|held| !held.contains(channel));
+        let without = without.count();
+        if without > 0 {
+            lines.push(format!(
+                "{} without a {channel} log in the evidence{}.",
+                many(without, "machine is", "machines are"),
+                match channel {
+                    "Security" => ": most sessions of theirs cannot be seen",
+                    _ => ": how their boots ended is known from Security alone, and no local time is proven",
+                }
+            ));
+        }
+    }
+    lines
+}
+
+/// A lane of the still picture: what is in which column.
+struct Lane<'a> {
+    rank: (usize, bool, &'a str),
+    host: &'a str,
+    label: String,
+    spans: BTreeMap<&'static str, Vec<(i64, i64)>>,
+}
+
+/// Which colour a kind has, by the name of a class of the style.
+fn shade(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Console | Kind::ConsoleCached | Kind::Unlock => "console",
+        Kind::Rdp | Kind::RdpCached | Kind::RdpReconnect => "rdp",
+        Kind::Network | Kind::Anonymous | Kind::NetworkCleartext | Kind::Ssh => "network",
+        Kind::Unknown | Kind::Other => "unknown",
+        Kind::Runas
+        | Kind::RunasNetonly
+        | Kind::NewCredentials
+        | Kind::Elevation
+        | Kind::PasswordChange
+        | Kind::Program => "runas",
+        _ => "service",
+    }
+}
+
+fn picture(report: &Report<'_>, page: &mut String) {
+    page.push_str(
+        "<p class=\"warn\">Scripts are off: this is a still picture. With scripts it can be zoomed, searched and asked.</p>\n",
+    );
+    let Some((first, last)) = span(report) else {
+        return;
+    };
+    let (first, last) = (milliseconds(first), milliseconds(last));
+    let length = last.saturating_sub(first).max(1);
+    let column = |time: Time| {
+        let since = i128::from(milliseconds(time)) - i128::from(first);
+        (since * i128::from(COLUMNS) / i128::from(length)).clamp(0, i128::from(COLUMNS)) as i64
+    };
+    let mut lanes: HashMap<(usize, String), Lane<'_>> = HashMap::new();
+    for session in &report.sessions {
+        let lane = lanes
+            .entry((session.machine, who(&session.account)))
+            .or_insert_with(|| Lane {
+                rank: (
+                    session.machine,
+                    is_machinery(session.class),
+                    session.account.name.as_deref().unwrap_or_default(),
+                ),
+                host: &session.host,
+                label: shown(&account(&session.account)),
+                spans: BTreeMap::new(),
+            });
+        let begin = session.start.time.or(session.start.max).or(session.end.min);
+        let end = session.end.min.or(begin);
+        let (Some(begin), Some(end)) = (begin, end) else {
+            continue;
+        };
+        let (from, to) = (column(begin), column(end));
+        let spans = lane.spans.entry(shade(session.kind)).or_default();
+        match spans.last_mut() {
+            Some((_, until)) if from <= *until => *until = to.max(*until),
+            _ => spans.push((from, to.max(from))),
+        }
+    }
+    let mut lanes: Vec<Lane<'_>> = lanes.into_values().collect();
+    lanes.sort_by(|a, b| (a.rank, &a.label).cmp(&(b.rank, &b.label)));
+    let left_out = lanes.len().saturating_sub(LANES);
+    lanes.truncate(LANES);
+    const HEIGHT: usize = 16;
+    let mut body = String::new();
+    let mut y = 4;
+    let mut host = None;
+    for lane in &lanes {
+        if host != Some(lane.rank.0) {
+            host = Some(lane.rank.0);
+            body.push_str(&format!(
+                "<text class=\"host\" x=\"0\" y=\"{}\">{}</text>\n",
+                y + 12,
+                escaped(&shown(lane.host))
+            ));
+            y += HEIGHT;
+        }
+        let label: String = lane.label.chars().take(34).collect();
+        body.push_str(&format!(
+            "<text x=\"8\" y=\"{}\">{}</text>\n",
+            y + 12,
+            escaped(&label)
+        ));
+        // What is on at the same time stands below each other.
+        let height = 12.0 / lane.spans.len().max(1) as f64;
+        for (slot, (shade, spans)) in lane.spans.iter().enumerate() {
+            for (from, to) in spans {
+                body.push_str(&format!(
+                    "<rect class=\"{shade}\" x=\"{}\" y=\"{:.1}\" width=\"{}\" height=\"{height:.1}\"/>",
+                    250 + from * 2,
+                    y as f64 + 2.0 + height * slot as f64,
+                    ((to - from) * 2).max(2)
+                ));
+            }
+        }
+        body.push('\n');
+        y += HEIGHT;
+    }
+    page.push_str(&format!(
+        "<figure><svg role=\"img\" aria-label=\"Sessions by machine and account over time\" viewBox=\"0 0 1060 {y}\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n{body}</svg>\n<figcaption>{} to {} UTC. Each bar is a column of the time or more \
+         wide; ends that are not known are drawn at the last sign of life. Blue: console, orange: Remote Desktop, green: network \
+         and SSH, violet: other credentials, grey: services and the system, pale: unknown.{}</figcaption></figure>\n",
+        span(report).map(|span| minute(span.0)).unwrap_or_default(),
+        span(report).map(|span| minute(span.1)).unwrap_or_default(),
+        match left_out {
+            0 => String::new(),
+            count => format!(" {count} lanes more are not drawn."),
+        }
+    ));
+}
+
+fn list(report: &Report<'_>, page: &mut String) {
+    let people = |session: &&&Session| session.interactivity != Interactivity::NonInteractive;
+    let rows: Vec<&&Session> = report.sessions.iter().filter(people).collect();
+    page.push_str(
+        "<h2>Sessions, without services</h2><table><thead><tr><th>start (UTC)</th><th>end, not before</th><th>ended</th>\
+         <th>account</th><th>machine</th><th>kind</th><th>from</th></tr></thead><tbody>\n",
+    );
+    for session in rows.iter().take(LISTED) {
+        let start = match (session.start.time, session.start.max) {
+            (Some(time), _) => second(time),
+            (None, Some(max)) => format!("before {}", second(max)),
+            (None, None) => "not known".to_owned(),
+        };
+        let end = session.end.min.map_or("not known".to_owned(), second);
+        let ended = format!("{}, {}", session.end.reason, session.end.source);
+        let cells = [
+            start,
+            end,
+            ended,
+            shown(&account(&session.account)),
+            shown(&session.host),
+            session.kind.to_string(),
+            shown(session.source_address.as_deref().unwrap_or_default()),
+        ];
+        page.push_str("<tr>");
+        for cell in cells {
+            page.push_str(&format!("<td>{}</td>", escaped(&cell)));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table>\n");
+    let others = rows.len().saturating_sub(LISTED);
+    if others > 0 {
+        page.push_str(&format!(
+            "<p class=\"more\">and {others} more: they are in this page, and its scripts show them.</p>\n"
+        ));
+    }
+}
