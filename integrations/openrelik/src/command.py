@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import functools
 import json
 import os
 import re
@@ -113,12 +112,6 @@ def run(arguments: list[str], work: Path, log: Path, tell: Callable[[str], None]
     words = f"winsessions ended with {status}: {last}"
     # 1, 130, 143 and kills: the disk, memory, a machine that goes down.
     raise (GoneWrongError if status in (WRONG_USAGE, NO_LOG) else WorthRetryError)(words)
-
-
-@functools.cache
-def makes_pages() -> bool:
-    """Whether this winsessions has `report`."""
-    return subprocess.run([BINARY, "report", "--help"], capture_output=True, check=False).returncode == COMPLETE
 
 
 def _words(line: str) -> str:

@@ -13,7 +13,7 @@ from . import command, summary
 from .app import celery
 
 QUEUE = "openrelik-worker-winsessions"
-FORMATS = ["csv", "jsonl", "json"]
+FORMATS = ["csv", "jsonl", "json", "parquet"]
 
 # The summary reads it, and so does whoever comes after; it is always made.
 ALWAYS = "jsonl"
@@ -111,8 +111,7 @@ def sessions(
         arguments = ["batch", "run", "-o", "units", "--formats", ",".join(wanted), *how]
         partial = _run(self, arguments, work, log) == command.PARTIAL
         rows = _rows(config)
-        if command.makes_pages():
-            _run(self, ["report", *rows, "-o", "report.html", *how], work, log)
+        _run(self, ["report", *rows, "-o", "report.html", *how], work, log)
         if rows:
             for table in ("sessions", "events"):
                 for form in wanted:

@@ -150,13 +150,13 @@ class TestWithTheProgram:
 
     def test_rows_are_chosen_and_the_rest_is_there_too(self, tmp_path: Path) -> None:
         log = FIXTURES / "two-hosts/evidence/WS-ASH/Security.evtx"
-        told = run(tmp_path, [file(log)], account="*frank\n", formats=["csv"], interactive=True)
+        told = run(tmp_path, [file(log)], account="*frank\n", formats=["csv", "parquet"], interactive=True, recover=True)
         paths = {out["display_name"]: Path(out["path"]) for out in told["output_files"]}
         chosen = paths["selected_sessions.csv"].read_text().splitlines()
         rows = paths["host=WS-ASH_sessions.csv"].read_text().splitlines()
         assert 1 < len(chosen) < len(rows) and all("frank" in row for row in chosen[1:])
         named = subprocess.run(
-            [str(BINARY), "sessions", "-q", "--account", "*frank", "--interactive", log],
+            [str(BINARY), "sessions", "-q", "--account", "*frank", "--interactive", "--recover", log],
             capture_output=True,
             check=True,
         )
