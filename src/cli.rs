@@ -1,7 +1,8 @@
 //! Arguments: as they are typed, and as the objects that the run needs.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use winsessions::analysis::Options;
@@ -9,8 +10,9 @@ use winsessions::batch::{self, Partition};
 use winsessions::evidence::Unpacking;
 use winsessions::export::Format;
 use winsessions::export::messages::LogFormat;
-use winsessions::filter::{Filter, Glob};
+use winsessions::filter::{By, Filter, Glob, Hours, Outside, Remote, Zone};
 use winsessions::log::Decoding;
+use winsessions::schema;
 use winsessions::session::Kind;
 use winsessions::sid::AccountClass;
 use winsessions::time::Time;
@@ -38,6 +40,35 @@ pub enum Command {
         /// Only sessions that were on, or may have been, at this time, and in which state (column `state_at`)
         #[arg(long, value_name = "TIME", help_heading = "Rows")]
         at: Option<Time>,
+        /// Only the first session of each account on each machine from each address, or of what differs in BY, some of
+        /// account,host,address. All that the other options leave are looked through; --from and --to are about its start
+        #[arg(long, value_name = "BY", num_args = 0..=1, require_equals = true,
+            default_missing_value = "account,host,address", help_heading = "Rows")]
+        first_seen: Option<By>,
+        /// In which order, over all machines; without, by machine and then by start
+        #[arg(long, value_name = "KEY", help_heading = "Rows")]
+        sort: Option<Sort>,
+        /// No more than the first N rows; how many more there are is told
+        #[arg(long, value_name = "N", help_heading = "Rows", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
+    },
+    /// Who was on at the same time: a row a pair of sessions of two accounts or addresses
+    #[command(after_help = OVERLAP_EXAMPLES)]
+    Overlap {
+        /// An account (name, DOMAIN\name or SID), or the address or workstation that somebody came from
+        #[arg(value_name = "FIRST", value_parser = glob)]
+        first: Glob,
+        /// Another; or the same, for its sessions among each other
+        #[arg(value_name = "SECOND", value_parser = glob)]
+        second: Glob,
+        #[command(flatten)]
+        run: Run,
+        #[command(flatten)]
+        rows: Rows,
+        /// No more than N pairs; that there are more is told
+        #[arg(long, value_name = "N", help_heading = "Rows", default_value = "1000000",
+            value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
     },
     /// The logon timeline: a row a logon-related record
     #[command(after_help = EVENTS_EXAMPLES, after_long_help = events_long_help())]
@@ -60,6 +91,7 @@ pub enum Command {
     #[command(mut_arg("format", |arg| arg
         .value_parser(PossibleValuesParser::new(["text", "json"]).map(story_format))
         .help("How to write: text, unless FILE's extension is json")))]
+    #[command(mut_arg("bom", |arg| arg.hide(true)), mut_arg("columns", |arg| arg.hide(true)))]
     Explain {
         /// The session's id, or as much of its beginning as names no other (4 hex digits at least)
         #[arg(value_name = "SESSION_ID", value_parser = session_id)]
@@ -102,6 +134,33 @@ pub enum Command {
         #[arg(long, value_name = "COPIES", value_parser = clap::value_parser!(u32).range(1..))]
         tile: Option<u32>,
     },
+    /// The JSON Schema of what is written for programs, on standard output
+    Schema {
+        /// Of which document
+        #[arg(value_parser = PossibleValuesParser::new(schema::NAMES))]
+        name: String,
+    },
+    /// Completions for a shell, on standard output
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// The manual: its first page on standard output, or all pages as files
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The folder to write pages into, one a command; pages that are there are replaced
+        folder: Option<PathBuf>,
+    },
+}
+
+/// In which order sessions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// By their start, else its latest bound, over all machines
+    Start,
+    /// The longest first: by their duration, else what is certain of it
+    Duration,
 }
 
 /// What to do with the evidence of many machines.
@@ -253,6 +312,12 @@ pub struct Run {
     /// break, and each such part behind a ; or tab or line break
     #[arg(long)]
     pub csv_raw: bool,
+    /// Begin CSV with a byte order mark, by which Excel knows that it is UTF-8
+    #[arg(long)]
+    pub bom: bool,
+    /// Only these columns, in this order, in CSV or a table; docs/columns.md explains them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
 }
 
 /// What is read, and how.
@@ -354,6 +419,18 @@ pub struct Rows {
     /// Only what went on before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Time>,
+    /// Only what came from another machine, or may have; with NETWORKS (10.20.0.0/16,fd00::/8, or `private`), from outside of
+    /// those. Column `fits` tells which is sure
+    #[arg(long, value_name = "NETWORKS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    remote: Option<Remote>,
+    /// Only what began, or somebody came back to, outside of these hours: 08:00-18:00, or 'Mon-Fri 08:00-18:00', where other
+    /// days are outside as a whole
+    #[arg(long, value_name = "HOURS")]
+    outside: Option<Hours>,
+    /// By which clock those are: a zone as Europe/Berlin, an offset as +02:00, or `local`, each machine's own where its log
+    /// proves it [default: UTC]
+    #[arg(long, value_name = "ZONE", requires = "outside")]
+    tz: Option<Zone>,
     /// Only what is interactive: somebody gave credentials and got a desktop or a program
     #[arg(long)]
     interactive: bool,
@@ -373,6 +450,11 @@ impl Rows {
         {
             return Err(format!("--from {from} is not before --to {to}"));
         }
+        let zone = self.tz.clone();
+        let outside = self.outside.clone().map(|hours| Outside {
+            hours,
+            zone: zone.unwrap_or(Zone::UTC),
+        });
         Ok(Filter {
             host: self.host.clone(),
             account: self.account.clone(),
@@ -382,6 +464,9 @@ impl Rows {
             from: self.from,
             to: self.to,
             at,
+            remote: self.remote.clone(),
+            outside,
+            first: None,
             interactive: self.interactive,
             no_service: self.no_service,
         })
@@ -447,6 +532,40 @@ pub fn terminal_width() -> usize {
         .unwrap_or(DEFAULT_WIDTH)
 }
 
+/// The names that one may have meant.
+pub fn near<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    const MOST: usize = 5;
+    let folded = name.to_lowercase();
+    let words: Vec<&str> = folded
+        .split(['_', '-', ' '])
+        .filter(|w| w.len() > 2)
+        .collect();
+    let is_near = |known: &&&str| strays(&folded, known) <= 2;
+    let shares = |known: &&&str| known.split('_').any(|part| words.contains(&part));
+    let mut found: Vec<&str> = known.iter().filter(is_near).copied().collect();
+    if found.is_empty() {
+        found = known.iter().filter(shares).copied().collect();
+    }
+    found.sort_by_key(|known| strays(&folded, known));
+    found.truncate(MOST);
+    found
+}
+
+/// How many characters have to be put in, taken out or replaced to make one text of the other.
+fn strays(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (before, own) in one.chars().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], before + 1);
+        for (place, its) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(own != *its);
+            diagonal = row[place + 1];
+            row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
 fn glob(text: &str) -> Result<Glob, String> {
     Ok(Glob::new(text))
@@ -490,7 +609,37 @@ Examples:
   winsessions sessions --at 2020-09-19T03:21 logs/   who was on at that time, in which state
   winsessions sessions -o sessions.json logs/        for programs; also .jsonl and .csv
   winsessions sessions --account 'CORP\\adm*' --kind 'rdp*' --from 2020-09-01 logs/
+  winsessions sessions --columns start,account_name,kind,source_address logs/
+Questions:
+  winsessions sessions --remote=private logs/        from public addresses
+  winsessions sessions --interactive --outside 'Mon-Fri 08:00-18:00' --tz Europe/Berlin logs/
+  winsessions sessions --interactive --first-seen --from 2020-09-19 logs/    new since then
+  winsessions sessions --interactive --sort duration --limit 10 logs/
+  winsessions overlap FIRST SECOND logs/             two accounts or addresses at once
+Where the evidence does not tell whether a row fits, it is there, and `fits` says possible.
+docs/cookbook.md has whole investigations.
 --help explains kinds, accounts, marks and exit status.";
+
+const OVERLAP_EXAMPLES: &str = "\
+Examples:
+  winsessions overlap 'CORP\\adm-carol' 'CORP\\adm-dave' logs/      two accounts
+  winsessions overlap 'CORP\\adm-carol' 'CORP\\adm-carol' logs/     one, in two places at once
+  winsessions overlap 192.0.2.44 10.20.0.5 --interactive logs/     two addresses
+sure_start and sure_end bound the time that both surely were on, possible_start and possible_end
+that in which they can have been. A session that is locked or disconnected is on.
+`winsessions sessions --help` explains kinds, accounts and exit status.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(winsessions completions bash)                        in ~/.bashrc
+  winsessions completions zsh > ~/.zfunc/_winsessions           a folder of $fpath
+  winsessions completions fish > ~/.config/fish/completions/winsessions.fish
+  winsessions completions powershell >> $PROFILE";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  winsessions man | man -l -
+  winsessions man ~/.local/share/man/man1/                      then: man winsessions-sessions";
 
 const EVENTS_EXAMPLES: &str = "\
 Examples:
@@ -576,8 +725,9 @@ mod tests {
             | Command::Summary { run, .. }
             | Command::Explain { run, .. }
             | Command::Report { run, .. }
-            | Command::Coverage { run } => run,
-            Command::Batch(_) | Command::Synth { .. } => unreachable!("no rows"),
+            | Command::Coverage { run }
+            | Command::Overlap { run, .. } => run,
+            _ => unreachable!("no rows"),
         }
     }
 
@@ -607,6 +757,9 @@ mod tests {
             EXPLAIN_EXAMPLES,
             REPORT_EXAMPLES,
             SUMMARY_EXAMPLES,
+            OVERLAP_EXAMPLES,
+            COMPLETIONS_EXAMPLES,
+            MAN_EXAMPLES,
             KINDS,
             ACCOUNTS,
             MARKS,

@@ -1,7 +1,15 @@
 //! Which rows are asked for.
 //!
-//! In: a session or event. Out: whether it is kept. What is uncertain is never left out: a session that may
-//! have been on in a span of time is kept.
+//! In: a session or event. Out: whether it is kept, and how sure it is that it fits. What is uncertain is never left out: a
+//! session that may have been on in a span of time is kept.
+
+mod first;
+mod hours;
+mod remote;
+
+pub use first::{By, First};
+pub use hours::{Hours, Outside, Zone};
+pub use remote::Remote;
 
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Text};
@@ -90,6 +98,13 @@ pub struct Filter {
     pub to: Option<Time>,
     /// Sessions that were on, or may have been, at this time.
     pub at: Option<Time>,
+    /// Only what came, or may have come, from outside of the machine.
+    pub remote: Option<Remote>,
+    /// Only what began, or may have begun, outside of hours.
+    pub outside: Option<Outside>,
+    /// Only sessions that are the first ones, or may be, of all that agree with the rest of the filter but for times; then those
+    /// times are about when they began.
+    pub first: Option<First>,
     /// Only what is known to be interactive.
     pub interactive: bool,
     /// Nothing that is known to be non-interactive.
@@ -100,6 +115,40 @@ impl Filter {
     /// Whether everything is asked for.
     fn keeps_all(&self) -> bool {
         *self == Filter::default()
+    }
+
+    /// Whether it asks what only all sessions together tell: then it has to [`learn`](Self::learn) each of them first.
+    pub fn learns(&self) -> bool {
+        self.remote.is_some() || self.first.is_some()
+    }
+
+    /// Takes note of a session.
+    pub fn learn(&mut self, session: &Session) {
+        if let Some(remote) = &mut self.remote {
+            remote.learn(session);
+        }
+        let Some(mut first) = self.first.take() else {
+            return;
+        };
+        if self.is_meant(session) && self.keeps_interactivity(session.interactivity) {
+            first.learn(session);
+        }
+        self.first = Some(first);
+    }
+
+    /// Whether it asks something that a session can fit for sure, or possibly.
+    pub fn asks(&self) -> bool {
+        self.remote.is_some() || self.outside.is_some() || self.first.is_some()
+    }
+
+    /// How sure it is that a session fits what is asked of where it came from, of hours and of firsts; `None` if it does not.
+    pub fn fit(&self, session: &Session) -> Option<Fit> {
+        let remote = self.remote.as_ref().map(|remote| remote.fit(session));
+        let outside = self.outside.as_ref().map(|outside| outside.fit(session));
+        let first = self.first.as_ref().map(|first| first.fit(session));
+        let mut asked = [remote, outside, first].into_iter().flatten();
+        // Of nothing, all is sure.
+        asked.try_fold(Fit::Sure, |all, one| Some(all.min(one?)))
     }
 
     /// Whether a session is asked for.
@@ -126,6 +175,9 @@ impl Filter {
             from,
             to,
             at,
+            remote,
+            outside,
+            first,
             interactive,
             no_service,
         } = self;
@@ -143,25 +195,47 @@ impl Filter {
         let times = times.filter_map(|(name, time)| Some(format!("--{name} {}", (*time)?)));
         let switches = [("interactive", interactive), ("no-service", no_service)];
         let switches = switches.into_iter().filter(|(_, on)| **on);
+        let remote = remote.as_ref().map(|own| match own.to_string().as_str() {
+            "" => "--remote".to_owned(),
+            own => format!("--remote={own}"),
+        });
+        let outside = outside
+            .as_ref()
+            .map(|Outside { hours, zone }| format!("--outside '{hours}' --tz {zone}"));
+        let first = first
+            .as_ref()
+            .map(|first| format!("--first-seen {}", first.by()));
         globs
             .chain(times)
+            .chain([remote, outside, first].into_iter().flatten())
             .chain(switches.map(|(name, _)| format!("--{name}")))
             .collect()
     }
 
     /// Whether a session is asked for, whether it is interactive or not.
     fn fits(&self, session: &Session) -> bool {
+        let may_be_in_time = match &self.first {
+            Some(_) => first::may_begin(session, self.from, self.to),
+            None => Presence::of(session).may_overlap(self.from, self.to),
+        };
+        self.is_meant(session)
+            && may_be_in_time
+            && self.at.is_none_or(|at| state_at(session, at).is_some())
+            && self.fit(session).is_some()
+    }
+
+    /// Whether a session is one of those that times are asked of.
+    fn is_meant(&self, session: &Session) -> bool {
         let hosts = std::iter::once(&session.host).chain(&*session.host_aliases);
-        let came_from = [&session.source_address, &session.workstation]
-            .into_iter()
-            .chain(session.intervals.iter().map(|interval| &interval.address));
         any_host(&self.host, hosts)
             && any_account(&self.account, &session.account)
             && any(&self.kind, kinds(session).map(Kind::name))
             && any(&self.class, [session.class.name()])
-            && any_place(&self.address, came_from)
-            && Presence::of(session).may_overlap(self.from, self.to)
-            && self.at.is_none_or(|at| state_at(session, at).is_some())
+            && any_place(&self.address, came_from(session))
+            && self
+                .remote
+                .as_ref()
+                .is_none_or(|remote| remote.fit(session).is_some())
     }
 
     /// Whether a session would be shown if it were known to be interactive: the evidence does not tell.
@@ -183,12 +257,36 @@ impl Filter {
                 && self.keeps_interactivity(interactivity)
                 && self.from.is_none_or(|from| record.time >= from)
                 && self.to.is_none_or(|to| record.time < to)
+                && self
+                    .outside
+                    .as_ref()
+                    .is_none_or(|outside| outside.is_outside(record.time) != Some(false))
+                && self.remote.as_ref().is_none_or(|remote| {
+                    match (&record.source_address, session) {
+                        (Some(place), _) => remote.of(event.machine, place).is_some(),
+                        (None, Some(session)) => remote.fit(session).is_some(),
+                        (None, None) => event.kind.is_some_and(remote::may_be_over_the_network),
+                    }
+                })
     }
 
     fn keeps_interactivity(&self, interactivity: Interactivity) -> bool {
         (!self.interactive || interactivity == Interactivity::Interactive)
             && (!self.no_service || interactivity != Interactivity::NonInteractive)
     }
+}
+
+/// Whether a session is of an account, or came from an address or workstation, that a pattern fits.
+pub fn is_of(glob: &Glob, session: &Session) -> bool {
+    let glob = std::slice::from_ref(glob);
+    any_account(glob, &session.account) || any_place(glob, came_from(session))
+}
+
+/// Where a session came from, and somebody came back to it from.
+fn came_from(session: &Session) -> impl Iterator<Item = &Option<Text>> {
+    [&session.source_address, &session.workstation]
+        .into_iter()
+        .chain(session.intervals.iter().map(|interval| &interval.address))
 }
 
 fn any<'a>(globs: &[Glob], texts: impl IntoIterator<Item = &'a str>) -> bool {
@@ -259,6 +357,16 @@ pub fn event_class(event: &TimelineEvent, session: Option<&Session>) -> AccountC
 }
 
 named! {
+    /// How sure it is that a row is what was asked for.
+    pub enum Fit {
+        /// It may be: the evidence does not tell.
+        Possible = "possible",
+        /// It is, as far as the row's own columns are right.
+        Sure = "sure",
+    }
+}
+
+named! {
     /// What a session was doing at a moment.
     pub enum StateAt {
         /// A desktop that was connected and not locked.
@@ -312,15 +420,16 @@ pub fn state_at(session: &Session, at: Time) -> Option<StateAt> {
 
 /// When a session was on, as far as is known. Absent bounds are unknown ones.
 #[derive(Debug, Clone, Copy)]
-struct Presence {
+pub struct Presence {
     /// The earliest and latest moments it can have been on.
-    possible: (Option<Time>, Option<Time>),
+    pub possible: (Option<Time>, Option<Time>),
     /// Between these it was on.
-    certain: (Option<Time>, Option<Time>),
+    pub certain: (Option<Time>, Option<Time>),
 }
 
 impl Presence {
-    fn of(session: &Session) -> Self {
+    /// When `session` was on.
+    pub fn of(session: &Session) -> Self {
         let start = session.start;
         let began = start.time.or(start.max);
         let end = session.end;
@@ -352,7 +461,8 @@ impl Presence {
             && last.is_none_or(|last| at < last || first == Some(at))
     }
 
-    fn certain(&self, at: Time) -> bool {
+    /// Whether it was on at a moment.
+    pub fn certain(&self, at: Time) -> bool {
         let (Some(first), Some(last)) = self.certain else {
             return self.certain.0 == Some(at);
         };
@@ -379,6 +489,34 @@ mod tests {
 
     fn fits(pattern: &str, text: &str) -> bool {
         Glob::new(pattern).matches(text)
+    }
+
+    #[test]
+    fn a_filter_is_told_in_options_that_are_read_as_it_is() {
+        for text in ["Mon-Fri 08:00-18:00", "22:30-06:00"] {
+            let hours: Hours = text.parse().unwrap();
+            assert_eq!(hours.to_string().parse(), Ok(hours));
+        }
+        for text in ["Europe/Berlin", "-03:30", "local"] {
+            assert_eq!(text.parse::<Zone>().unwrap().to_string(), text);
+        }
+        let by: By = "host,account".parse().unwrap();
+        let filter = Filter {
+            host: vec![Glob::new("srv*")],
+            remote: Some("10.0.0.0/8,fd00::/8".parse().unwrap()),
+            outside: Some(Outside {
+                hours: "Sat,Sun 00:00-24:00".parse().unwrap(),
+                zone: Zone::UTC,
+            }),
+            first: Some(First::new(by)),
+            no_service: true,
+            ..Filter::default()
+        };
+        assert_eq!(
+            filter.options().join(" "),
+            "--host srv* --remote=10.0.0.0/8,fd00::/8 --outside 'sat,sun 00:00-24:00' --tz +00:00 \
+             --first-seen account,host --no-service"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Data goes one way; a module imports only from its left:
 //!
 //! ```text
-//! evidence -> log -> event -> session -> analysis -> filter -> summary -> export -> report -> batch
+//! evidence -> log -> event -> session -> analysis -> filter -> overlap -> summary -> export -> report -> batch -> schema
 //! ```
 //!
 //! Leaves used by all: [`text`], [`sid`], [`guid`], [`time`], [`damage`], [`spoof`], [`progress`], [`error`]. The binary sits on top. [`synth`] stands apart: it writes
@@ -22,8 +22,10 @@ pub mod filter;
 pub mod guid;
 pub mod log;
 mod named;
+pub mod overlap;
 pub mod progress;
 pub mod report;
+pub mod schema;
 pub mod session;
 pub mod sid;
 pub mod spoof;

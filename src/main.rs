@@ -9,14 +9,17 @@ mod signals;
 use bar::Bar;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Reading, Run};
+use clap_mangen::Man;
+use cli::{Cli, Command, Reading, Run, Sort};
 use output::{OpenError, Output};
 use signals::Signals;
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,8 +31,11 @@ use winsessions::event::Action;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
+use winsessions::filter::{Filter, First, Zone, is_of};
+use winsessions::overlap::{Overlap, Party, overlaps};
 use winsessions::progress::{Progress, Stop};
 use winsessions::report::Report;
+use winsessions::schema::schema;
 use winsessions::session::{Coverage, Session};
 use winsessions::summary::{Summary, summarize};
 use winsessions::synth::{self, TileError, Tiled};
@@ -45,9 +51,23 @@ fn main() -> ExitCode {
 /// Does what was asked for; says whether it is complete.
 fn run(cli: Cli) -> Result<Completeness, Failure> {
     match cli.command {
-        Command::Sessions { run, rows, at } => {
-            let filter = rows.filter(at).map_err(usage)?;
+        Command::Sessions {
+            run,
+            rows,
+            at,
+            first_seen,
+            sort,
+            limit,
+        } => {
+            let mut filter = rows.filter(at).map_err(usage)?;
+            filter.first = first_seen.map(First::new);
+            let nothing = Analysis::default();
+            check_columns::<Session>(&run, &View::new(&nothing, at).asking(&filter))?;
             export::<Session>(&run, |found, to| {
+                if filter.learns() {
+                    let all = (0..found.sessions()).filter_map(|place| found.session(place));
+                    all.for_each(|session| filter.learn(&session));
+                }
                 let unknown = AtomicUsize::new(0);
                 let kept = |place: &usize| {
                     let session = found.session(*place)?;
@@ -56,34 +76,76 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                     }
                     filter.keeps_session(&session).then_some(session)
                 };
-                let view = View::new(found.analysis(), at);
-                to.write::<Session, _, _>(&view, 0..found.sessions(), kept)?;
-                let unknown = unknown.into_inner();
-                if unknown > 0 && !run.reading.quiet {
-                    let words =
-                        format!("{unknown} more may be interactive: the evidence does not tell");
-                    let _ = Message {
-                        counts: vec![("sessions", unknown as u64)],
-                        ..Message::new(Level::Info, Topic::LeftOut, words)
-                    }
-                    .write(run.reading.log_format, &mut io::stderr());
+                let view = View::new(found.analysis(), at)
+                    .asking(&filter)
+                    .choosing(run.columns.as_deref());
+                let all = 0..found.sessions();
+                if sort.is_none() && limit.is_none() {
+                    to.write::<Session, _, _>(&view, all, kept)?;
+                } else {
+                    let view = match sort {
+                        Some(_) => view.across_machines(),
+                        None => view,
+                    };
+                    let (places, more) = in_order(all, kept, sort, limit);
+                    to.write::<Session, _, _>(&view, places, |place| found.session(*place))?;
+                    more.tell(&run, sort);
                 }
+                left_out(&run, unknown.into_inner(), |count| {
+                    format!("{count} more may be interactive: the evidence does not tell")
+                });
+                Ok(())
+            })
+        }
+        Command::Overlap {
+            first,
+            second,
+            run,
+            rows,
+            limit,
+        } => {
+            let mut filter = rows.filter(None).map_err(usage)?;
+            check_columns::<Overlap>(&run, &View::new(&Analysis::default(), None))?;
+            export::<Overlap>(&run, |found, to| {
+                let all = || (0..found.sessions()).filter_map(|place| found.session(place));
+                if filter.learns() {
+                    all().for_each(|session| filter.learn(&session));
+                }
+                let parties = all().filter(|session| filter.keeps_session(session));
+                let parties = parties.filter_map(|session| {
+                    let of = [&first, &second].map(|glob| is_of(glob, &session));
+                    (of != [false; 2]).then(|| Party::new(session, of[0], of[1]))
+                });
+                let (pairs, more) = overlaps(parties.collect(), limit as usize);
+                let view = View::new(found.analysis(), None)
+                    .across_machines()
+                    .choosing(run.columns.as_deref());
+                to.write_all(&view, &pairs)?;
+                left_out(&run, usize::from(more), |_| {
+                    "more pairs overlap than --limit lets through".to_owned()
+                });
                 Ok(())
             })
         }
         Command::Events { run, rows } => {
-            let filter = rows.filter(None).map_err(usage)?;
+            let mut filter = rows.filter(None).map_err(usage)?;
+            check_zone(&filter)?;
+            check_columns::<TimelineEvent>(&run, &View::new(&Analysis::default(), None))?;
             export_all::<TimelineEvent>(&run, |analysis, to| {
-                let view = View::new(analysis, None);
+                analysis.sessions.iter().for_each(|s| filter.learn(s));
+                let view = View::new(analysis, None).choosing(run.columns.as_deref());
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
                 to.write_all(&view, kept)
             })
         }
         Command::Summary { run, rows } => {
-            let filter = rows.filter(None).map_err(usage)?;
+            let mut filter = rows.filter(None).map_err(usage)?;
+            check_zone(&filter)?;
+            check_columns::<Summary>(&run, &View::new(&Analysis::default(), None))?;
             export_all::<Summary>(&run, |analysis, to| {
-                let view = View::new(analysis, None);
+                analysis.sessions.iter().for_each(|s| filter.learn(s));
+                let view = View::new(analysis, None).choosing(run.columns.as_deref());
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
                 let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
@@ -91,6 +153,9 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             })
         }
         Command::Explain { id, run } => {
+            if run.columns.is_some() {
+                return Err(usage("--columns is about rows, and explain tells a story"));
+            }
             let format = run.format(true);
             if !matches!(
                 format,
@@ -106,7 +171,11 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             })
         }
         Command::Report { run, rows, at } => {
-            let filter = rows.filter(at).map_err(usage)?;
+            let mut filter = rows.filter(at).map_err(usage)?;
+            check_zone(&filter)?;
+            if run.columns.is_some() {
+                return Err(usage("--columns is about rows, and a report is a page"));
+            }
             if run.csv_raw {
                 return Err(usage("--csv-raw is about CSV, and a report is a page"));
             }
@@ -116,6 +185,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 ));
             }
             export_all::<Session>(&run, |analysis, to| {
+                analysis.sessions.iter().for_each(|s| filter.learn(s));
                 let view = View::new(analysis, at);
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let refused = |e: &&TimelineEvent| e.event.action == Action::LogonFailed;
@@ -135,10 +205,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                     .map_err(|source| output_failure(to.path.clone(), source))
             })
         }
-        Command::Coverage { run } => export::<Coverage>(&run, |found, to| {
-            let analysis = found.analysis();
-            to.write_all(&View::new(analysis, None), &analysis.coverage)
-        }),
+        Command::Coverage { run } => {
+            check_columns::<Coverage>(&run, &View::new(&Analysis::default(), None))?;
+            export::<Coverage>(&run, |found, to| {
+                let analysis = found.analysis();
+                let view = View::new(analysis, None).choosing(run.columns.as_deref());
+                to.write_all(&view, &analysis.coverage)
+            })
+        }
         Command::Batch(command) => batches::run(command),
         Command::Synth {
             source,
@@ -153,7 +227,142 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             }
             Ok(Completeness::Whole)
         }
+        Command::Schema { name } => print_all(schema(&name).unwrap_or_default().as_bytes()),
+        Command::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "winsessions", &mut bytes);
+            print_all(&bytes)
+        }
+        Command::Man { folder } => manual(folder.as_deref()),
     }
+}
+
+/// Writes the manual: its first page to standard output, or all pages into a folder.
+fn manual(folder: Option<&Path>) -> Result<Completeness, Failure> {
+    let command = Cli::command();
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        Man::new(command)
+            .render(&mut page)
+            .map_err(|source| output_failure(None, source))?;
+        return print_all(&page);
+    };
+    fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(command, folder))
+        .map_err(|source| output_failure(Some(folder.to_owned()), source))?;
+    Ok(Completeness::Whole)
+}
+
+/// Writes bytes to standard output.
+fn print_all(bytes: &[u8]) -> Result<Completeness, Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(|source| output_failure(None, source))?;
+    Ok(Completeness::Whole)
+}
+
+/// The places of the sessions that are kept, in the order that is asked for, as many as are asked for; and what is left out.
+fn in_order(
+    all: Range<usize>,
+    kept: impl Fn(&usize) -> Option<Session>,
+    sort: Option<Sort>,
+    limit: Option<u32>,
+) -> (Vec<usize>, More) {
+    let begun = |session: &Session| session.start.time.or(session.start.max);
+    let least = |session: &Session| {
+        let last = session.end.min;
+        let certain = begun(session)
+            .zip(last)
+            .map(|(first, last)| last.since(first));
+        session.duration.or(certain)
+    };
+    let keyed = all.filter_map(|place| {
+        let session = kept(&place)?;
+        let (longest, time) = match sort {
+            Some(Sort::Duration) => (least(&session), None),
+            Some(Sort::Start) => (None, begun(&session)),
+            None => (None, None),
+        };
+        Some((Reverse(longest), time, place, session.duration.is_none()))
+    });
+    let mut keyed: Vec<_> = keyed.collect();
+    keyed.sort_unstable();
+    let most = limit.map_or(usize::MAX, |limit| limit as usize);
+    let more = keyed.split_off(most.min(keyed.len()));
+    let more = More {
+        rows: more.len(),
+        of_unknown_duration: more.iter().filter(|(.., is_unknown)| *is_unknown).count(),
+    };
+    let places = keyed.into_iter().map(|(_, _, place, _)| place);
+    (places.collect(), more)
+}
+
+/// What fits and is not written.
+struct More {
+    rows: usize,
+    of_unknown_duration: usize,
+}
+
+impl More {
+    fn tell(&self, run: &Run, sort: Option<Sort>) {
+        left_out(run, self.rows, |count| {
+            let unknown = match (sort, self.of_unknown_duration) {
+                (Some(Sort::Duration), 1..) => format!(
+                    ", of which {} may have lasted longer: their bounds are not known",
+                    self.of_unknown_duration
+                ),
+                _ => String::new(),
+            };
+            format!("{count} more rows fit than --limit lets through{unknown}")
+        });
+    }
+}
+
+/// Tells how many rows are not there that could be.
+fn left_out(run: &Run, count: usize, words: impl Fn(usize) -> String) {
+    if count == 0 || run.reading.quiet {
+        return;
+    }
+    let message = Message {
+        counts: vec![("sessions", count as u64)],
+        ..Message::new(Level::Info, Topic::LeftOut, words(count))
+    };
+    let _ = message.write(run.reading.log_format, &mut io::stderr());
+}
+
+/// Whether hours are by a clock that is known of every row: a machine's own is known of sessions alone.
+fn check_zone(filter: &Filter) -> Result<(), Failure> {
+    match &filter.outside {
+        Some(outside) if outside.zone == Zone::Host => Err(usage(
+            "--tz local is about sessions: events have no local time; name a zone or an offset",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether rows have the columns that were chosen; those that they have are named where not.
+fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
+    let Some(chosen) = &run.columns else {
+        return Ok(());
+    };
+    let known: Vec<&str> = export::column_names::<R>(view).collect();
+    for (place, name) in chosen.iter().enumerate() {
+        if chosen.iter().take(place).any(|before| before == name) {
+            return Err(usage(format!("--columns names {name} twice")));
+        }
+        if !known.contains(&name.as_str()) {
+            let near = cli::near(name, &known);
+            let near = match near.is_empty() {
+                true => String::new(),
+                false => format!("; near it are: {}", near.join(", ")),
+            };
+            let known = known.join(", ");
+            return Err(usage(format!(
+                "no column is called `{name}`{near}; known are: {known}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The same as [`export`], of all sessions and events.
@@ -320,6 +529,8 @@ impl Write for Stoppable {
 
 /// Where rows go, and how.
 struct Destination {
+    /// Whether a byte order mark is still to be written.
+    bom: bool,
     output: Stoppable,
     path: Option<PathBuf>,
     writer: Writer,
@@ -332,6 +543,16 @@ impl Destination {
         if run.csv_raw && !format.has_raw() {
             return Err(usage(format!(
                 "--csv-raw is about CSV, and what is to be written is {format}: add --format csv"
+            )));
+        }
+        if run.bom && format != Format::Csv {
+            return Err(usage(format!(
+                "--bom is about CSV, and what is to be written is {format}: add --format csv"
+            )));
+        }
+        if run.columns.is_some() && ![Format::Csv, Format::Table].contains(&format) {
+            return Err(usage(format!(
+                "--columns is about CSV and tables, and what is to be written is {format}, whose rows have all members"
             )));
         }
         if !R::takes(format) {
@@ -350,6 +571,7 @@ impl Destination {
             None => Output::stdout(),
         };
         Ok(Destination {
+            bom: run.bom,
             output: Stoppable {
                 output,
                 stop: stop.clone(),
@@ -369,9 +591,7 @@ impl Destination {
         view: &View<'_>,
         rows: impl IntoIterator<Item = &'a R>,
     ) -> Result<(), Failure> {
-        self.writer
-            .write_all(view, rows, &mut self.output)
-            .map_err(|source| output_failure(self.path.clone(), source))
+        self.write::<R, _, _>(view, rows, |row| Some(*row))
     }
 
     /// Writes what `row` makes of `items`.
@@ -381,8 +601,13 @@ impl Destination {
         items: impl IntoIterator<Item = T>,
         row: impl Fn(&T) -> Option<B> + Sync,
     ) -> Result<(), Failure> {
-        self.writer
-            .write(view, items, row, &mut self.output)
+        let mark: &[u8] = match std::mem::take(&mut self.bom) {
+            true => "\u{feff}".as_bytes(),
+            false => b"",
+        };
+        self.output
+            .write_all(mark)
+            .and_then(|()| self.writer.write(view, items, row, &mut self.output))
             .map_err(|source| output_failure(self.path.clone(), source))
     }
 

@@ -1,6 +1,6 @@
 //! Closed lists of words that the outputs use: an enum whose variants have one spelling each.
 
-/// Defines an enum whose variants have one written name, with `name`, `ALL`, `Display` and `FromStr`.
+/// Defines an enum whose variants have one written name, with `name`, `ALL`, `NAMES`, `Display` and `FromStr`.
 macro_rules! named {
     ($(#[$meta:meta])* pub enum $enum:ident { $(#[doc = $doc:literal] $variant:ident = $name:literal,)* }) => {
         $(#[$meta])*
@@ -10,6 +10,10 @@ macro_rules! named {
         impl $enum {
             /// Every value, in the order of declaration.
             pub const ALL: &'static [$enum] = &[$($enum::$variant,)*];
+
+            /// The words of all values, in the same order.
+            #[allow(dead_code, reason = "not every list of words is one of outputs")]
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
 
             /// The word that outputs use.
             pub const fn name(self) -> &'static str {

@@ -56,10 +56,15 @@ impl Time {
         self.since(other).unsigned_abs() <= ticks.unsigned_abs()
     }
 
+    /// Whole seconds since 1970-01-01.
+    pub fn unix_seconds(self) -> i64 {
+        // Fewer than 2^41 seconds are in all ticks.
+        (self.0 / TICKS_PER_SECOND as u64) as i64 - UNIX_EPOCH_SECONDS
+    }
+
     fn to_chrono(self) -> Option<DateTime<Utc>> {
-        let seconds = i64::try_from(self.0 / TICKS_PER_SECOND as u64).ok()? - UNIX_EPOCH_SECONDS;
         let nanos = (self.0 % TICKS_PER_SECOND as u64) as u32 * 100;
-        DateTime::from_timestamp(seconds, nanos)
+        DateTime::from_timestamp(self.unix_seconds(), nanos)
     }
 
     fn from_chrono(moment: DateTime<Utc>) -> Option<Self> {
@@ -161,6 +166,9 @@ fn date(days: u32) -> (u32, u32, u32) {
 pub struct UtcOffset(i32);
 
 impl UtcOffset {
+    /// UTC itself.
+    pub const ZERO: UtcOffset = UtcOffset(0);
+
     /// The offset of so many minutes; `None` if that is a day or more.
     pub fn from_minutes(minutes: i32) -> Option<Self> {
         (minutes.unsigned_abs() < 24 * 60).then_some(UtcOffset(minutes))

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from its left; leaves stand first.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 24] = [
     "named", "text", "spoof", "time", "digits", "sid", "guid", "damage", "progress", "evidence",
-    "error", "log", "event", "session", "analysis", "filter", "summary", "export", "report",
-    "batch", "synth", "main",
+    "error", "log", "event", "session", "analysis", "filter", "overlap", "summary", "export",
+    "report", "batch", "schema", "synth", "main",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -45,6 +46,33 @@ fn wrong_usage_is_status_2_with_nothing_on_standard_output() {
         &["explain", "not-an-id", "x"],
         &["explain", "0123456789abcdef"],
         &["explain", "0123456789abcdef", "x", "--format", "csv"],
+        &["explain", "0123456789abcdef", "x", "--columns", "start"],
+        &["sessions", "x", "--remote=10/8"],
+        &["sessions", "x", "--outside", "9-5"],
+        &[
+            "sessions",
+            "x",
+            "--outside",
+            "08:00-18:00",
+            "--tz",
+            "Berlin",
+        ],
+        &["sessions", "x", "--tz", "UTC"],
+        &["events", "x", "--outside", "08:00-18:00", "--tz", "local"],
+        &["summary", "x", "--outside", "08:00-18:00", "--tz", "local"],
+        &["sessions", "x", "--first-seen=kind"],
+        &["sessions", "x", "--sort", "name"],
+        &["sessions", "x", "--limit", "0"],
+        &["events", "x", "--first-seen"],
+        &["coverage", "x", "--remote"],
+        &["overlap", "ann", "x", "--format", "csv"],
+        &["sessions", "x", "--columns", "starts"],
+        &["sessions", "x", "--columns", "start,start"],
+        &["sessions", "x", "--columns", "state_at"],
+        &["sessions", "x", "--columns", "start", "--format", "jsonl"],
+        &["sessions", "x", "--bom", "--format", "json"],
+        &["completions", "tcsh"],
+        &["schema", "session"],
     ] {
         let output = winsessions(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -185,7 +213,7 @@ fn data_goes_to_standard_output_and_messages_to_standard_error() {
     let evidence = evidence();
     let output = winsessions(&["sessions", path(evidence.path())]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(output.stdout.starts_with(b"session_id,host,"));
+    assert!(output.stdout.starts_with(b"start,end,"));
     assert!(output.stdout.iter().filter(|&&byte| byte == b'\n').count() > 1);
     assert!(stderr(&output).starts_with("winsessions: read "));
     let quiet = winsessions(&["sessions", "-q", path(evidence.path())]);
@@ -290,6 +318,279 @@ fn a_filter_leaves_rows_out_and_a_time_adds_the_state() {
     assert_eq!(none.lines().count(), 1);
     let header = rows(&["--at", "2020-01-01"]);
     assert!(header.lines().next().unwrap().ends_with(",state_at,schema"));
+}
+
+#[test]
+fn columns_that_are_chosen_come_alone_and_in_that_order() {
+    let log = fixture("workday");
+    let chosen = |arguments: &[&str]| {
+        let all = [&["sessions", &log, "-q", "--interactive"], arguments].concat();
+        String::from_utf8(winsessions(&all).stdout).unwrap()
+    };
+    let rows = chosen(&["--columns", "account_name,schema,start", "--format", "csv"]);
+    let mut rows = rows.lines();
+    assert_eq!(rows.next(), Some("account_name,schema,start"));
+    let first = "alice.berg,winsessions/sessions/1,2024-03-04T08:02:30.6151870Z";
+    let found = rows.next().unwrap();
+    assert_eq!(
+        found.split(',').take(2).collect::<Vec<_>>(),
+        first.split(',').take(2).collect::<Vec<_>>()
+    );
+    let asked = [
+        "--at",
+        "2024-03-04T12:30",
+        "--columns",
+        "state_at",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(chosen(&asked), "state_at\nlocked\non\n");
+    let empty = chosen(&[
+        "--columns",
+        "outbound_account",
+        "--kind",
+        "console",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(
+        empty.lines().count(),
+        csv::Reader::from_reader(empty.as_bytes()).records().count() + 1
+    );
+    let table = chosen(&["--columns", "kind,source_address", "--format", "table"]);
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("kind           source_address"));
+    assert_eq!(lines.next(), Some("console        127.0.0.1"));
+}
+
+#[test]
+fn a_column_that_does_not_exist_is_answered_with_near_ones_and_all_that_do() {
+    let told = stderr(&winsessions(&["sessions", "x", "--columns", "acount_name"]));
+    assert!(
+        told.contains("near it are: account_name; known are:"),
+        "{told}"
+    );
+    let told = stderr(&winsessions(&["sessions", "x", "--columns", "address"]));
+    assert!(
+        told.contains("near it are: source_address; known are:"),
+        "{told}"
+    );
+    let told = stderr(&winsessions(&["summary", "x", "--columns", "first_sen"]));
+    assert!(
+        told.contains("near it are: first_seen; known are: host, "),
+        "{told}"
+    );
+}
+
+#[test]
+fn csv_begins_with_a_byte_order_mark_where_it_is_asked_for() {
+    let log = fixture("workday");
+    let plain = winsessions(&["coverage", &log, "--format", "csv"]).stdout;
+    let marked = winsessions(&["coverage", &log, "--format", "csv", "--bom"]).stdout;
+    assert_eq!(marked, [b"\xef\xbb\xbf", &plain[..]].concat());
+    let nothing = winsessions(&["coverage", "no-such-evidence", "--format", "csv", "--bom"]);
+    assert!(nothing.stdout.is_empty());
+}
+
+#[test]
+fn a_question_keeps_what_may_fit_and_says_how_sure_that_is() {
+    let log = fixture("remote");
+    let asked = |arguments: &[&str]| csv(&[&["sessions", &log], arguments].concat());
+    let remote = asked(&["--remote=private", "--account", "frank"]);
+    let fits: Vec<_> = remote
+        .iter()
+        .map(|row| (&*row["source_address"], &*row["fits"]))
+        .collect();
+    let (sure, possible) = ("sure", "possible");
+    let expected = [
+        ("127.0.0.1", possible),
+        ("0.0.0.0", possible),
+        ("203.0.113.80", sure),
+        ("203.0.113.80", sure),
+    ];
+    assert_eq!(fits, expected);
+    let late = asked(&[
+        "--interactive",
+        "--outside",
+        "08:00-15:00",
+        "--tz",
+        "Europe/Berlin",
+    ]);
+    assert_eq!(late.len(), 2, "after one o'clock by UTC in summer");
+    assert!(late[0]["outside_at"].ends_with("+02:00"), "{:?}", late[0]);
+    let first = asked(&[
+        "--interactive",
+        "--first-seen=account",
+        "--from",
+        "2024-04-10T09:15",
+    ]);
+    let names: Vec<_> = first.iter().map(|row| &*row["account_name"]).collect();
+    assert_eq!(names, ["adm-dave", "frank"], "adm-carol came before");
+    assert!(!asked(&[])[0].contains_key("fits"));
+}
+
+#[test]
+fn the_longest_sessions_come_first_and_what_is_left_out_is_counted() {
+    let log = fixture("crash");
+    let output = winsessions(&[
+        "sessions",
+        &log,
+        "--interactive",
+        "--sort",
+        "duration",
+        "--limit",
+        "2",
+        "--format",
+        "csv",
+    ]);
+    let told = stderr(&output);
+    let expected = "1 more rows fit than --limit lets through, of which 1 may have lasted longer";
+    assert!(told.contains(expected), "{told}");
+    let rows = csv(&["sessions", &log, "--interactive", "--sort", "duration"]);
+    let starts: Vec<_> = rows.iter().map(|row| &row["start"][11..16]).collect();
+    assert_eq!(
+        starts,
+        ["14:33", "08:03", "13:24"],
+        "of two the least that is certain counts"
+    );
+    let log = [fixture("server"), fixture("workday")];
+    let rows = csv(&["sessions", &log[0], &log[1], "--sort", "start"]);
+    let began = |row: &BTreeMap<String, String>| match &*row["start"] {
+        "" => row["start_max"].clone(),
+        start => start.to_owned(),
+    };
+    assert!(rows.is_sorted_by_key(began));
+    assert!(!rows.is_sorted_by_key(|row| row["host"].clone()));
+}
+
+#[test]
+fn two_parties_that_were_on_at_once_are_a_row_with_the_time_they_share() {
+    let rows = csv(&[
+        "overlap",
+        "adm-carol",
+        "10.30.0.6",
+        &fixture("remote"),
+        "--kind",
+        "rdp",
+    ]);
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(
+        (&*row["first_account_name"], &*row["second_account_name"]),
+        ("adm-carol", "adm-dave")
+    );
+    assert_eq!(
+        (&*row["fits"], &row["sure_start"]),
+        ("sure", &row["second_start"])
+    );
+    assert_eq!(row["sure_end"], row["second_end"]);
+    let limited = winsessions(&[
+        "overlap",
+        "*",
+        "*",
+        &fixture("remote"),
+        "--limit",
+        "3",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(String::from_utf8_lossy(&limited.stdout).lines().count(), 4);
+    assert!(stderr(&limited).contains("more pairs overlap than --limit lets through"));
+}
+
+#[test]
+fn every_shell_is_completed_and_every_command_has_a_page() {
+    let commands = [
+        "sessions", "events", "summary", "explain", "coverage", "overlap", "batch", "synth",
+        "schema",
+    ];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = winsessions(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        let script = String::from_utf8(output.stdout).unwrap();
+        for word in commands
+            .iter()
+            .chain(&["--first-seen", "console-cached", "jsonl"])
+        {
+            let known = script.contains(word)
+                || *word == "console-cached"
+                || script.contains(&word.replace("--", ""));
+            assert!(known, "{shell}: {word}");
+        }
+    }
+    let first = String::from_utf8(winsessions(&["man"]).stdout).unwrap();
+    assert!(first.contains(".TH winsessions 1"), "{first}");
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    assert_eq!(winsessions(&["man", path(&pages)]).status.code(), Some(0));
+    for command in commands {
+        let page = fs::read_to_string(pages.join(format!("winsessions-{command}.1"))).unwrap();
+        assert!(page.contains("SYNOPSIS"), "{command}");
+    }
+    let sessions = fs::read_to_string(pages.join("winsessions-sessions.1")).unwrap();
+    assert!(sessions.contains("NETWORK SERVICE") && sessions.contains("Examples:"));
+}
+
+#[test]
+fn a_reader_that_takes_some_lines_is_left_alone_whatever_is_written() {
+    let evidence = evidence();
+    let evidence = path(evidence.path());
+    for arguments in [
+        &["sessions", evidence, "--format", "csv"][..],
+        &["events", evidence, "--format", "jsonl"],
+        &["events", evidence, "--format", "json"],
+        &["sessions", evidence, "--format", "table"],
+        &["overlap", "*", "*", evidence, "--format", "csv"],
+        &["completions", "bash"],
+        &["schema", "sessions"],
+        &["man"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().is_ok());
+        drop(lines);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let told = stderr(&output);
+        // What fits into the pipe is written before anybody leaves.
+        assert!(
+            told.lines()
+                .all(|line| line.starts_with("winsessions: read ")),
+            "{told}"
+        );
+    }
+}
+
+/// What a command shows on a terminal, if one can be had.
+fn on_a_terminal(command: &str, no_color: bool) -> Option<String> {
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", command, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm");
+    if no_color {
+        script.env("NO_COLOR", "1");
+    }
+    let output = script.stdin(Stdio::null()).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let help = format!("{} sessions -h", env!("CARGO_BIN_EXE_winsessions"));
+    let Some(coloured) = on_a_terminal(&help, false) else {
+        eprintln!("NOT CHECKED: colours on a terminal (`script` is not installed)");
+        return;
+    };
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    assert!(!on_a_terminal(&help, true).unwrap().contains("\u{1b}["));
+    let piped = winsessions(&["sessions", "-h"]).stdout;
+    assert!(!piped.contains(&0x1b));
 }
 
 /// The rows of a command's CSV by the names of their columns.

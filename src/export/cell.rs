@@ -61,6 +61,71 @@ pub enum Cell<'a> {
     Reasons(&'a [Reason]),
 }
 
+/// What the values of a column are, where they are not absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Any text.
+    Text,
+    /// Where a record stands.
+    Record,
+    /// A number that is not negative.
+    Integer,
+    /// A number that may be.
+    Signed,
+    /// `true` or `false`.
+    Bool,
+    /// A Logon ID.
+    LogonId,
+    /// A GUID.
+    Guid,
+    /// An NTSTATUS.
+    Status,
+    /// A moment, UTC.
+    Time,
+    /// A moment by local time, with its offset.
+    LocalTime,
+    /// An offset from UTC.
+    Offset,
+    /// A span in seconds.
+    Seconds,
+    /// How sure something is, from 0 to 1.
+    Score,
+    /// A word of a list that can grow.
+    Word(&'static [&'static str]),
+    /// Texts.
+    Texts,
+    /// Words of a list that can grow.
+    Words(&'static [&'static str]),
+}
+
+impl Type {
+    /// Whether a value is of this type, or absent.
+    pub(super) fn holds(self, cell: &Cell<'_>) -> bool {
+        match (self, cell) {
+            (Type::Word(words), Cell::Text(text)) => words.contains(text),
+            (Type::Words(words), Cell::Flags(flags)) => {
+                flags.iter().all(|flag| words.contains(&flag.name()))
+            }
+            (_, Cell::Empty)
+            | (Type::Text, Cell::Text(_) | Cell::Path(_))
+            | (Type::Record, Cell::Record { .. })
+            | (Type::Integer, Cell::Integer(_))
+            | (Type::Signed, Cell::Signed(_))
+            | (Type::Bool, Cell::Bool(_))
+            | (Type::LogonId, Cell::LogonId(_))
+            | (Type::Guid, Cell::Guid(_))
+            | (Type::Status, Cell::Status(_))
+            | (Type::Time, Cell::Time(_))
+            | (Type::LocalTime, Cell::LocalTime(_))
+            | (Type::Offset, Cell::Offset(_))
+            | (Type::Seconds, Cell::Seconds(_))
+            | (Type::Score, Cell::Score(_))
+            | (Type::Texts, Cell::Texts(_) | Cell::Words(_) | Cell::Reasons(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Cell<'_> {
     /// Whether it holds text from evidence, which can be anything.
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! CSV: a header, then a line a row (RFC 4180 quoting, line feeds). The last column is the schema.
+//! CSV: a header, then a line a row (RFC 4180 quoting, line feeds). The last column is the schema, where no columns are chosen.
 //!
 //! A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`. Text from evidence must not do that: unless exact bytes
 //! are asked for, it gets an apostrophe in front. Numbers and times are this program's own and stay as they are.
@@ -6,32 +6,71 @@
 use super::cell::Cell;
 use super::columns::{Cells, Column, Row, View};
 
+/// The columns of a sheet: all and the schema, or chosen ones.
+pub(super) type Chosen<'c, R> = Option<&'c [&'static Column<R>]>;
+
 /// Appends the header.
-pub(super) fn header<R: Row>(view: &View<'_>, bytes: &mut Vec<u8>) {
-    for column in R::columns(view) {
+pub(super) fn header<R: Row>(view: &View<'_>, chosen: Chosen<'_, R>, bytes: &mut Vec<u8>) {
+    let mut name = |column: &Column<R>| {
         bytes.extend_from_slice(column.name.as_bytes());
         bytes.push(b',');
+    };
+    match chosen {
+        None => R::columns(view).for_each(&mut name),
+        Some(chosen) => chosen.iter().for_each(|column| name(column)),
     }
-    bytes.extend_from_slice(b"schema\n");
+    end(chosen, "schema", bytes);
+}
+
+/// Ends a line of fields that each have a comma behind them.
+fn end<R>(chosen: Chosen<'_, R>, schema: &str, bytes: &mut Vec<u8>) {
+    match chosen {
+        None => bytes.extend_from_slice(schema.as_bytes()),
+        Some(_) => bytes.truncate(bytes.len() - 1),
+    }
+    bytes.push(b'\n');
+}
+
+/// Gives the values of a row.
+#[inline(always)]
+fn give<R: Row>(row: &R, view: &View<'_>, chosen: Chosen<'_, R>, cells: &mut impl Cells<R>) {
+    match chosen {
+        None => row.give(view, cells),
+        Some(chosen) => {
+            for column in chosen {
+                cells.take(column, (column.value)(view, row));
+            }
+        }
+    }
 }
 
 /// Appends the line of a row; `raw` with every text exactly as it is.
-pub(super) fn line<R: Row>(view: &View<'_>, row: &R, raw: bool, bytes: &mut Vec<u8>) {
+pub(super) fn line<R: Row>(
+    view: &View<'_>,
+    row: &R,
+    chosen: Chosen<'_, R>,
+    raw: bool,
+    bytes: &mut Vec<u8>,
+) {
     let start = bytes.len();
     let mut line = Plain {
         bytes,
         fields: 0,
         may_run: false,
     };
-    row.give(view, &mut line);
+    give(row, view, chosen, &mut line);
     let (fields, may_run) = (line.fields, line.may_run && !raw);
     // Hardly any row has a field to change, so all fields are looked through at once.
     if may_run || !is_plain(bytes.get(start..).unwrap_or_default(), fields) {
         bytes.truncate(start);
-        row.give(view, &mut Careful { bytes, raw });
+        give(row, view, chosen, &mut Careful { bytes, raw });
     }
-    bytes.extend_from_slice(R::SCHEMA.as_bytes());
-    bytes.push(b'\n');
+    // A line of nothing is none to readers.
+    if chosen.is_some() && bytes.len() == start + 1 {
+        bytes.truncate(start);
+        bytes.extend_from_slice(b"\"\",");
+    }
+    end(chosen, R::SCHEMA, bytes);
 }
 
 /// Fields as they are, each with a comma behind it.

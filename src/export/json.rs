@@ -117,6 +117,7 @@ struct Members<'b> {
 impl<R: 'static> Cells<R> for Members<'_> {
     #[inline(always)]
     fn take(&mut self, column: &'static Column<R>, cell: Cell<'_>) {
+        debug_assert!(column.kind.holds(&cell), "{}: {cell:?}", column.name);
         column.member.write(self.bytes);
         value(cell, self.bytes);
     }

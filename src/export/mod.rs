@@ -27,8 +27,8 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use cell::Cell;
-pub use columns::{Cells, Lists, Row, View, path_text};
+pub use cell::{Cell, Type};
+pub use columns::{Cells, Column, Lists, Row, View, path_text};
 pub use explain::{Line, Stories, explain};
 pub use point::Point;
 pub(crate) use said::why_failed;
@@ -42,7 +42,6 @@ use crate::analysis::in_order;
 use crate::named::named;
 use std::borrow::Borrow;
 use std::io::{self, Write};
-use std::marker::PhantomData;
 
 named! {
     /// How results are written.
@@ -145,8 +144,9 @@ impl Writer {
         mut out: W,
     ) -> io::Result<Sheet<'w, R, W>> {
         let mut bytes = Vec::new();
+        let chosen = view.chosen().map(|names| choose::<R>(view, names));
         match self.format {
-            Format::Csv => csv::header::<R>(view, &mut bytes),
+            Format::Csv => csv::header::<R>(view, chosen.as_deref(), &mut bytes),
             Format::Json => json::opening::<R>(view, &mut bytes),
             Format::TimesketchCsv => timesketch::header::<R>(view, &mut bytes),
             Format::L2tcsv => l2tcsv::header(&mut bytes),
@@ -167,22 +167,37 @@ impl Writer {
             view,
             out,
             any: false,
+            chosen,
             gathered,
-            rows: PhantomData,
         })
     }
 }
 
 /// Rows on their way out, some at a time.
 #[derive(Debug)]
-pub struct Sheet<'w, R, W> {
+pub struct Sheet<'w, R: 'static, W> {
     writer: &'w Writer,
     view: &'w View<'w>,
     out: W,
     /// Whether there is a row yet, where that makes a difference.
     any: bool,
+    chosen: Option<Vec<&'static Column<R>>>,
     gathered: Gathered,
-    rows: PhantomData<R>,
+}
+
+/// The columns of these names; those that rows do not have are left out.
+fn choose<R: Row>(view: &View<'_>, names: &[String]) -> Vec<&'static Column<R>> {
+    let named = |name: &String| {
+        let mut all = R::columns(view).chain([columns::schema::<R>()]);
+        all.find(|column| column.name == name)
+    };
+    names.iter().filter_map(named).collect()
+}
+
+/// The names of all columns that rows can be given with.
+pub fn column_names<R: Row>(view: &View<'_>) -> impl Iterator<Item = &'static str> {
+    let all = R::columns(view).chain([columns::schema::<R>()]);
+    all.map(|column| column.name)
 }
 
 /// What is kept of rows until more of them, or all, are there.
@@ -206,18 +221,24 @@ impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
     ) -> io::Result<()> {
         let (view, threads) = (self.view, self.writer.threads);
         let csv_raw = self.writer.csv_raw;
+        let chosen = self.chosen.as_deref();
         let items = items.into_iter();
         let out = &mut self.out;
         match self.writer.format {
             Format::Table => {
                 let rows: Vec<B> = items.filter_map(|item| row(&item)).collect();
                 let rows: Vec<&R> = rows.iter().map(Borrow::borrow).collect();
-                table::write(view, &rows, self.writer.width, out)
+                match chosen {
+                    None => table::write(view, &rows, self.writer.width, out),
+                    Some(chosen) => {
+                        table::write_chosen(view, &rows, chosen, self.writer.width, out)
+                    }
+                }
             }
             Format::Csv => {
                 let line = |item: &T, bytes: &mut Vec<u8>| {
                     if let Some(row) = row(item) {
-                        csv::line::<R>(view, row.borrow(), csv_raw, bytes);
+                        csv::line::<R>(view, row.borrow(), chosen, csv_raw, bytes);
                     }
                 };
                 in_order(threads, items, line, |lines| out.write_all(lines))

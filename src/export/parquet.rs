@@ -6,7 +6,7 @@
 //! Times are TIMESTAMP of nanoseconds in UTC, which reaches from 1677 to 2262: a time beyond that is null there, and stands with
 //! the name of its column in [`BEYOND`]. Spans are decimals of seconds, numbers unsigned integers, lists lists.
 
-use super::cell::{Cell, reason};
+use super::cell::{Cell, Type, reason};
 use super::columns::{Cells, Column, Lists, Row, View};
 use crate::digits::shown;
 use crate::time::Time;
@@ -34,7 +34,7 @@ const BYTES: usize = 1 << 25;
 
 /// How values of a column are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+enum Stored {
     Text,
     Texts,
     Number,
@@ -45,90 +45,42 @@ enum Type {
     Score,
 }
 
-impl Type {
-    /// That of a column, also of one in a list; all without an entry are text.
-    fn of(list: Option<&str>, column: &str) -> Self {
-        match column {
-            "reason" if matches!(list, None | Some("clock_changes")) => Type::Number,
-            BEYOND | "host_aliases" | "flags" | "privileges" | "failure_reasons" => Type::Texts,
-            "time" | "start" | "start_max" | "end" | "end_min" | "end_max" | "token_closed"
-            | "boot" | "previous_time" | "new_time" | "start_time" | "stop_time" | "from"
-            | "to" | "first_time" | "last_time" | "before" | "after" | "end_time"
-            | "first_seen" | "last_seen" => Type::Time,
-            "duration_seconds"
-            | "active_seconds"
-            | "disconnected_seconds"
-            | "locked_seconds"
-            | "step_seconds"
-            | "total_seconds" => Type::Seconds,
-            "elevated" | "last_boot_good" | "last_shutdown_good" | "recovered" | "wrapped"
-            | "cut" => Type::Bool,
-            "link" | "score" => Type::Score,
-            "utc_offset_minutes" | "standard_offset_minutes" | "client_bias_hours" => Type::Signed,
-            "logon_type"
-            | "source_port"
-            | "process_id"
-            | "logons"
-            | "failures_before"
-            | "event_id"
-            | "record_id"
-            | "session_number"
-            | "sources"
-            | "other_session_number"
-            | "last_boot_id"
-            | "boot_type"
-            | "target_state"
-            | "uptime_seconds"
-            | "lost_event_id"
-            | "first_record"
-            | "last_record"
-            | "records"
-            | "duplicates"
-            | "log_count"
-            | "gap_count"
-            | "missing_records"
-            | "left_out_records"
-            | "clear_count"
-            | "clock_change_count"
-            | "clock_step_count"
-            | "boot_count"
-            | "audit_loss_count"
-            | "conflict_count"
-            | "records_damaged"
-            | "checksum_failures"
-            | "logs_cut"
-            | "trailing_bytes"
-            | "lost_boot_count"
-            | "lost_logoff_count"
-            | "records_by_evtx"
-            | "recovered_records"
-            | "recovered_contradictions"
-            | "untold_before"
-            | "end_event_id"
-            | "end_record_id"
-            | "sessions"
-            | "standing_sessions"
-            | "failures"
-            | "unknown_durations"
-            | "count" => Type::Number,
-            _ => Type::Text,
+impl Stored {
+    /// How those of a type are.
+    fn of(kind: Type) -> Self {
+        match kind {
+            Type::Integer => Stored::Number,
+            Type::Signed => Stored::Signed,
+            Type::Bool => Stored::Bool,
+            Type::Time => Stored::Time,
+            Type::Seconds => Stored::Seconds,
+            Type::Score => Stored::Score,
+            Type::Texts | Type::Words(_) => Stored::Texts,
+            Type::Text
+            | Type::Record
+            | Type::LogonId
+            | Type::Guid
+            | Type::Status
+            | Type::LocalTime
+            | Type::Offset
+            | Type::Word(_) => Stored::Text,
         }
     }
 
     /// How the format's own notation tells it of a value.
     fn notation(self, name: &str) -> String {
         match self {
-            Type::Text => format!("byte_array {name} (STRING);"),
-            Type::Texts => format!(
+            Stored::Text => format!("byte_array {name} (STRING);"),
+            Stored::Texts => format!(
                 "group {name} (LIST) {{ repeated group list {{ required byte_array element (STRING); }} }}"
             ),
-            Type::Number => format!("int64 {name} (INTEGER(64,false));"),
-            Type::Signed => format!("int64 {name};"),
-            Type::Bool => format!("boolean {name};"),
-            Type::Time => format!("int64 {name} (TIMESTAMP(NANOS,true));"),
+            Stored::Number => format!("int64 {name} (INTEGER(64,false));"),
+            Stored::Signed => format!("int64 {name};"),
+            Stored::Bool => format!("boolean {name};"),
+            Stored::Time => format!("int64 {name} (TIMESTAMP(NANOS,true));"),
             // All that 64 bits of ticks can be.
-            Type::Seconds => format!("fixed_len_byte_array(9) {name} (DECIMAL(19,7));"),
-            Type::Score => format!("double {name};"),
+            Stored::Seconds => format!("fixed_len_byte_array(9) {name} (DECIMAL(19,7));"),
+            Stored::Score => format!("double {name};"),
         }
     }
 }
@@ -148,7 +100,7 @@ enum Nesting {
 #[derive(Debug)]
 struct Leaf {
     name: &'static str,
-    holds: Type,
+    holds: Stored,
     nesting: Nesting,
     values: Values,
     defined: Vec<i16>,
@@ -165,25 +117,25 @@ enum Values {
 }
 
 impl Leaf {
-    fn new(list: Option<&'static str>, name: &'static str) -> Self {
-        let holds = Type::of(list, name);
+    fn new(list: Option<&'static str>, name: &'static str, kind: Type) -> Self {
+        let holds = Stored::of(kind);
         Leaf {
             name,
             holds,
             nesting: match (list, holds) {
                 (Some(_), _) => Nesting::InList,
-                (None, Type::Texts) => Nesting::Texts,
+                (None, Stored::Texts) => Nesting::Texts,
                 (None, _) => Nesting::Flat,
             },
             values: match holds {
-                Type::Text | Type::Texts => Values::Texts {
+                Stored::Text | Stored::Texts => Values::Texts {
                     bytes: Vec::new(),
                     ends: Vec::new(),
                 },
-                Type::Number | Type::Signed | Type::Time => Values::Numbers(Vec::new()),
-                Type::Bool => Values::Bools(Vec::new()),
-                Type::Seconds => Values::Seconds(Vec::new()),
-                Type::Score => Values::Scores(Vec::new()),
+                Stored::Number | Stored::Signed | Stored::Time => Values::Numbers(Vec::new()),
+                Stored::Bool => Values::Bools(Vec::new()),
+                Stored::Seconds => Values::Seconds(Vec::new()),
+                Stored::Score => Values::Scores(Vec::new()),
             },
             defined: Vec::new(),
             repeated: Vec::new(),
@@ -199,7 +151,7 @@ impl Leaf {
                 cell.write(bytes);
                 ends.push(bytes.len());
             }
-            (Values::Numbers(to), Type::Time, Cell::Time(time)) => match nanoseconds(time) {
+            (Values::Numbers(to), Stored::Time, Cell::Time(time)) => match nanoseconds(time) {
                 Some(number) => to.push(number),
                 None => {
                     self.levels(level - 1, repeated);
@@ -207,8 +159,8 @@ impl Leaf {
                 }
             },
             // The bits of an unsigned number.
-            (Values::Numbers(to), Type::Number, Cell::Integer(number)) => to.push(number as i64),
-            (Values::Numbers(to), Type::Signed, Cell::Signed(number)) => to.push(number.into()),
+            (Values::Numbers(to), Stored::Number, Cell::Integer(number)) => to.push(number as i64),
+            (Values::Numbers(to), Stored::Signed, Cell::Signed(number)) => to.push(number.into()),
             (Values::Bools(to), _, Cell::Bool(is)) => to.push(is),
             (Values::Seconds(to), _, Cell::Seconds(ticks)) => to.push(ticks),
             (Values::Scores(to), _, Cell::Score(score)) => {
@@ -325,7 +277,7 @@ impl Leaf {
 enum Beyond {
     /// A timestamp does not reach so far.
     Time(Time),
-    /// The column has another type: [`Type::of`] is wrong about it.
+    /// The column says that it is of another type.
     Type(&'static str),
 }
 
@@ -365,10 +317,10 @@ impl File {
             leaves: Vec::new(),
         };
         for column in R::columns(view) {
-            schema.column(column.name);
+            schema.column(column.name, column.kind);
         }
         R::lists(None, &mut schema);
-        schema.column(BEYOND);
+        schema.column(BEYOND, Type::Texts);
         schema.text.push('}');
         let properties = WriterProperties::builder()
             .set_created_by(
@@ -474,8 +426,8 @@ struct Schema {
 }
 
 impl Schema {
-    fn column(&mut self, name: &'static str) {
-        let leaf = Leaf::new(None, name);
+    fn column(&mut self, name: &'static str, kind: Type) {
+        let leaf = Leaf::new(None, name, kind);
         self.text
             .push_str(&format!("optional {}\n", leaf.holds.notation(name)));
         self.leaves.push(leaf);
@@ -488,7 +440,7 @@ impl Lists for Schema {
             "required group {name} (LIST) {{ repeated group list {{ required group element {{\n"
         ));
         for column in columns {
-            let leaf = Leaf::new(Some(name), column.name);
+            let leaf = Leaf::new(Some(name), column.name, column.kind);
             self.text
                 .push_str(&format!("optional {}\n", leaf.holds.notation(column.name)));
             self.leaves.push(leaf);

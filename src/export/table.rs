@@ -3,13 +3,15 @@
 //! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
 //! what a terminal would act on, and cut with `…` where it is too long.
 
-use super::columns::{Row, View, is_cut};
+use super::cell::Cell;
+use super::columns::{Column, Row, View, is_cut};
 use super::messages::counted;
 use super::said::why_failed;
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
 use crate::filter::state_at;
+use crate::overlap::Overlap;
 use crate::session::{
     ClockChange, Coverage, CoveredBoot, EndReason, EndSource, Flag, GapCause, Kind, Mark,
     OffsetMark, Session, StartSource,
@@ -121,6 +123,9 @@ impl Tabular for Session {
     const TABLE: &'static [TableColumn<Self>] = &[
         column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
         column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        column("OUTSIDE AT", 1, [22, 22, 22], |v, s| {
+            v.outside(s).map(|local| format!("{} {}", weekday(local), local_minute(local))).unwrap_or_default()
+        }),
         column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
         column("ENDED", 0, [10, 13, 20], |_, s| ended(s)),
         column("STATE", 0, [12, 12, 12], |v, s| {
@@ -129,6 +134,11 @@ impl Tabular for Session {
         keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, s| account(&s.account))),
         column("KIND", 0, [12, 17, 20], |v, s| marked(s.kind.to_string(), s.is_recovered(v))),
         column("FROM", 0, [10, 15, 40], |_, s| came_from(s)),
+        column("FITS", 0, [8, 8, 8], |v, s| text_of(v.fit(s))),
+        column("HOST", 0, [8, 12, 30], |v, s| match v.is_across_machines() {
+            true => s.host.to_string(),
+            false => String::new(),
+        }),
         column("FLAGS", 2, [13, 13, 40], |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
         }),
@@ -350,6 +360,44 @@ impl Tabular for Summary {
     }
 }
 
+impl Tabular for Overlap {
+    const LEGEND: &'static str =
+        "? possible: the evidence does not tell whether both were on at one moment";
+
+    #[rustfmt::skip]
+    const TABLE: &'static [TableColumn<Self>] = &[
+        column(" BOTH ON (UTC)", 0, [20, 20, 20], |_, o| match (o.sure, o.possible.0) {
+            (Some((from, _)), _) => format!(" {}", day_and_time(from)),
+            (None, Some(from)) => format!("?{}", day_and_time(from)),
+            (None, None) => "?unknown".to_owned(),
+        }),
+        column("FOR", 0, [7, 8, 12], |_, o| o.sure.map(|(from, to)| spoken(to.since(from))).unwrap_or_default()),
+        keeping_the_name(column("FIRST", 0, [12, 20, 48], |_, o| account(&o.first.account))),
+        column("ON", 0, [8, 10, 30], |_, o| o.first.host.to_string()),
+        column("FROM", 0, [8, 15, 40], |_, o| came_from(&o.first)),
+        keeping_the_name(column("SECOND", 0, [12, 20, 48], |_, o| account(&o.second.account))),
+        column("ON", 0, [8, 10, 30], |_, o| o.second.host.to_string()),
+        column("FROM", 0, [8, 15, 40], |_, o| came_from(&o.second)),
+        column("KINDS", 1, [12, 17, 36], |_, o| format!("{}/{}", o.first.kind, o.second.kind)),
+        column("SESSIONS", 2, [33, 33, 33], |_, o| format!("{}/{}", o.first.id, o.second.id)),
+    ];
+
+    fn host(&self) -> (usize, &Text, &[Text]) {
+        (self.first.machine, &self.first.host, &[])
+    }
+
+    fn is_recovered(&self, view: &View<'_>) -> bool {
+        self.first.is_recovered(view) || self.second.is_recovered(view)
+    }
+}
+
+/// A value as text.
+fn text_of(cell: Cell<'_>) -> String {
+    let mut bytes = Vec::new();
+    cell.write(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// The sum of known durations; after a `>` where some are not known.
 fn total(summary: &Summary) -> String {
     match (summary.total, summary.of_unknown_duration) {
@@ -443,6 +491,21 @@ fn local_time(local: LocalTime) -> String {
     format!("{shown} {}", local.offset)
 }
 
+/// `Mon`
+fn weekday(local: LocalTime) -> &'static str {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let ticks = local.time.plus(local.offset.ticks()).filetime();
+    // FILETIME begins on a Monday.
+    let day = ticks / (86_400 * TICKS_PER_SECOND as u64);
+    DAYS[day as usize % DAYS.len()]
+}
+
+/// `09-18 20:21 -07:00`
+fn local_minute(local: LocalTime) -> String {
+    let shown = day_and_time(local.time.plus(local.offset.ticks()));
+    format!("{} {}", shown.get(5..16).unwrap_or(&shown), local.offset)
+}
+
 /// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
 ///
 /// # Errors
@@ -455,8 +518,11 @@ pub fn write<R: Tabular>(
 ) -> io::Result<()> {
     let layout = layout(view, rows, columns.max(MIN_WIDTH));
     let mut machine = None;
+    if view.is_across_machines() && !rows.is_empty() {
+        line(out, &layout, |column| column.title.to_owned())?;
+    }
     for row in rows {
-        if machine != Some(row.host()) {
+        if machine != Some(row.host()) && !view.is_across_machines() {
             let gap = if machine.is_some() { "\n" } else { "" };
             writeln!(
                 out,
@@ -479,6 +545,63 @@ pub fn write<R: Tabular>(
         writeln!(out, "\n{MARK} rests on recovered records")?;
     }
     Ok(())
+}
+
+/// Narrower than this no chosen column gets.
+const NARROWEST: usize = 8;
+
+/// Writes chosen columns of `rows` under their names, in at most `columns` columns (no less than [`MIN_WIDTH`]) where each can
+/// still have some: the widest are cut.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_chosen<R: Row>(
+    view: &View<'_>,
+    rows: &[&R],
+    chosen: &[&'static Column<R>],
+    columns: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let shown = |row: &R| -> Vec<String> {
+        let text = |column: &&'static Column<R>| text_of((column.value)(view, row));
+        chosen
+            .iter()
+            .map(|c| visible(&text(c)).into_owned())
+            .collect()
+    };
+    let names: Vec<String> = chosen.iter().map(|column| column.name.to_owned()).collect();
+    let mut widths: Vec<usize> = names.iter().map(|name| width(name)).collect();
+    for row in rows {
+        for (widest, text) in widths.iter_mut().zip(shown(row)) {
+            *widest = (*widest).max(width(&text));
+        }
+    }
+    let gaps = GAP * widths.len().saturating_sub(1);
+    let room = columns.max(MIN_WIDTH).saturating_sub(gaps);
+    // The widest give way to the others, all to one width.
+    let fits = |most: &usize| {
+        widths
+            .iter()
+            .map(|width| (*width).min(*most))
+            .sum::<usize>()
+            <= room
+    };
+    let most = (NARROWEST..=room).rev().find(fits).unwrap_or(NARROWEST);
+    let widths: Vec<usize> = widths.iter().map(|width| (*width).min(most)).collect();
+    let mut write = |texts: Vec<String>| {
+        let mut line = String::new();
+        for (text, width_of) in texts.iter().zip(&widths) {
+            let text = cut(text, *width_of);
+            line.push_str(&text);
+            line.extend(std::iter::repeat_n(
+                ' ',
+                width_of - width(&text).min(*width_of) + GAP,
+            ));
+        }
+        writeln!(out, "{}", line.trim_end())
+    };
+    write(names)?;
+    rows.iter().try_for_each(|row| write(shown(row)))
 }
 
 /// The columns that have room, each with its width.

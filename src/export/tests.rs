@@ -3,6 +3,8 @@ use crate::analysis::{Analysis, TimelineEvent};
 use crate::damage::DamageKind;
 use crate::event::Action;
 use crate::export::messages::{Level, LogFormat, Topic};
+use crate::filter::{Fit, StateAt};
+use crate::overlap::Overlap;
 use crate::session::{
     Coverage, EndReason, EndSource, Flag, GapCause, Interactivity, Kind, LinkRule, Origin,
     PartReason, Role, Session, StartSource, State,
@@ -119,13 +121,14 @@ fn every_format_gives_the_bytes_that_were_reviewed() {
 
 #[test]
 fn the_columns_have_the_names_and_the_order_of_the_interface() {
-    const SESSIONS: &str = "session_id host host_aliases account_name account_domain account_sid account_class \
-        interactivity kind logon_type logon_type_name logon_id linked_logon_id elevated start start_max \
-        start_source end end_min end_max end_reason end_source duration_seconds active_seconds \
-        disconnected_seconds locked_seconds source_address source_port workstation logon_process \
-        authentication_package lm_package process_name process_id outbound_account outbound_domain logon_guid \
-        parent_session_id subject_name subject_domain subject_sid subject_logon_id boot privileges logons \
-        failures_before flags start_record end_record token_closed source_record link start_local end_local";
+    const SESSIONS: &str = "start end duration_seconds host account_name account_domain kind source_address \
+        workstation end_reason flags failures_before interactivity account_class account_sid \
+        session_id host_aliases logon_type logon_type_name logon_id linked_logon_id elevated \
+        start_max start_source end_min end_max end_source active_seconds disconnected_seconds \
+        locked_seconds source_port logon_process authentication_package lm_package process_name \
+        process_id outbound_account outbound_domain logon_guid parent_session_id subject_name \
+        subject_domain subject_sid subject_logon_id boot privileges logons start_record \
+        end_record token_closed source_record link start_local end_local";
     const EVENTS: &str = "time host computer channel event_id record_id event kind account_name account_domain \
         account_sid account_class subject_name subject_domain subject_sid subject_logon_id source_address \
         source_port workstation logon_type logon_type_name logon_id linked_logon_id elevated logon_process \
@@ -184,7 +187,7 @@ fn hostile_names_come_back_exactly_from_raw_csv_and_json_and_cannot_run_in_a_spr
         .unwrap();
         let mut reader = ::csv::Reader::from_reader(&out[..]);
         let row = reader.records().next().unwrap().unwrap();
-        assert_eq!((&row[1], &row[3]), (&*host, name));
+        assert_eq!((&row[3], &row[4]), (&*host, name));
     }
     for (format, start) in [(Format::Json, "/sessions/0"), (Format::Jsonl, "")] {
         let out = sessions(&analysis, format, 0);
@@ -473,7 +476,9 @@ fn the_documentation_lists_every_column() {
         &mut page,
         "sessions",
         Session::SCHEMA,
-        columns::SESSIONS.iter().chain([&columns::STATE_AT]),
+        columns::SESSIONS
+            .iter()
+            .chain([&columns::STATE_AT, &columns::FITS, &columns::OUTSIDE_AT]),
     );
     let nested = "in each session of JSON";
     section(&mut page, "intervals", nested, columns::INTERVALS);
@@ -482,6 +487,7 @@ fn the_documentation_lists_every_column() {
     section(&mut page, "events", TimelineEvent::SCHEMA, columns::EVENTS);
     let nested = "in each event of JSON";
     section(&mut page, "also_in", nested, columns::FILES);
+    section(&mut page, "overlaps", Overlap::SCHEMA, columns::OVERLAPS);
     section(&mut page, "summary", Summary::SCHEMA, columns::SUMMARY);
     section(
         &mut page,
@@ -527,6 +533,8 @@ fn the_documentation_lists_every_column() {
     words!("end_reason", EndReason);
     words!("end_source", EndSource);
     words!("flags", Flag);
+    words!("fits", Fit);
+    words!("state_at", StateAt);
     words!("state, in intervals", State);
     words!("reason, in parts", PartReason);
     words!("role, in records", Role);
@@ -565,12 +573,29 @@ before its own `boot`: records are ordered by their numbers, durations leave the
 `clock-changed`.
 
 - **CSV**: a header, then a line a row; the last column, `schema`, holds the schema of the row. Text that a spreadsheet would run
-  has an apostrophe in front, unless `--csv-raw` is given.
+  has an apostrophe in front, unless `--csv-raw` is given. `--columns` gives only the columns it names, in its order.
 - **JSON**: one object: `schema`, `generator` (`name`, `version`), `evidence` (`logs`, `skipped`, `other_files`,
   `conflicting_records`: how many records two logs hold with different contents; the first log's was used), the rows under the command's name, one on a line.
 - **JSON lines**: one object a line, `schema` first.
 
+[docs/schema](schema) has a JSON Schema (2020-12) of each document, which `winsessions schema NAME` writes too: made from the same
+columns as this page, and every document of the tests is validated against it. It allows members and words to come.
+
 This page is held to the program by a test.
+
+## In Excel and Timeline Explorer
+
+Both open the CSV; its first columns are what is looked for first. What they make of it:
+
+- Accents and other scripts: Excel takes a file for UTF-8 only if it begins with a byte order mark: `--bom`.
+- Times have a `T`, seven digits and a `Z`, so Excel leaves them as text, which sorts by time and loses nothing; to reckon with
+  them, `=DATEVALUE(LEFT(A2,10))+TIMEVALUE(MID(A2,12,8))`. Timeline Explorer has no layout of its own for these files: every column is text there too.
+- SIDs, Logon IDs (`0x3e7`), GUIDs and status codes are no numbers to either.
+- A `session_id` is 16 hex digits. One in 770 looks like a number (all digits, or digits around one `e`), and Excel rounds it to
+  15 digits or to an exponent when it opens the file; a name of digits (`00123`) loses its zeros, and one like `1-2` becomes a date.
+  Where they matter, load the file by *Data > From Text/CSV* with the type *Text*, or *Do not detect data types*.
+- Seconds have a decimal point: where Excel is set to a decimal comma, load them the same way, with an English locale.
+- Numbers are below 2^53 in all but made-up logs.
 ";
 
 fn section<T: 'static>(

@@ -25,10 +25,12 @@ const LANES: usize = 60;
 const COLUMNS: i64 = 400;
 
 pub(super) fn title(report: &Report<'_>) -> String {
-    let hosts: BTreeSet<&Text> = report.coverage.iter().map(|c| &c.host).collect();
+    let coverage = report.coverage.iter();
+    let hosts: BTreeMap<usize, &Text> = coverage.map(|c| (c.machine, &c.host)).collect();
     match hosts.len() {
-        0..4 => {
-            let hosts: Vec<String> = hosts.iter().map(|host| shown(host)).collect();
+        0 => "No sessions".to_owned(),
+        1..4 => {
+            let hosts: Vec<String> = hosts.values().map(|host| shown(host)).collect();
             format!("Sessions: {}", hosts.join(", "))
         }
         count => format!("Sessions of {count} machines"),
@@ -523,6 +525,7 @@ fn uncertain(report: &Report<'_>, told: usize, page: &mut String) {
     }
     page.push_str("<div class=\"card\"><h2>What is uncertain</h2>");
     match lines.is_empty() {
+        true if all == 0 => page.push_str("<p>There are no sessions in this page.</p>"),
         true => page.push_str("<p>Nothing of what is counted here: every bound is recorded.</p>"),
         false => {
             page.push_str("<ul>\n");

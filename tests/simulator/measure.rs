@@ -60,7 +60,7 @@ fn analysed(logs: &[(String, Vec<u8>)], keep: &dyn Fn(&str, u64, u16) -> bool) -
         for block in log::blocks(bytes.len() as u64) {
             let mut collector = Collector::new(LogIndex(at as u32));
             reader.read(&content, block, &mut |record| {
-                if keep(&record.channel, record.record_id, record.event_id) {
+                if keep(record.channel(), record.record_id, record.event_id) {
                     collector.add(record);
                 }
             });
