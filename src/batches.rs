@@ -5,18 +5,16 @@ use crate::cli::{Batch, Reading};
 use crate::output::{self, OpenError};
 use crate::signals::Signals;
 use crate::{Completeness, Failure, output_failure, unpacking, usage};
-use serde::Serialize;
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use winsessions::analysis::Options;
 use winsessions::batch::{self, Done, Job, Merged, Partition, Plan, Unit, Units, plan};
 use winsessions::error::Error;
 use winsessions::evidence::{Skipped, Unpacking};
 use winsessions::export::messages::{self, Level, LogFormat, Message, OfUnit, Topic};
-use winsessions::export::{path_text, visible};
+use winsessions::export::visible;
 use winsessions::progress::{Progress, Stop};
 
 /// Why a batch has no result, or not of all units.
@@ -69,13 +67,17 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             force,
             formats,
             csv_raw,
+            planned: is_planned,
             reading,
         } => {
             let unpacking = unpacking(&reading)?;
             let watch = Watch::new(reading.quiet, reading.log_format);
-            let plan = planned(&reading, &unpacking, &watch)?;
+            let plan = match is_planned {
+                true => read_plan(&reading.paths)?,
+                false => planned(&reading, &unpacking, &watch)?,
+            };
             let units = chosen(&plan, partition, &unit)?;
-            let out = opened(output::folder(&output, &reading.paths), &output)?;
+            let out = opened(output::folder(&output, &plan.paths), &output)?;
             let job = Job {
                 out,
                 formats: without_repeats(formats),
@@ -232,6 +234,16 @@ fn run_units(
     }
 }
 
+/// The plan in a file.
+fn read_plan(paths: &[PathBuf]) -> Result<Plan, Failure> {
+    let [path] = paths else {
+        return Err(usage(
+            "--planned takes one PATH: what `winsessions batch plan --json` wrote",
+        ));
+    };
+    Ok(Plan::read_json(path)?)
+}
+
 /// The units that were asked for.
 fn chosen<'p>(
     plan: &'p Plan,
@@ -366,55 +378,11 @@ fn skipped(plan: &Plan) -> Vec<Skipped> {
     plan.skipped.iter().chain(of_units).cloned().collect()
 }
 
-/// A plan for programs.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'a str,
-    units: Vec<Listed<'a>>,
-}
-
-#[derive(Serialize)]
-struct Listed<'a> {
-    id: &'a str,
-    host: Option<&'a str>,
-    folder: &'a str,
-    bytes: u64,
-    sources: Vec<File<'a>>,
-}
-
-#[derive(Serialize)]
-struct File<'a> {
-    path: Cow<'a, str>,
-    bytes: u64,
-}
-
-impl<'a> From<&'a Unit> for Listed<'a> {
-    fn from(unit: &'a Unit) -> Self {
-        let sources = unit.sources.iter();
-        let sources = sources.map(|source| File {
-            path: path_text(&source.item.path),
-            bytes: source.bytes,
-        });
-        Listed {
-            id: &unit.id,
-            host: unit.host.as_deref(),
-            folder: &unit.folder,
-            bytes: unit.bytes(),
-            sources: sources.collect(),
-        }
-    }
-}
-
 /// Writes a plan to standard output.
 fn list(plan: &Plan, json: bool) -> io::Result<()> {
     let mut to = io::BufWriter::new(io::stdout().lock());
     if json {
-        let document = Document {
-            schema: "winsessions/plan/1",
-            units: plan.units.iter().map(Listed::from).collect(),
-        };
-        serde_json::to_writer_pretty(&mut to, &document)?;
-        writeln!(to)?;
+        plan.write_json(&mut to)?;
     } else {
         writeln!(to, "{:<16} {:>6} {:>15}  HOST", "ID", "FILES", "BYTES")?;
         for unit in &plan.units {

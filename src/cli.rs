@@ -197,6 +197,10 @@ pub enum Batch {
         /// Text from evidence exactly as it is in CSV; `winsessions sessions --help` says what it is otherwise
         #[arg(long)]
         csv_raw: bool,
+        /// PATH is what `batch plan --json` wrote: nothing is searched for again, however many jobs there are. The paths in it
+        /// count from the folder that the plan was made in
+        #[arg(long)]
+        planned: bool,
         #[command(flatten)]
         reading: Reading,
     },
@@ -230,7 +234,7 @@ const BATCH_EXAMPLES: &str = "\
 Examples:
   winsessions batch run evidence/ -o results/
   winsessions batch run evidence/ -o results/ --partition hash:2/8     one job of eight
-  winsessions batch run evidence/ -o results/ --unit 0f3c1e5a9b7d2468 --formats csv,jsonl
+  winsessions batch run plan.json --planned -o results/ --unit 0f3c1e5a9b7d2468 --formats csv,jsonl
 Units are done one after the other. One whose manifest says the same evidence (SHA-256), version
 and arguments is not done again; a killed run goes on where it was when it is started again.
 Exit status: 1 if a unit failed, else 3 if evidence of one is damaged or unreadable, else 0.";

@@ -110,6 +110,26 @@ impl Item {
         }
     }
 
+    /// What was found before, by [`Item::format`] and [`Item::is_named`]; `None` if there is no such format.
+    pub fn known(path: PathBuf, format: &str, named: bool) -> Option<Self> {
+        let format = Format::named(format)?;
+        Some(Item {
+            path,
+            format,
+            named,
+        })
+    }
+
+    /// What it is, in a word.
+    pub fn format(&self) -> &'static str {
+        self.format.name()
+    }
+
+    /// Whether the user named it.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Whether it is a package, which takes memory and space while its logs are read.
     pub fn is_package(&self) -> bool {
         self.format != Format::Log

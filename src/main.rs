@@ -780,6 +780,7 @@ fn status(result: &Result<Completeness, Failure>) -> u8 {
         // What is in the way has to go before another time, or another place has to be named.
         Err(Failure::Batch(
             batch::Failure::Foreign { .. }
+            | batch::Failure::NoPlan { .. }
             | batch::Failure::UnitName { .. }
             | batch::Failure::InEvidence { .. }
             | batch::Failure::Apart,

@@ -412,6 +412,78 @@ fn parts_and_ids_choose_units_and_all_parts_are_the_whole() {
 }
 
 #[test]
+fn jobs_that_read_one_plan_give_the_bytes_of_a_run_over_the_evidence_also_in_packages() {
+    let place = tempfile::tempdir().unwrap();
+    let evidence = fixtures(place.path());
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/packages/DFIR-ORC_WorkStation_WS-ALDER.corp.example_Little.7z");
+    fs::copy(package, evidence.join("orc.7z")).unwrap();
+    fs::write(
+        evidence.join("two-hosts/evidence/WS-ASH/Torn.evtx"),
+        "ElfFile",
+    )
+    .unwrap();
+    let whole = place.path().join("whole");
+    assert_eq!(batch(&evidence, &whole, &["-q"]).status.code(), Some(3));
+
+    let listed = run(&["batch", "plan", "--json", "-q", text(&evidence)]);
+    let file = place.path().join("plan.json");
+    fs::write(&file, &listed.stdout).unwrap();
+    // What the plan says holds; nothing is looked for.
+    write_hosts(&evidence, 0..1);
+    let parts = place.path().join("parts");
+    for part in ["hash:1/3", "hash:2/3", "hash:3/3"] {
+        let done = batch(&file, &parts, &["--planned", "--partition", part, "-q"]);
+        assert!(matches!(done.status.code(), Some(0 | 3)), "{}", told(&done));
+    }
+    assert!(files(&whole) == files(&parts));
+
+    let inside = batch(&file, &evidence.join("out"), &["--planned"]);
+    assert_eq!(inside.status.code(), Some(2), "{}", told(&inside));
+    let gone = evidence.join("two-hosts/evidence/WS-ELM/Security.evtx");
+    fs::remove_file(gone).unwrap();
+    let without = place.path().join("without");
+    let done = batch(
+        &file,
+        &without,
+        &["--planned", "--unit", &id_of("WS-ELM", &listed.stdout)],
+    );
+    assert!(matches!(done.status.code(), Some(1 | 3)), "{}", told(&done));
+    assert!(
+        told(&done).contains("WS-ELM/Security.evtx"),
+        "{}",
+        told(&done)
+    );
+}
+
+/// The id of the unit of a host in a plan.
+fn id_of(host: &str, plan: &[u8]) -> String {
+    let plan = json(plan);
+    let mut units = plan["units"].as_array().unwrap().iter();
+    let unit = units.find(|unit| unit["host"] == host).unwrap();
+    unit["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_no_plan_is_wrong_usage_and_so_is_a_plan_whose_folder_lies_elsewhere() {
+    let (place, evidence) = hosts(1);
+    let listed = run(&["batch", "plan", "--json", text(&evidence)]).stdout;
+    let listed = String::from_utf8(listed).unwrap();
+    let out = place.path().join("out");
+    let moved = listed.replace("host=WS-0000", "host=/../../elsewhere");
+    assert_ne!(moved, listed);
+    for wrong in ["", "{}", &listed.replace("plan/1", "plan/0"), &moved] {
+        let file = place.path().join("plan.json");
+        fs::write(&file, wrong).unwrap();
+        let done = batch(&file, &out, &["--planned"]);
+        assert_eq!(done.status.code(), Some(2), "{}", told(&done));
+        assert!(!out.exists());
+    }
+    let both = run(&["batch", "run", "--planned", "-o", text(&out), "a", "b"]);
+    assert_eq!(both.status.code(), Some(2), "{}", told(&both));
+}
+
+#[test]
 fn wrong_usage_no_evidence_and_an_output_in_the_evidence_change_nothing() {
     let (place, evidence) = hosts(1);
     let out = place.path().join("out");

@@ -5,7 +5,7 @@
 //! at the same time and on different computers, and what comes out depends on their evidence alone.
 //!
 //! ```text
-//! plan      which logs are of one machine, and what the unit is called      (name: its folder)
+//! plan      which logs are of one machine, and what the unit is called      (name: its folder; planned: as a document)
 //! unit      analyses a unit and writes its folder                           (tables, digest, manifest)
 //! work      where that is written, until it is complete and gets its place
 //! rest      what is in no unit
@@ -19,6 +19,7 @@ mod manifest;
 mod merge;
 mod name;
 mod plan;
+mod planned;
 mod rest;
 mod tables;
 mod unit;
@@ -47,6 +48,14 @@ pub enum Failure {
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// A file is no plan.
+    #[error("{}: {reason}", path.display())]
+    NoPlan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A log is not what it was when the unit was begun.
     #[error("{} changed while it was read", path.display())]

@@ -33,6 +33,8 @@ use std::str::FromStr;
 /// What there is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// What was named.
+    pub paths: Vec<PathBuf>,
     /// Sorted by folder, each with a folder of its own, whatever the case of letters.
     pub units: Vec<Unit>,
     /// What should have been a log, is not, and lies beside the logs of no one unit.
@@ -148,6 +150,7 @@ pub fn plan(paths: &[PathBuf], options: Options<'_>) -> Result<Plan, Error> {
     units.sort_by(|a, b| a.folder.cmp(&b.folder));
     let skipped = give_skipped(found.skipped, &mut units);
     Ok(Plan {
+        paths: paths.to_vec(),
         units,
         skipped,
         other_files: found.other_files,

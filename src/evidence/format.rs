@@ -23,6 +23,28 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// The name of each.
+    const NAMES: [(Format, &'static str); 6] = [
+        (Format::Log, "evtx"),
+        (Format::Zip, "zip"),
+        (Format::SevenZip, "7z"),
+        (Format::Tar, "tar"),
+        (Format::Gzip, "gzip"),
+        (Format::Zstandard, "zstd"),
+    ];
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        let named = Self::NAMES.iter().find(|(format, _)| *format == self);
+        named.map_or("", |(_, name)| name)
+    }
+
+    /// What is called so.
+    pub(super) fn named(name: &str) -> Option<Format> {
+        let named = Self::NAMES.iter().find(|(_, known)| *known == name);
+        named.map(|(format, _)| *format)
+    }
+
     /// What begins so, if anything that is known.
     pub(super) fn of(start: &[u8]) -> Option<Format> {
         let magics: [(&[u8], Format); 11] = [

@@ -1,0 +1,124 @@
+"""Runs winsessions: where its evidence lies, how far it is, and what its exit status means."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+BINARY = os.getenv("WINSESSIONS_BINARY") or "winsessions"
+
+# Exit statuses of winsessions.
+COMPLETE, WRONG_USAGE, PARTIAL, NO_LOG = 0, 2, 3, 4
+
+PREFIX = ".winsessions-"
+
+# What lies beside a log and is none; winsessions looks for it there.
+COMPANIONS = re.compile(r"(\.idx|^client_info\.json)$", re.IGNORECASE)
+
+LONGEST_NAME = 200
+
+
+class GoneWrongError(RuntimeError):
+    """There is no result, and there will be none."""
+
+
+class WorthRetryError(RuntimeError):
+    """There is no result: another try may have one."""
+
+
+def place_of(file: dict[str, object]) -> PurePosixPath:
+    """Where a file lay, as far as OpenRelik knows, as a path that stays below the folder it is put in."""
+    told = str(file.get("original_path") or file.get("display_name") or "unnamed")
+    parts = [part.replace("\0", "") for part in re.split(r"[/\\]+", told)]
+    parts = [part.removesuffix(":") if at == 0 else part for at, part in enumerate(parts)]
+    kept = [part.encode(errors="replace")[-LONGEST_NAME:] for part in parts if part.strip(". ")]
+    source = file.get("source_file_id")
+    roots = [] if source is None else [f"file-{source}"]
+    return PurePosixPath(*roots, *(part.decode(errors="replace") for part in kept or [b"unnamed"]))
+
+
+def lay_out(files: list[dict[str, object]], work: Path) -> list[str]:
+    """Links the files below `evidence` in `work` under their own names, and lists what to read; nothing is copied.
+
+    Results name a log as it was called where it was collected, whatever OpenRelik stores it as.
+    """
+    named = []
+    for at, file in enumerate(files):
+        place = PurePosixPath("evidence") / place_of(file)
+        if os.path.lexists(work / place):
+            place = PurePosixPath("evidence", f"again-{at}") / place_of(file)
+        link = work / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(str(file["path"])).resolve())
+        if not COMPANIONS.search(place.name):
+            named.append(str(place))
+    return named
+
+
+@contextlib.contextmanager
+def work_folder(output_path: str, task_id: str) -> Iterator[Path]:
+    """A folder on the disk of the results, removed at the end; those that killed tries of the task left go first."""
+    for left in Path(output_path).glob(f"{PREFIX}{task_id}-*"):
+        with _locked(left) as nobody_works_there:
+            if nobody_works_there:
+                shutil.rmtree(left, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{task_id}-", dir=output_path))
+    with _locked(work):
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether this is the one that holds the folder's lock, which goes with the process."""
+    with contextlib.ExitStack() as stack:
+        is_ours = False
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = True
+        yield is_ours
+
+
+def run(arguments: list[str], work: Path, log: Path, tell: Callable[[str], None]) -> int:
+    """Runs it in `work`, adds its messages (JSON lines) to `log`, tells each; gives 0 or 3.
+
+    Raises `GoneWrongError` if there cannot be a result, `WorthRetryError` if another try may have one.
+    """
+    command = [BINARY, *arguments]
+    last = ""
+    with log.open("a", encoding="utf-8") as messages:
+        messages.write(json.dumps({"command": shlex.join(command)}) + "\n")
+        with subprocess.Popen(
+            command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as child:
+            for line in child.stderr or ():
+                messages.write(line)
+                last = _words(line) or last
+                tell(last)
+    status = child.returncode
+    if status in (COMPLETE, PARTIAL):
+        return status
+    words = f"winsessions ended with {status}: {last}"
+    # 1, 130, 143 and kills: the disk, memory, a machine that goes down.
+    raise (GoneWrongError if status in (WRONG_USAGE, NO_LOG) else WorthRetryError)(words)
+
+
+def _words(line: str) -> str:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return line.strip()
+    if message.get("topic") == "progress":
+        return f"{message.get('bytes_read', 0):,} of {message.get('bytes_total', 0):,} bytes"
+    return str(message.get("message", ""))

@@ -1,0 +1,167 @@
+//! A plan as a document: made once, and read by each of many jobs, so that none has to search the evidence again.
+//!
+//! Paths that are no Unicode are not what they were when they are read again: their logs are then told as unreadable.
+
+use super::plan::{Plan, Source, Unit};
+use super::{Failure, name};
+use crate::evidence::{Item, Skipped};
+use crate::export::path_text;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const SCHEMA: &str = "winsessions/plan/1";
+
+#[derive(Serialize, Deserialize)]
+struct Document<'a> {
+    schema: Cow<'a, str>,
+    paths: Vec<Cow<'a, str>>,
+    units: Vec<Listed<'a>>,
+    skipped: Vec<Left<'a>>,
+    other_files: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Listed<'a> {
+    id: Cow<'a, str>,
+    host: Option<Cow<'a, str>>,
+    folder: Cow<'a, str>,
+    paths: Vec<Cow<'a, str>>,
+    bytes: u64,
+    sources: Vec<File<'a>>,
+    skipped: Vec<Left<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File<'a> {
+    path: Cow<'a, str>,
+    bytes: u64,
+    format: Cow<'a, str>,
+    named: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Left<'a> {
+    path: Cow<'a, str>,
+    reason: Cow<'a, str>,
+}
+
+impl Plan {
+    /// Writes it as a JSON document.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_json(&self, to: &mut impl Write) -> io::Result<()> {
+        let document = Document {
+            schema: SCHEMA.into(),
+            paths: self.paths.iter().map(|path| path_text(path)).collect(),
+            units: self.units.iter().map(Listed::from).collect(),
+            skipped: self.skipped.iter().map(Left::from).collect(),
+            other_files: self.other_files,
+        };
+        serde_json::to_writer_pretty(&mut *to, &document)?;
+        writeln!(to)
+    }
+
+    /// Reads one that [`Plan::write_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Failure::Io`]; [`Failure::NoPlan`] if it is something else.
+    pub fn read_json(path: &Path) -> Result<Plan, Failure> {
+        let no_plan = |reason: String| Failure::NoPlan {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = fs::read(path).map_err(Failure::io(path))?;
+        let document: Document<'_> = serde_json::from_slice(&bytes).map_err(|error| {
+            no_plan(format!(
+                "no plan of `winsessions batch plan --json`: {error}"
+            ))
+        })?;
+        if document.schema != SCHEMA {
+            return Err(no_plan(format!("not a plan of {SCHEMA}")));
+        }
+        let units = document.units.into_iter().map(|unit| {
+            let (id, folder) = (unit.id.clone(), unit.folder.clone());
+            Unit::try_from(unit).map_err(|()| no_plan(format!("no unit of a plan: {id}, {folder}")))
+        });
+        Ok(Plan {
+            paths: document.paths.iter().map(|path| path_of(path)).collect(),
+            units: units.collect::<Result<_, _>>()?,
+            skipped: document.skipped.into_iter().map(Skipped::from).collect(),
+            other_files: document.other_files,
+        })
+    }
+}
+
+fn path_of(text: &str) -> PathBuf {
+    PathBuf::from(text)
+}
+
+impl<'a> From<&'a Unit> for Listed<'a> {
+    fn from(unit: &'a Unit) -> Self {
+        let sources = unit.sources.iter();
+        let sources = sources.map(|source| File {
+            path: path_text(&source.item.path),
+            bytes: source.bytes,
+            format: source.item.format().into(),
+            named: source.item.is_named(),
+        });
+        Listed {
+            id: Cow::from(&unit.id),
+            host: unit.host.as_deref().map(Cow::from),
+            folder: Cow::from(&unit.folder),
+            paths: unit.paths.iter().map(|path| path_text(path)).collect(),
+            bytes: unit.bytes(),
+            sources: sources.collect(),
+            skipped: unit.skipped.iter().map(Left::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<Listed<'_>> for Unit {
+    /// Its id or its folder is none, or it has a file of a format that is not known.
+    type Error = ();
+
+    fn try_from(listed: Listed<'_>) -> Result<Self, ()> {
+        let is_id = listed.id.len() == 16 && listed.id.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_folder =
+            listed.folder.starts_with(name::PREFIX) && !listed.folder.contains(['/', '\\']);
+        if !is_id || !is_folder {
+            return Err(());
+        }
+        let sources = listed.sources.into_iter().map(|file| {
+            let item = Item::known(path_of(&file.path), &file.format, file.named);
+            let bytes = file.bytes;
+            item.map(|item| Source { item, bytes }).ok_or(())
+        });
+        Ok(Unit {
+            id: listed.id.into_owned(),
+            host: listed.host.map(Cow::into_owned),
+            folder: listed.folder.into_owned(),
+            paths: listed.paths.iter().map(|path| path_of(path)).collect(),
+            sources: sources.collect::<Result<_, _>>()?,
+            skipped: listed.skipped.into_iter().map(Skipped::from).collect(),
+        })
+    }
+}
+
+impl<'a> From<&'a Skipped> for Left<'a> {
+    fn from(skipped: &'a Skipped) -> Self {
+        Left {
+            path: path_text(&skipped.path),
+            reason: Cow::from(&skipped.reason),
+        }
+    }
+}
+
+impl From<Left<'_>> for Skipped {
+    fn from(left: Left<'_>) -> Self {
+        Skipped {
+            path: path_of(&left.path),
+            reason: left.reason.into_owned(),
+        }
+    }
+}
