@@ -230,23 +230,43 @@ fn values() -> Map<String, Value> {
 /// What `batch plan --json` writes.
 fn plan() -> Value {
     let mut defs = values();
-    let source = object(json!({"path": {"type": "string"}, "bytes": {"$ref": "#/$defs/integer"}}));
+    let source = object(json!({
+        "path": {"type": "string"},
+        "bytes": {"$ref": "#/$defs/integer"},
+        "format": {"type": "string", "description": "What its first bytes say that it is."},
+        "named": {"type": "boolean", "description": "Whether it was named itself, not a folder that it lies in."},
+    }));
     let unit = object(json!({
         "id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
         "host": {"$ref": "#/$defs/text", "description": "Null if no record tells."},
         "folder": {"type": "string", "description": "What its folder of results is called."},
+        "paths": paths(),
         "bytes": {"$ref": "#/$defs/integer"},
         "sources": array_of("source"),
+        "skipped": array_of("skipped"),
     }));
+    let file = object(Value::Object(members(SKIPPED)));
+    defs.insert("skipped".to_owned(), file);
     defs.insert("source".to_owned(), source);
     defs.insert("unit".to_owned(), unit);
-    let members = json!({"schema": {"const": "winsessions/plan/1"}, "units": array_of("unit")});
+    let members = json!({
+        "schema": {"const": "winsessions/plan/1"},
+        "paths": paths(),
+        "units": array_of("unit"),
+        "skipped": array_of("skipped"),
+        "other_files": {"$ref": "#/$defs/integer", "description": "How many files are no logs."},
+    });
     schema_of(
         "winsessions/plan/1",
         "What there is to do: `batch plan --json`.",
         defs,
         object(members),
     )
+}
+
+/// Paths that were named.
+fn paths() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "description": "The paths that were named."})
 }
 
 /// What the manifests of batches have in common.
@@ -311,6 +331,7 @@ fn manifest() -> Value {
         "tool": {"$ref": "#/$defs/tool"},
         "arguments": arguments,
         "unit": unit,
+        "paths": paths(),
         "inputs": array_of("input"),
         "skipped": array_of("skipped"),
         "evidence": {"$ref": "#/$defs/evidence"},

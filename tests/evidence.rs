@@ -113,7 +113,9 @@ fn no_command_changes_anything_in_a_tree_that_may_only_be_read() {
     let case_text = case.to_str().unwrap();
     let first = winsessions(&["sessions", "-q", "--format", "csv", case_text]);
     let rows = String::from_utf8(first.stdout).unwrap();
-    let id = rows.lines().nth(1).unwrap().split(',').next().unwrap();
+    let mut lines = rows.lines().map(|line| line.split(','));
+    let place = lines.next().unwrap().position(|name| name == "session_id");
+    let id = lines.next().unwrap().nth(place.unwrap()).unwrap();
     let mut runs = vec![vec!["explain", id], vec!["explain", "--format", "json", id]];
     for command in ["sessions", "events", "summary", "coverage"] {
         runs.extend(

@@ -341,7 +341,7 @@ fn parquet_keeps_a_time_that_no_timestamp_holds_beside_its_column() {
     assert_eq!(rows.len(), analysis.sessions.len());
     let beyond = [format!("start={early}"), format!("records[0].time={late}")];
     let [first, second] = [&rows[0], &rows[1]];
-    assert!(first.starts_with("{start: null,"), "{first}");
+    assert!(first.contains("start: null,"), "{first}");
     assert!(beyond.iter().all(|told| first.contains(told)), "{first}");
     assert!(second.ends_with("times_beyond_timestamps: []}"), "{second}");
 }
