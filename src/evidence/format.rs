@@ -47,7 +47,7 @@ impl Format {
 
     /// What begins so, if anything that is known.
     pub(super) fn of(start: &[u8]) -> Option<Format> {
-        let magics: [(&[u8], Format); 11] = [
+        let magics: [(&[u8], Format); 10] = [
             (b"ElfFile\0", Format::Log),
             (b"PK\x03\x04", Format::Zip),
             // Without members.
@@ -58,7 +58,6 @@ impl Format {
             (b"\xfd7zXZ\0", Format::Unread("xz")),
             (b"Rar!\x1a\x07\0", Format::Unread("RAR")),
             (b"Rar!\x1a\x07\x01\0", Format::Unread("RAR")),
-            (b"MSCF\0\0\0\0", Format::Unread("cabinet")),
             (b"\x04\x22\x4d\x18", Format::Unread("LZ4")),
         ];
         let known = magics.iter().find(|(magic, _)| start.starts_with(magic));
