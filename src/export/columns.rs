@@ -426,7 +426,7 @@ pub static SESSIONS: &[Column<Session>] = &[
     column("account_domain", Type::Text, "The domain or computer that the name belongs to.", |_, s| text(&s.account.domain)),
     column("kind", Type::Word(Kind::NAMES), "What the logon really was; the logon type alone misleads.", |_, s| s.kind.name().into()),
     column("source_address", Type::Text, "The network address that it came from, as recorded.", |_, s| text(&s.source_address)),
-    column("workstation", Type::Text, "The workstation name that the caller gave.", |_, s| text(&s.workstation)),
+    column("workstation", Type::Text, "The workstation name in the logon: the one that the caller gave, with Remote Desktop, SSH and others the machine's own.", |_, s| text(&s.workstation)),
     column("end_reason", Type::Word(EndReason::NAMES), "Why it ended.", |_, s| s.end.reason.name().into()),
     column("flags", Type::Words(Flag::NAMES), "What an examiner should know; joined with `;` in CSV.", |_, s| Cell::Flags(&s.flags)),
     column("failures_before", Type::Integer, "How many logons of the account were refused just before it, one soon after the other; empty if none was, or none was audited.", |_, s| s.failures_before.into()),

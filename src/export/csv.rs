@@ -169,7 +169,7 @@ const SEPARATORS: [u8; 4] = [b';', b'\t', b'\r', b'\n'];
 /// behind blanks, quotes, controls and characters without width; the whole text moreover if it begins with a tab or line break (spreadsheets leave those out).
 /// Apostrophes count as quotes, so what was put in can be told from what was there: taking one from each part that runs
 /// behind it gives the text back.
-fn inert(text: &[u8]) -> Vec<u8> {
+pub(super) fn inert(text: &[u8]) -> Vec<u8> {
     let mut made = Vec::with_capacity(text.len() + 2);
     let first = text.iter().find(|&&byte| byte != b'\'');
     if matches!(first, Some(b'\t' | b'\r' | b'\n')) {
@@ -185,7 +185,7 @@ fn inert(text: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a spreadsheet would run what begins so.
-pub(super) fn runs(part: &[u8]) -> bool {
+fn runs(part: &[u8]) -> bool {
     let text = match std::str::from_utf8(part) {
         Ok(text) => text,
         Err(error) => {

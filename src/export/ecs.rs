@@ -53,7 +53,7 @@ fn members(point: &Point<'_>, document: &mut Object<'_>) {
         source.put("ip", ip.as_deref());
         source.put("address", point.address);
         source.put("port", point.port);
-        source.put("domain", point.workstation);
+        source.put("domain", point.caller());
     });
     document.within("process", |process| {
         process.put("pid", point.process_id.filter(|id| is_long(*id)));

@@ -2,7 +2,8 @@
 //!
 //! In: sessions, or the logons and failed logons among events. Out: nodes for sources (a network address, else the workstation name
 //! that the caller gave) and for machines; an edge for each source, machine and account, with how often, first and last time, and
-//! kinds. Edges are sorted, so the same rows give the same bytes. A row without a source is on no edge: machines count those.
+//! kinds. Edges are sorted, so the same rows give the same bytes. Loopback, and a machine's own name, is no source.
+//! A row without a source is on no edge: machines count those.
 //!
 //! What is kept of the rows is one entry for each edge.
 
@@ -13,6 +14,7 @@ use crate::event::{Account, Action};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 /// Where a logon came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,8 +87,10 @@ impl Graph {
             let text = text.map(str::trim).filter(|text| !text.is_empty());
             text.map(str::to_owned)
         };
-        let address = first.ip().map(|ip| ip.to_string());
-        let workstation = known(first.workstation);
+        // Every machine has these addresses: they would join machines that have nothing in common.
+        let is_of_one = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+        let address = first.ip().filter(is_of_one).map(|ip| ip.to_string());
+        let workstation = known(first.caller());
         let from = match (address, &workstation) {
             (Some(address), _) => From::Address(address),
             (None, Some(name)) => From::Workstation(name.clone()),

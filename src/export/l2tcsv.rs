@@ -85,13 +85,10 @@ pub(super) fn lines<R: Row>(view: &View<'_>, row: &R, bytes: &mut Vec<u8>) {
 /// apostrophe in front.
 fn plain(field: &str) -> String {
     let field = visible(field).replace(',', " ").replace('"', "'");
-    match super::csv::runs(field.as_bytes()) {
-        true => format!("'{field}"),
-        false => field,
-    }
+    String::from_utf8_lossy(&super::csv::inert(field.as_bytes())).into_owned()
 }
 
-/// `name: value; ` of each column that is not empty.
+/// `name: value; ` of each column that is not empty. No value holds what ends one.
 struct Extra {
     text: String,
 }
@@ -108,6 +105,8 @@ impl<R: 'static> Cells<R> for Extra {
         }
         self.text.push_str(column.name);
         self.text.push_str(": ");
-        self.text.push_str(&String::from_utf8_lossy(&value));
+        let value = String::from_utf8_lossy(&value);
+        let parts: Vec<&str> = value.split(';').map(str::trim_start).collect();
+        self.text.push_str(&parts.join(";"));
     }
 }

@@ -128,7 +128,7 @@ fn members(point: &Point<'_>, event: &mut Object<'_>) {
     event.within("src_endpoint", |source| {
         source.put("ip", point.ip().map(|ip| ip.to_string()).as_deref());
         source.put("port", point.port);
-        source.put("hostname", point.workstation);
+        source.put("hostname", point.caller());
     });
     event.within("dst_endpoint", |target| {
         target.put("hostname", point.host);

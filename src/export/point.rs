@@ -10,7 +10,7 @@ use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, LogonId, LogonType, Text};
 use crate::filter::event_class;
 use crate::guid::Guid;
-use crate::session::{EndReason, Kind, RecordRef, Session};
+use crate::session::{EndReason, Flag, Kind, RecordRef, Session, first_label};
 use crate::sid::AccountClass;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -264,7 +264,7 @@ impl Point<'_> {
             facts.push(session.end.reason.name().to_owned());
         }
         facts.extend(self.address.map(|address| format!("from {address}")));
-        facts.extend(self.workstation.map(|name| format!("workstation {name}")));
+        facts.extend(self.caller().map(|name| format!("workstation {name}")));
         let kind = self.kind.map_or("", Kind::name);
         format!(
             "{}: {kind} {said} ({})",
@@ -287,6 +287,18 @@ impl Point<'_> {
         Some(address.to_canonical())
     }
 
+    /// The name that the caller gave of the machine it came from. Logons by Remote Desktop and others that the machine itself
+    /// makes give its own name, beside the address of another: that is no caller's.
+    pub(super) fn caller(&self) -> Option<&str> {
+        let aliases = self
+            .session
+            .map_or(&[][..], |session| &session.host_aliases);
+        let own = aliases.iter().map(|name| &**name);
+        let mut own = own.chain([self.host, self.computer]);
+        self.workstation
+            .filter(|name| !own.any(|own| first_label(own) == first_label(name)))
+    }
+
     /// Why it failed, in words.
     pub(super) fn status_text(&self) -> Option<&'static str> {
         self.event?.failure_text()
@@ -297,11 +309,22 @@ impl Point<'_> {
         self.sub_status.or(self.status)
     }
 
-    /// Whether its logon came over the network, where the logon type tells.
+    /// Whether its logon came from another machine; `None` where that is not known.
     pub(super) fn is_remote(&self) -> Option<bool> {
+        let has = |flag| self.session.is_some_and(|s| s.flags.contains(&flag));
         match self.logon_type?.0 {
-            3 | 8 | 10 | 12 => Some(true),
-            0 | 2 | 4 | 5 | 7 | 9 | 11 | 13 => Some(false),
+            3 | 8 | 10 | 12 if has(Flag::OwnMachine) => Some(false),
+            3 | 8 | 10 | 12 => match self.ip() {
+                Some(ip) if ip.is_unspecified() => None,
+                // A tunnel ends at the machine itself, whoever is at its other end.
+                Some(ip) if ip.is_loopback() && self.session.is_some() => {
+                    (!has(Flag::Tunnel)).then_some(false)
+                }
+                Some(ip) if ip.is_loopback() => None,
+                Some(_) => Some(true),
+                None => None,
+            },
+            0 | 2 | 4 | 5 | 9 | 11 | 13 => Some(false),
             _ => None,
         }
     }
@@ -328,4 +351,50 @@ pub(super) fn microseconds_text(time: Time) -> String {
 /// A name that may be missing.
 pub(super) fn text(name: &Option<Text>) -> Cow<'_, str> {
     name.as_deref().unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::sample;
+
+    fn logon(kind: u32, address: Option<&str>, flags: &[Flag]) -> Session {
+        let mut session = sample::session("2024-03-04", "2024-03-05");
+        session.host = "DC01.corp.example".into();
+        session.logon_type = Some(LogonType(kind));
+        session.source_address = address.map(Text::from);
+        session.flags = flags.to_vec();
+        session
+    }
+
+    fn is_remote(kind: u32, address: Option<&str>, flags: &[Flag]) -> Option<bool> {
+        let (analysis, session) = (Default::default(), logon(kind, address, flags));
+        of_session(&View::new(&analysis, None), &session)[0].is_remote()
+    }
+
+    #[test]
+    fn a_logon_is_remote_only_where_it_is_known_to_come_from_another_machine() {
+        assert_eq!(is_remote(10, Some("203.0.113.5"), &[]), Some(true));
+        assert_eq!(is_remote(3, None, &[]), None);
+        assert_eq!(is_remote(3, Some("0.0.0.0"), &[]), None);
+        assert_eq!(is_remote(3, Some("::1"), &[]), Some(false));
+        assert_eq!(is_remote(10, Some("127.0.0.1"), &[Flag::Tunnel]), None);
+        let own = [Flag::OwnMachine];
+        assert_eq!(is_remote(3, Some("fe80::1"), &own), Some(false));
+        assert_eq!(is_remote(2, None, &[]), Some(false));
+        assert_eq!(is_remote(7, None, &[]), None);
+    }
+
+    #[test]
+    fn the_machines_own_name_is_not_that_of_who_came() {
+        let analysis = Default::default();
+        let view = View::new(&analysis, None);
+        let mut session = logon(10, Some("203.0.113.5"), &[]);
+        for (name, caller) in [("dc01", None), ("KALI", Some("KALI"))] {
+            session.workstation = Some(name.into());
+            let points = of_session(&view, &session);
+            assert_eq!(points[0].caller(), caller);
+            assert_eq!(points[0].message().contains(name), caller.is_some());
+        }
+    }
 }

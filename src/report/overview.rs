@@ -7,7 +7,7 @@ use super::markup::escaped;
 use super::{Report, shown};
 use crate::event::{Account, Text};
 use crate::export::{account, path_text, spoken};
-use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource};
+use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource, first_label};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use std::cmp::Reverse;
@@ -232,6 +232,7 @@ struct OfAccount {
     sessions: usize,
     refused: usize,
     total: Ticks,
+    of_unknown_duration: usize,
     last: Option<Time>,
 }
 
@@ -244,9 +245,10 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         row.machines.insert(session.machine);
         row.sessions += 1;
         row.interactive += usize::from(session.interactivity == Interactivity::Interactive);
-        row.total = row
-            .total
-            .saturating_add(session.duration.unwrap_or(0).max(0));
+        match session.duration {
+            Some(duration) => row.total = row.total.saturating_add(duration.max(0)),
+            None => row.of_unknown_duration += 1,
+        }
         row.last = row.last.max(session.end.min.or(session.start.time));
     }
     // A refused logon names no SID; it counts with the account of that name, if there is one.
@@ -293,7 +295,11 @@ fn accounts(report: &Report<'_>, page: &mut String) {
             row.interactive.to_string(),
             row.sessions.to_string(),
             row.refused.to_string(),
-            spoken(row.total),
+            match (row.sessions, row.of_unknown_duration) {
+                (all, unknown) if all == unknown => String::new(),
+                (_, 0) => spoken(row.total),
+                _ => format!("> {}", spoken(row.total)),
+            },
             row.last.map(minute).unwrap_or_default(),
         ]
     });
@@ -352,7 +358,8 @@ fn sources(report: &Report<'_>, page: &mut String) {
             row.machines.insert(session.machine);
             row.accounts.insert(who(&session.account));
             row.kinds.insert(session.kind);
-            row.names.extend(&session.workstation);
+            let own = std::iter::once(&session.host).chain(&*session.host_aliases);
+            row.names.extend(caller(session.workstation.as_ref(), own));
             if let Some(time) = session.start.time.or(session.start.max) {
                 row.saw(time);
             }
@@ -360,12 +367,18 @@ fn sources(report: &Report<'_>, page: &mut String) {
     }
     for failed in &report.failures {
         let event = &failed.event;
-        let place = event.source_address.as_deref();
-        if let Some(place) = place.filter(|place| is_elsewhere(place)) {
-            let row = sources.entry(shown(place)).or_default();
+        let caller = caller(event.workstation.as_ref(), [&failed.host, &event.computer]);
+        let address = event.source_address.as_deref();
+        let place = match address.filter(|place| is_elsewhere(place)) {
+            Some(place) => Some(shown(place)),
+            // What gives no address may give a name.
+            None => caller.map(|name| format!("{} (no address)", shown(name))),
+        };
+        if let Some(place) = place {
+            let row = sources.entry(place).or_default();
             row.refused += 1;
             row.machines.insert(failed.machine);
-            row.names.extend(&event.workstation);
+            row.names.extend(caller);
             row.saw(event.time);
         }
     }
@@ -407,6 +420,16 @@ fn sources(report: &Report<'_>, page: &mut String) {
         &rows.collect::<Vec<_>>(),
         page,
     );
+}
+
+/// The name that a caller gave of the machine it came from; many a logon gives that of the machine itself.
+fn caller<'a>(
+    workstation: Option<&'a Text>,
+    own: impl IntoIterator<Item = &'a Text>,
+) -> Option<&'a Text> {
+    let name = workstation?;
+    let is_own = |own: &Text| first_label(own) == first_label(name);
+    (!own.into_iter().any(is_own)).then_some(name)
 }
 
 /// Whether an address is not that of the machine itself.

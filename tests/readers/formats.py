@@ -428,10 +428,15 @@ def logons(rows):
         if row.get("event", "logon") not in ("logon", "logon-failed"):
             continue
         try:
-            ipaddress.ip_address((row["source_address"] or "").split("%")[0].strip())
-            has_source = True
+            address = ipaddress.ip_address((row["source_address"] or "").split("%")[0].strip())
+            address = getattr(address, "ipv4_mapped", None) or address
+            has_source = not (address.is_loopback or address.is_unspecified)
         except ValueError:
-            has_source = bool((row["workstation"] or "").strip())
+            has_source = False
+        label = lambda name: name.split(".")[0].lower()
+        names = [row["host"], row.get("computer") or "", *(row.get("host_aliases") or [])]
+        name = row["workstation"] or ""
+        has_source = has_source or bool(name.strip()) and label(name) not in map(label, names)
         found["from" if has_source else "nowhere"] += 1
     return found
 
