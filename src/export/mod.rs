@@ -31,7 +31,7 @@ pub use cell::{Cell, Type};
 pub use columns::{Cells, Column, Lists, Row, View, path_text};
 pub use explain::{Line, Stories, explain};
 pub use point::Point;
-pub(crate) use said::why_failed;
+pub(crate) use said::{caller, why_failed};
 pub use table::{TableColumn, Tabular};
 pub(crate) use table::{account, spoken, step_of};
 pub use text::{cut, visible, width};

@@ -4,13 +4,13 @@
 //! seen; one point of an event. A point says whether a record tells it or it was inferred.
 
 use super::columns::View;
-use super::said::{meaning, said};
+use super::said::{caller, meaning, said};
 use super::table::account as account_text;
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, LogonId, LogonType, Text};
 use crate::filter::event_class;
 use crate::guid::Guid;
-use crate::session::{EndReason, Flag, Kind, RecordRef, Session, first_label};
+use crate::session::{EndReason, Flag, Kind, RecordRef, Session};
 use crate::sid::AccountClass;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -181,7 +181,8 @@ pub fn of_session<'a>(view: &'a View<'_>, session: &'a Session) -> Vec<Point<'a>
     };
     let (start, end) = (&session.start, &session.end);
     let first = start.time.or(start.max);
-    let last = end.min.or(end.max);
+    // Nobody was seen at the latest possible time.
+    let last = end.min;
     let records = || session.records.iter().map(|record| record.time);
     // What no bound tells, a record does; a session without either is none.
     let first = first
@@ -287,16 +288,13 @@ impl Point<'_> {
         Some(address.to_canonical())
     }
 
-    /// The name that the caller gave of the machine it came from. Logons by Remote Desktop and others that the machine itself
-    /// makes give its own name, beside the address of another: that is no caller's.
+    /// The name that the caller gave of the machine it came from.
     pub(super) fn caller(&self) -> Option<&str> {
         let aliases = self
             .session
             .map_or(&[][..], |session| &session.host_aliases);
         let own = aliases.iter().map(|name| &**name);
-        let mut own = own.chain([self.host, self.computer]);
-        self.workstation
-            .filter(|name| !own.any(|own| first_label(own) == first_label(name)))
+        caller(self.workstation, own.chain([self.host, self.computer]))
     }
 
     /// Why it failed, in words.

@@ -5,6 +5,7 @@
 use super::table::account;
 use crate::analysis::TimelineEvent;
 use crate::event::{Action, Details, Event, Text};
+use crate::session::first_label;
 
 /// The meaning of a record with its details: `Somebody's client left (session number 2, from 10.0.0.5).`
 pub(super) fn said(row: &TimelineEvent) -> String {
@@ -170,6 +171,16 @@ fn power_state(state: u32) -> String {
         6 => "off, for a Fast Startup".to_owned(),
         other => format!("state {other}"),
     }
+}
+
+/// The workstation name of a logon, if it is none of the machine's own: many a logon gives that, whoever came.
+pub(crate) fn caller<'a, 'b>(
+    workstation: Option<&'a str>,
+    own: impl IntoIterator<Item = &'b str>,
+) -> Option<&'a str> {
+    let name = workstation?;
+    let is_own = |own| first_label(own) == first_label(name);
+    (!own.into_iter().any(is_own)).then_some(name)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use super::cell::Cell;
 use super::columns::{Column, Row, View, is_cut};
 use super::messages::counted;
-use super::said::why_failed;
+use super::said::{caller, why_failed};
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
@@ -858,10 +858,8 @@ fn place<'a>(
     workstation: Option<&str>,
     own: impl IntoIterator<Item = &'a Text>,
 ) -> String {
-    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
-    let mut own = own.into_iter();
-    let workstation = workstation.filter(|name| !own.any(|own| label(own) == label(name)));
-    match (address, workstation) {
+    let own = own.into_iter().map(|name| &**name);
+    match (address, caller(workstation, own)) {
         (Some(address), Some(workstation)) => format!("{address} {workstation}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => String::new(),

@@ -6,8 +6,8 @@ use super::data::milliseconds;
 use super::markup::escaped;
 use super::{Report, shown};
 use crate::event::{Account, Text};
-use crate::export::{account, path_text, spoken};
-use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource, first_label};
+use crate::export::{account, caller, path_text, spoken};
+use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource};
 use crate::sid::AccountClass;
 use crate::time::{Ticks, Time};
 use std::cmp::Reverse;
@@ -331,7 +331,7 @@ struct OfSource<'a> {
     machines: BTreeSet<usize>,
     accounts: BTreeSet<String>,
     kinds: BTreeSet<Kind>,
-    names: BTreeSet<&'a Text>,
+    names: BTreeSet<&'a str>,
     sessions: usize,
     refused: usize,
     span: Option<(Time, Time)>,
@@ -359,7 +359,9 @@ fn sources(report: &Report<'_>, page: &mut String) {
             row.accounts.insert(who(&session.account));
             row.kinds.insert(session.kind);
             let own = std::iter::once(&session.host).chain(&*session.host_aliases);
-            row.names.extend(caller(session.workstation.as_ref(), own));
+            let own = own.map(|name| &**name);
+            row.names
+                .extend(caller(session.workstation.as_deref(), own));
             if let Some(time) = session.start.time.or(session.start.max) {
                 row.saw(time);
             }
@@ -367,7 +369,10 @@ fn sources(report: &Report<'_>, page: &mut String) {
     }
     for failed in &report.failures {
         let event = &failed.event;
-        let caller = caller(event.workstation.as_ref(), [&failed.host, &event.computer]);
+        let caller = caller(
+            event.workstation.as_deref(),
+            [&*failed.host, &event.computer],
+        );
         let address = event.source_address.as_deref();
         let place = match address.filter(|place| is_elsewhere(place)) {
             Some(place) => Some(shown(place)),
@@ -420,16 +425,6 @@ fn sources(report: &Report<'_>, page: &mut String) {
         &rows.collect::<Vec<_>>(),
         page,
     );
-}
-
-/// The name that a caller gave of the machine it came from; many a logon gives that of the machine itself.
-fn caller<'a>(
-    workstation: Option<&'a Text>,
-    own: impl IntoIterator<Item = &'a Text>,
-) -> Option<&'a Text> {
-    let name = workstation?;
-    let is_own = |own: &Text| first_label(own) == first_label(name);
-    (!own.into_iter().any(is_own)).then_some(name)
 }
 
 /// Whether an address is not that of the machine itself.
