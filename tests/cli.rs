@@ -375,11 +375,103 @@ fn a_column_that_does_not_exist_is_answered_with_near_ones_and_all_that_do() {
         told.contains("near it are: source_address; known are:"),
         "{told}"
     );
+    let told = stderr(&winsessions(&["sessions", "x", "--columns", "foo"]));
+    assert!(
+        told.contains("no column is called `foo`; known are:"),
+        "{told}"
+    );
     let told = stderr(&winsessions(&["summary", "x", "--columns", "first_sen"]));
     assert!(
         told.contains("near it are: first_seen; known are: host, "),
         "{told}"
     );
+}
+
+#[test]
+fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays() {
+    let log = fixture("workday");
+    let told = |arguments: &[&str]| {
+        let output = winsessions(&[arguments, &[&log]].concat());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let lines = stderr(&output);
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        assert!(lines.pop().unwrap().contains("read 161 records"));
+        assert!(lines.len() < 2, "{lines:?}");
+        lines.pop().unwrap_or_default()
+    };
+    let near = "winsessions: nothing fits --account bop.kern (near it: CORP\\bob.kern)";
+    let page = tempfile::tempdir().unwrap();
+    let page = page.path().join("page.html");
+    for command in [
+        &["sessions"][..],
+        &["events"],
+        &["summary"],
+        &["report", "-o", path(&page)],
+    ] {
+        let asked = [command, &["--account", "bop.kern"]].concat();
+        assert_eq!(told(&asked), near);
+        // One of several is told, too; what fits is not.
+        let others = ["--account", "alice.berg", "--account", "bop.kern"];
+        assert_eq!(told(&[command, &others].concat()), near);
+        assert_eq!(told(&[command, &others[..2]].concat()), "");
+    }
+    assert_eq!(
+        told(&["sessions", "--kind", "ssh", "--host", "ws-adler"]),
+        "winsessions: nothing fits --host ws-adler (near it: WS-ALDER), nor --kind ssh"
+    );
+    assert_eq!(
+        told(&["sessions", "--account", "bob.kern", "--kind", "runas"]),
+        "winsessions: each of these fits something, but nothing fits all of them: --account bob.kern, --kind runas"
+    );
+    assert_eq!(
+        told(&["overlap", "bob.kern", "192.0.2.45"]),
+        "winsessions: nothing fits 192.0.2.45 (near it: 192.0.2.44)"
+    );
+    let quiet = winsessions(&["sessions", "-q", "--account", "bop.kern", &log]);
+    assert_eq!(stderr(&quiet), "");
+}
+
+#[test]
+fn wrong_usage_that_shows_late_is_told_with_the_usage_of_its_command() {
+    for (command, arguments) in [
+        ("sessions", &["--csv-raw", "--format", "json"][..]),
+        ("events", &["--columns", "nothing"]),
+        ("batch plan", &["--password-file", "no-such-file"]),
+    ] {
+        let called: Vec<&str> = command.split(' ').collect();
+        let output = winsessions(&[&called, arguments, &["x"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let usage = format!("Usage: winsessions {command} [OPTIONS] <PATH>...");
+        assert!(stderr(&output).contains(&usage), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_synopsis_of_a_man_page_names_the_values_of_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = winsessions(&["man", path(folder.path())]);
+    assert_eq!(output.status.code(), Some(0));
+    for (command, parts) in [
+        (
+            "sessions",
+            &[
+                "[-o|--output <FILE>]",
+                "[--remote[=<NETWORKS>]]",
+                "<PATH>...",
+            ][..],
+        ),
+        ("batch-run", &["-o|--output <OUT>", "[-q|--quiet]"]),
+        ("overlap", &["<FIRST> <SECOND> <PATH>..."]),
+        ("synth", &["--tile <COPIES> <LOG> <TO>"]),
+    ] {
+        let page = folder.path().join(format!("winsessions-{command}.1"));
+        let page = fs::read_to_string(page).unwrap().replace("\\-", "-");
+        let (_, rest) = page.split_once(".SH SYNOPSIS\n").unwrap();
+        let (synopsis, _) = rest.split_once("\n.SH").unwrap();
+        for part in parts {
+            assert!(synopsis.contains(part), "{part}: {synopsis}");
+        }
+    }
 }
 
 #[test]

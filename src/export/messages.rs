@@ -53,6 +53,8 @@ named! {
         OtherHost = "other-host",
         /// Rows that a filter left out, though they may fit.
         LeftOut = "left-out",
+        /// Options, or names, that nothing in the evidence fits.
+        NoMatch = "no-match",
         /// What was read in all, with its counts; the last message of a run that has a result, and of each unit of a batch.
         Summary = "summary",
         /// What became of a unit of a batch (`unit`, its id, `folder`, `exit_status`), or of all.

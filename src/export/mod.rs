@@ -32,8 +32,9 @@ pub use columns::{Cells, Column, Lists, Row, View, path_text};
 pub use explain::{Line, Stories, explain};
 pub use point::Point;
 pub(crate) use said::{caller, why_failed};
+pub use table::account;
 pub use table::{TableColumn, Tabular};
-pub(crate) use table::{account, spoken, step_of};
+pub(crate) use table::{spoken, step_of};
 pub use text::{cut, visible, width};
 
 use graph::Graph;

@@ -714,7 +714,7 @@ fn heading((_, host, aliases): (usize, &Text, &[Text])) -> String {
 }
 
 /// `DOMAIN\name`, else the SID.
-pub(crate) fn account(account: &Account) -> String {
+pub fn account(account: &Account) -> String {
     match (&account.domain, &account.name, &account.sid) {
         (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
         (None, Some(name), _) => name.to_string(),
