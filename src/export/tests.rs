@@ -552,7 +552,7 @@ fn the_documentation_lists_every_column() {
 const MESSAGES_PAGE: &str = "
 ## Messages
 
-`--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
+`--log-format json` writes each message to standard error as an object of JSON on a line ([its schema](schema/messages.json)): `level`, `topic`, `message` (in words),
 and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names; in a batch
 `unit` (its id) and `folder`. Progress comes every ten seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
 `other_files`; by `--recover` also `records_recovered` (each once), `records_found_again` (that a log holds, or twice),
