@@ -1,9 +1,11 @@
 //! Arguments: as they are typed, and as the objects that the run needs.
 
+use anstream::{AutoStream, ColorChoice};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use winsessions::analysis::Options;
 use winsessions::batch::{self, Partition};
@@ -519,6 +521,15 @@ pub fn log_format_of(arguments: impl Iterator<Item = OsString>) -> LogFormat {
             |pair| matches!(pair, [name, value] if is(name, "--log-format") && is(value, "json")),
         );
     log_format(if json { "json" } else { "text" }.to_owned())
+}
+
+/// Whether what goes to standard output may have colours: on a terminal, where help has them.
+pub fn colours() -> bool {
+    let stdout = std::io::stdout();
+    stdout.is_terminal()
+        && AutoStream::choice(&stdout) != ColorChoice::Never
+        // Nothing has to be enabled but on Windows.
+        && anstyle_query::windows::enable_ansi_colors() != Some(false)
 }
 
 /// How wide tables are where no terminal says.

@@ -634,6 +634,7 @@ impl Destination {
             writer: Writer {
                 format,
                 width: cli::terminal_width(),
+                colours: run.file().is_none() && cli::colours(),
                 threads: run.reading.threads.map(usize::from),
                 csv_raw: run.csv_raw,
             },

@@ -474,6 +474,82 @@ fn the_synopsis_of_a_man_page_names_the_values_of_options() {
     }
 }
 
+/// What a run writes to a terminal, as `script` of util-linux makes one; nothing if that is not here, which is told.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> Option<String> {
+    let program = [&[env!("CARGO_BIN_EXE_winsessions")], arguments].concat();
+    let quoted: Vec<String> = program.iter().map(|word| format!("'{word}'")).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &quoted.join(" "), "/dev/null"]);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        script.env_remove(name);
+    }
+    script.env("TERM", "xterm").env("COLUMNS", "160");
+    script.envs(environment.iter().copied());
+    let Ok(output) = script.stdin(Stdio::null()).output() else {
+        eprintln!("NOT CHECKED: colours on a terminal (script is not installed)");
+        return None;
+    };
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    Some(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .replace("\r\n", "\n"),
+    )
+}
+
+/// A text without the sequences that a terminal takes for colours.
+#[cfg(target_os = "linux")]
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let behind = parts.map(|part| part.split_once('m').unwrap().1);
+    first + &behind.collect::<String>()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tables_have_colours_on_a_terminal_alone_and_only_where_they_are_wanted() {
+    let crash = fixture("crash");
+    for (command, coloured) in [
+        (
+            "sessions",
+            &["\u{1b}[31m~crashed\u{1b}[0m", "\u{1b}[1mWS-OAK\u{1b}[0m"][..],
+        ),
+        ("events", &["\u{1b}[33maudit-dropped\u{1b}[0m"]),
+        ("coverage", &["\u{1b}[1m"]),
+        ("summary", &["\u{1b}[1m"]),
+    ] {
+        let asked = [command, "-q", &crash];
+        let plain = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+            .args([&asked[..], &["--format", "table"]].concat())
+            .envs([("COLUMNS", "160"), ("CLICOLOR_FORCE", "1")])
+            .output()
+            .unwrap();
+        let plain = String::from_utf8(plain.stdout).unwrap();
+        assert!(!plain.contains('\u{1b}'), "a pipe: {plain:?}");
+        let Some(shown) = on_a_terminal(&asked, &[]) else {
+            return;
+        };
+        for part in coloured {
+            assert!(shown.contains(part), "{part:?}: {shown:?}");
+        }
+        assert_eq!(without_colours(&shown), plain);
+        for off in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+            assert_eq!(
+                on_a_terminal(&asked, &[off]),
+                Some(plain.clone()),
+                "{off:?}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table");
+        let to_file = [&asked[..], &["--format", "table", "-o", path(&file)]].concat();
+        assert_eq!(on_a_terminal(&to_file, &[]).as_deref(), Some(""));
+        assert_eq!(fs::read_to_string(&file).unwrap(), plain);
+    }
+}
+
 #[test]
 fn csv_begins_with_a_byte_order_mark_where_it_is_asked_for() {
     let log = fixture("workday");
@@ -658,31 +734,17 @@ fn a_reader_that_takes_some_lines_is_left_alone_whatever_is_written() {
     }
 }
 
-/// What a command shows on a terminal, if one can be had.
-fn on_a_terminal(command: &str, no_color: bool) -> Option<String> {
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", command, "/dev/null"])
-        .env_remove("NO_COLOR")
-        .env("TERM", "xterm");
-    if no_color {
-        script.env("NO_COLOR", "1");
-    }
-    let output = script.stdin(Stdio::null()).output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
+#[cfg(target_os = "linux")]
 #[test]
-fn colours_are_for_terminals_that_want_them() {
-    let help = format!("{} sessions -h", env!("CARGO_BIN_EXE_winsessions"));
-    let Some(coloured) = on_a_terminal(&help, false) else {
-        eprintln!("NOT CHECKED: colours on a terminal (`script` is not installed)");
+fn help_has_colours_on_a_terminal_that_wants_them() {
+    let help = ["sessions", "-h"];
+    let Some(coloured) = on_a_terminal(&help, &[]) else {
         return;
     };
     assert!(coloured.contains("\u{1b}["), "{coloured}");
-    assert!(!on_a_terminal(&help, true).unwrap().contains("\u{1b}["));
-    let piped = winsessions(&["sessions", "-h"]).stdout;
-    assert!(!piped.contains(&0x1b));
+    let plain = on_a_terminal(&help, &[("NO_COLOR", "1")]).unwrap();
+    assert!(!plain.contains("\u{1b}["));
+    assert!(!winsessions(&help).stdout.contains(&0x1b));
 }
 
 /// The rows of a command's CSV by the names of their columns.

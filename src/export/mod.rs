@@ -99,6 +99,8 @@ pub struct Writer {
     pub format: Format,
     /// How many columns of a terminal a table takes at most.
     pub width: usize,
+    /// Whether tables have colours.
+    pub colours: bool,
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
     /// Whether CSV holds text from evidence exactly; else what a spreadsheet would run gets an apostrophe in front.
@@ -230,7 +232,10 @@ impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
                 let rows: Vec<B> = items.filter_map(|item| row(&item)).collect();
                 let rows: Vec<&R> = rows.iter().map(Borrow::borrow).collect();
                 match chosen {
-                    None => table::write(view, &rows, self.writer.width, out),
+                    None => {
+                        let Writer { width, colours, .. } = *self.writer;
+                        table::write(view, &rows, width, colours, out)
+                    }
                     Some(chosen) => {
                         table::write_chosen(view, &rows, chosen, self.writer.width, out)
                     }

@@ -32,6 +32,7 @@ fn writer(format: Format, width: usize) -> Writer {
         format,
         width,
         threads: Some(1),
+        colours: false,
         csv_raw: false,
     }
 }
@@ -233,6 +234,7 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
                     format,
                     width: 0,
                     threads,
+                    colours: false,
                     csv_raw: true,
                 }
                 .write::<Session, _, _>(&view, 0..count, row, &mut out)
