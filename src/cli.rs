@@ -2,7 +2,7 @@
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -543,6 +543,27 @@ pub fn terminal_width() -> usize {
         .unwrap_or(DEFAULT_WIDTH)
 }
 
+/// What `clap_complete` leaves out for fish: the words that an argument of a command can be.
+pub fn fish_positionals() -> String {
+    let command = Cli::command();
+    let lines = command.get_subcommands().flat_map(|command| {
+        let words = command.get_positionals().map(|argument| {
+            let words = argument.get_possible_values();
+            let words: Vec<&str> = words.iter().map(|word| word.get_name()).collect();
+            words.join(" ")
+        });
+        let words = words.filter(|words| !words.is_empty());
+        let name = command.get_name();
+        let line = move |words| {
+            format!(
+                "complete -c winsessions -n \"__fish_winsessions_using_subcommand {name}\" -f -a \"{words}\"\n"
+            )
+        };
+        words.map(line).collect::<Vec<_>>()
+    });
+    lines.collect()
+}
+
 /// The command with a synopsis for the manual: each option with the value that it takes.
 pub fn with_synopses(mut command: clap::Command) -> clap::Command {
     command = command.disable_help_subcommand(true);
@@ -727,7 +748,6 @@ fn classes() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn run(arguments: &[&str]) -> Run {
         let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);

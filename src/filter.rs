@@ -229,15 +229,15 @@ impl Filter {
                 parts.push(part);
             }
         };
-        let lists: [(&[Glob], fn(&mut Filter) -> &mut Vec<Glob>); 5] = [
-            (&self.host, |part| &mut part.host),
-            (&self.account, |part| &mut part.account),
-            (&self.kind, |part| &mut part.kind),
-            (&self.class, |part| &mut part.class),
-            (&self.address, |part| &mut part.address),
+        let lists: [fn(&mut Filter) -> &mut Vec<Glob>; 5] = [
+            |part| &mut part.host,
+            |part| &mut part.account,
+            |part| &mut part.kind,
+            |part| &mut part.class,
+            |part| &mut part.address,
         ];
-        for (globs, list) in lists {
-            for glob in globs {
+        for list in lists {
+            for glob in list(&mut self.clone()) {
                 add(&|part| list(part).push(glob.clone()));
             }
         }

@@ -11,6 +11,7 @@ mod unmatched;
 use bar::Bar;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 use clap_mangen::Man;
 use cli::{Cli, Command, Reading, Run, Sort};
 use nearest::nearest;
@@ -259,6 +260,9 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "winsessions", &mut bytes);
+            if shell == Shell::Fish {
+                bytes.extend(cli::fish_positionals().as_bytes());
+            }
             print_all(&bytes)
         }
         Command::Man { folder } => manual(folder.as_deref()),
