@@ -6,7 +6,7 @@ mod shared;
 
 use serde_json::Value;
 use shared::corpus;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use toml::{Table, Value as Wanted};
 use winsessions::analysis::{Options, analyse};
 use winsessions::export::{Format, View, Writer};
