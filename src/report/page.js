@@ -88,7 +88,8 @@ function named(tag, ...parts) {
   const made = make(tag);
   for (const part of parts) {
     if (typeof part === "string") { made.append(part); continue; }
-    made.append(texts[part]);
+    // A line may break behind what parts a name.
+    texts[part].split(/(?<=[\\.:@_/])/).forEach((piece, at) => { if (at) made.append(make("wbr")); made.append(piece); });
     const why = whySuspicious(part);
     if (why !== null) made.append(" ", suspicious(why));
   }
