@@ -246,6 +246,7 @@ fn stages(criterion: &mut Criterion) {
                 format: Format::Csv,
                 width: 80,
                 threads: Some(1),
+                colours: false,
                 csv_raw: true,
             };
             let session = |place: &usize| paired.session(*place);

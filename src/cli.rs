@@ -1,9 +1,11 @@
 //! Arguments: as they are typed, and as the objects that the run needs.
 
+use anstream::{AutoStream, ColorChoice};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use winsessions::analysis::Options;
 use winsessions::batch::{self, Partition};
@@ -521,6 +523,15 @@ pub fn log_format_of(arguments: impl Iterator<Item = OsString>) -> LogFormat {
     log_format(if json { "json" } else { "text" }.to_owned())
 }
 
+/// Whether what goes to standard output may have colours: on a terminal, where help has them.
+pub fn colours() -> bool {
+    let stdout = std::io::stdout();
+    stdout.is_terminal()
+        && AutoStream::choice(&stdout) != ColorChoice::Never
+        // Nothing has to be enabled but on Windows.
+        && anstyle_query::windows::enable_ansi_colors() != Some(false)
+}
+
 /// How wide tables are where no terminal says.
 const DEFAULT_WIDTH: usize = 120;
 
@@ -532,38 +543,60 @@ pub fn terminal_width() -> usize {
         .unwrap_or(DEFAULT_WIDTH)
 }
 
-/// The names that one may have meant.
-pub fn near<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
-    const MOST: usize = 5;
-    let folded = name.to_lowercase();
-    let words: Vec<&str> = folded
-        .split(['_', '-', ' '])
-        .filter(|w| w.len() > 2)
-        .collect();
-    let is_near = |known: &&&str| strays(&folded, known) <= 2;
-    let shares = |known: &&&str| known.split('_').any(|part| words.contains(&part));
-    let mut found: Vec<&str> = known.iter().filter(is_near).copied().collect();
-    if found.is_empty() {
-        found = known.iter().filter(shares).copied().collect();
-    }
-    found.sort_by_key(|known| strays(&folded, known));
-    found.truncate(MOST);
-    found
+/// What `clap_complete` leaves out for fish: the words that an argument of a command can be.
+pub fn fish_positionals() -> String {
+    let command = Cli::command();
+    let lines = command.get_subcommands().flat_map(|command| {
+        let words = command.get_positionals().map(|argument| {
+            let words = argument.get_possible_values();
+            let words: Vec<&str> = words.iter().map(|word| word.get_name()).collect();
+            words.join(" ")
+        });
+        let words = words.filter(|words| !words.is_empty());
+        let name = command.get_name();
+        let line = move |words| {
+            format!(
+                "complete -c winsessions -n \"__fish_winsessions_using_subcommand {name}\" -f -a \"{words}\"\n"
+            )
+        };
+        words.map(line).collect::<Vec<_>>()
+    });
+    lines.collect()
 }
 
-/// How many characters have to be put in, taken out or replaced to make one text of the other.
-fn strays(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (before, own) in one.chars().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], before + 1);
-        for (place, its) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(own != *its);
-            diagonal = row[place + 1];
-            row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
-        }
+/// The command with a synopsis for the manual: each option with the value that it takes.
+pub fn with_synopses(mut command: clap::Command) -> clap::Command {
+    command = command.disable_help_subcommand(true);
+    command.build();
+    synopses(command)
+}
+
+fn synopses(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(synopses);
+    if command.get_overridden_usage().is_some() {
+        return command;
     }
-    row[other.len()]
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let shown = |argument: &&clap::Arg| !argument.is_hide_set();
+    let (options, positionals): (Vec<_>, Vec<_>) = command
+        .get_arguments()
+        .filter(shown)
+        .partition(|argument| !argument.is_positional());
+    let arguments = options.into_iter().chain(positionals).map(|argument| {
+        let short = argument.get_short().map(|short| format!("-{short}|"));
+        let text = format!("{}{argument}", short.unwrap_or_default());
+        match argument.is_required_set() || argument.is_positional() {
+            true => text,
+            false => format!("[{text}]"),
+        }
+    });
+    let subcommand = command.has_subcommands().then(|| "<COMMAND>".to_owned());
+    let words: Vec<String> = [name.to_owned()]
+        .into_iter()
+        .chain(arguments)
+        .chain(subcommand)
+        .collect();
+    command.override_usage(words.join(" "))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
@@ -715,7 +748,6 @@ fn classes() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn run(arguments: &[&str]) -> Run {
         let line = ["winsessions", "sessions", "logs"].iter().chain(arguments);

@@ -62,6 +62,13 @@ impl Glob {
     }
 }
 
+impl Glob {
+    /// Whether it fits only what it is itself.
+    pub fn is_name(&self) -> bool {
+        !self.0.contains(&'*') && !self.0.contains(&'?')
+    }
+}
+
 impl std::fmt::Display for Glob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0
@@ -212,6 +219,50 @@ impl Filter {
             .collect()
     }
 
+    /// A filter for each option, and each of its alternatives, alone; but not for firsts, which are of what the others leave.
+    pub fn parts(&self) -> Vec<Filter> {
+        let mut parts = Vec::new();
+        let mut add = |set: &dyn Fn(&mut Filter)| {
+            let mut part = Filter::default();
+            set(&mut part);
+            if !part.keeps_all() {
+                parts.push(part);
+            }
+        };
+        let lists: [fn(&mut Filter) -> &mut Vec<Glob>; 5] = [
+            |part| &mut part.host,
+            |part| &mut part.account,
+            |part| &mut part.kind,
+            |part| &mut part.class,
+            |part| &mut part.address,
+        ];
+        for list in lists {
+            for glob in list(&mut self.clone()) {
+                add(&|part| list(part).push(glob.clone()));
+            }
+        }
+        add(&|part| part.from = self.from);
+        add(&|part| part.to = self.to);
+        add(&|part| part.at = self.at);
+        add(&|part| part.remote = self.remote.clone());
+        add(&|part| part.outside = self.outside.clone());
+        add(&|part| part.interactive = self.interactive);
+        add(&|part| part.no_service = self.no_service);
+        parts
+    }
+
+    /// Whether an option has several alternatives.
+    pub fn has_alternatives(&self) -> bool {
+        let lists = [
+            &self.host,
+            &self.account,
+            &self.kind,
+            &self.class,
+            &self.address,
+        ];
+        lists.iter().any(|globs| globs.len() > 1)
+    }
+
     /// Whether a session is asked for, whether it is interactive or not.
     fn fits(&self, session: &Session) -> bool {
         let may_be_in_time = match &self.first {
@@ -283,7 +334,7 @@ pub fn is_of(glob: &Glob, session: &Session) -> bool {
 }
 
 /// Where a session came from, and somebody came back to it from.
-fn came_from(session: &Session) -> impl Iterator<Item = &Option<Text>> {
+pub fn came_from(session: &Session) -> impl Iterator<Item = &Option<Text>> {
     [&session.source_address, &session.workstation]
         .into_iter()
         .chain(session.intervals.iter().map(|interval| &interval.address))

@@ -3,17 +3,22 @@
 mod bar;
 mod batches;
 mod cli;
+mod nearest;
 mod output;
 mod signals;
+mod unmatched;
 
 use bar::Bar;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 use clap_mangen::Man;
 use cli::{Cli, Command, Reading, Run, Sort};
+use nearest::nearest;
 use output::{OpenError, Output};
 use signals::Signals;
 use std::borrow::Borrow;
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -23,7 +28,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use unmatched::Unmatched;
 use winsessions::analysis::{Analysis, Options, Paired, TimelineEvent, pair};
 use winsessions::batch;
 use winsessions::error::Error;
@@ -31,7 +37,7 @@ use winsessions::event::Action;
 use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::messages::{Level, LogFormat, Message, Topic};
 use winsessions::export::{self, Format, Row, Tabular, View, Writer, messages, visible};
-use winsessions::filter::{Filter, First, Zone, is_of};
+use winsessions::filter::{Filter, First, Glob, Zone, is_of};
 use winsessions::overlap::{Overlap, Party, overlaps};
 use winsessions::progress::{Progress, Stop};
 use winsessions::report::Report;
@@ -68,13 +74,17 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                     let all = (0..found.sessions()).filter_map(|place| found.session(place));
                     all.for_each(|session| filter.learn(&session));
                 }
-                let unknown = AtomicUsize::new(0);
+                let (unknown, any) = (AtomicUsize::new(0), AtomicBool::new(false));
                 let kept = |place: &usize| {
                     let session = found.session(*place)?;
                     if filter.leaves_out_as_unknown(&session) {
                         unknown.fetch_add(1, Ordering::Relaxed);
                     }
-                    filter.keeps_session(&session).then_some(session)
+                    let is_kept = filter.keeps_session(&session);
+                    if is_kept {
+                        any.store(true, Ordering::Relaxed);
+                    }
+                    is_kept.then_some(session)
                 };
                 let view = View::new(found.analysis(), at)
                     .asking(&filter)
@@ -94,6 +104,8 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 left_out(&run, unknown.into_inner(), |count| {
                     format!("{count} more may be interactive: the evidence does not tell")
                 });
+                let all = (0..found.sessions()).filter_map(|place| found.session(place));
+                tell_unmatched(&run, (&filter, &[]), any.into_inner(), all, []);
                 Ok(())
             })
         }
@@ -124,6 +136,8 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 left_out(&run, usize::from(more), |_| {
                     "more pairs overlap than --limit lets through".to_owned()
                 });
+                let asked = (&filter, &[&first, &second][..]);
+                tell_unmatched(&run, asked, !pairs.is_empty(), all(), []);
                 Ok(())
             })
         }
@@ -134,9 +148,14 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
             export_all::<TimelineEvent>(&run, |analysis, to| {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
                 let view = View::new(analysis, None).choosing(run.columns.as_deref());
+                let any = Cell::new(false);
                 let events = analysis.events.iter();
                 let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                to.write_all(&view, kept)
+                to.write_all(&view, kept.inspect(|_| any.set(true)))?;
+                let none: [&Session; 0] = [];
+                let events = analysis.events.iter().map(|e| (e, view.session_of(e)));
+                tell_unmatched(&run, (&filter, &[]), any.get(), none, events);
+                Ok(())
             })
         }
         Command::Summary { run, rows } => {
@@ -149,7 +168,13 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
                 let events = analysis.events.iter();
                 let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-                to.write_all(&view, &summarize(sessions, failures))
+                let rows = summarize(sessions, failures);
+                to.write_all(&view, &rows)?;
+                let refused = analysis.events.iter().filter(|e| is_refused(e));
+                let refused = refused.map(|e| (e, view.session_of(e)));
+                let any = !rows.is_empty();
+                tell_unmatched(&run, (&filter, &[]), any, &analysis.sessions, refused);
+                Ok(())
             })
         }
         Command::Explain { id, run } => {
@@ -188,8 +213,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 analysis.sessions.iter().for_each(|s| filter.learn(s));
                 let view = View::new(analysis, at);
                 let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
-                let refused = |e: &&TimelineEvent| e.event.action == Action::LogonFailed;
-                let failures = analysis.events.iter().filter(refused);
+                let failures = analysis.events.iter().filter(|e| is_refused(e));
                 let failures = failures.filter(|e| filter.keeps_event(e, view.session_of(e)));
                 let coverage = analysis.coverage.iter().filter(|c| filter.keeps_machine(c));
                 let report = Report {
@@ -202,7 +226,12 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
                 };
                 report
                     .write(&mut to.output)
-                    .map_err(|source| output_failure(to.path.clone(), source))
+                    .map_err(|source| output_failure(to.path.clone(), source))?;
+                let any = !(report.sessions.is_empty() && report.failures.is_empty());
+                let refused = analysis.events.iter().filter(|e| is_refused(e));
+                let refused = refused.map(|e| (e, view.session_of(e)));
+                tell_unmatched(&run, (&filter, &[]), any, &analysis.sessions, refused);
+                Ok(())
             })
         }
         Command::Coverage { run } => {
@@ -231,6 +260,9 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "winsessions", &mut bytes);
+            if shell == Shell::Fish {
+                bytes.extend(cli::fish_positionals().as_bytes());
+            }
             print_all(&bytes)
         }
         Command::Man { folder } => manual(folder.as_deref()),
@@ -239,7 +271,7 @@ fn run(cli: Cli) -> Result<Completeness, Failure> {
 
 /// Writes the manual: its first page to standard output, or all pages into a folder.
 fn manual(folder: Option<&Path>) -> Result<Completeness, Failure> {
-    let command = Cli::command();
+    let command = cli::with_synopses(Cli::command());
     let Some(folder) = folder else {
         let mut page = Vec::new();
         Man::new(command)
@@ -330,6 +362,32 @@ fn left_out(run: &Run, count: usize, words: impl Fn(usize) -> String) {
     let _ = message.write(run.reading.log_format, &mut io::stderr());
 }
 
+/// Whether a logon was refused.
+fn is_refused(event: &TimelineEvent) -> bool {
+    event.event.action == Action::LogonFailed
+}
+
+/// Tells which options and names fit nothing, if there is no row or one of several alternatives may be at fault.
+fn tell_unmatched<'e>(
+    run: &Run,
+    (filter, parties): (&Filter, &[&Glob]),
+    any: bool,
+    sessions: impl IntoIterator<Item = impl Borrow<Session>>,
+    events: impl IntoIterator<Item = (&'e TimelineEvent, Option<&'e Session>)>,
+) {
+    if any && !filter.has_alternatives() {
+        return;
+    }
+    let mut unmatched = Unmatched::new(filter, parties);
+    for session in sessions {
+        unmatched.see_session(session.borrow());
+    }
+    for (event, session) in events {
+        unmatched.see_event(event, session);
+    }
+    unmatched.tell(run, any);
+}
+
 /// Whether hours are by a clock that is known of every row: a machine's own is known of sessions alone.
 fn check_zone(filter: &Filter) -> Result<(), Failure> {
     match &filter.outside {
@@ -351,7 +409,7 @@ fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
             return Err(usage(format!("--columns names {name} twice")));
         }
         if !known.contains(&name.as_str()) {
-            let near = cli::near(name, &known);
+            let near = nearest(name, known.iter().copied());
             let near = match near.is_empty() {
                 true => String::new(),
                 false => format!("; near it are: {}", near.join(", ")),
@@ -580,6 +638,7 @@ impl Destination {
             writer: Writer {
                 format,
                 width: cli::terminal_width(),
+                colours: run.file().is_none() && cli::colours(),
                 threads: run.reading.threads.map(usize::from),
                 csv_raw: run.csv_raw,
             },
@@ -719,9 +778,18 @@ impl From<synth::Error> for Failure {
     }
 }
 
+/// Wrong usage that the arguments alone do not show; the usage of the command that was called is told with it.
 fn usage(message: impl Display) -> Failure {
     let text = visible(&message.to_string()).into_owned();
-    Failure::Usage(Cli::command().error(ErrorKind::ValueValidation, text))
+    let mut command = Cli::command();
+    command.build();
+    for argument in std::env::args_os().skip(1) {
+        match command.find_subcommand(&argument) {
+            Some(called) => command = called.clone(),
+            None => break,
+        }
+    }
+    Failure::Usage(command.error(ErrorKind::ValueValidation, text))
 }
 
 fn output_failure(path: Option<PathBuf>, source: io::Error) -> Failure {

@@ -6,6 +6,7 @@
 
 use crate::analysis::{Analysis, TimelineEvent};
 use crate::export::columns::{DAMAGE, FITS, LOGS, OUTSIDE_AT, SKIPPED, STATE_AT};
+use crate::export::messages::{self, Level, Topic};
 use crate::export::{Column, Lists, Row, Type, View};
 use crate::overlap::Overlap;
 use crate::session::{Coverage, Session};
@@ -14,7 +15,8 @@ use serde_json::{Map, Value, json};
 
 /// The documents that have a schema.
 pub const NAMES: &[&str] = &[
-    "sessions", "events", "summary", "coverage", "overlaps", "plan", "manifest", "merge", "skipped",
+    "sessions", "events", "summary", "coverage", "overlaps", "plan", "manifest", "merge",
+    "skipped", "messages",
 ];
 
 /// The schema of a document, as text; `None` if none is called so.
@@ -29,6 +31,7 @@ pub fn schema(name: &str) -> Option<String> {
         "manifest" => manifest(),
         "merge" => merge(),
         "skipped" => skipped(),
+        "messages" => messages(),
         _ => return None,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;
@@ -225,6 +228,40 @@ fn values() -> Map<String, Value> {
         Value::Object(values) => values,
         _ => Map::new(),
     }
+}
+
+/// What `--log-format json` writes to standard error.
+fn messages() -> Value {
+    let words = |names: Vec<&str>| json!({"anyOf": [{"enum": names}, {"type": "string"}]});
+    let text = |about: &str| json!({"type": "string", "description": about});
+    let number = |about: &str| json!({"type": "integer", "minimum": 0, "description": about});
+    let mut message = object(json!({
+        "schema": {"const": messages::SCHEMA},
+        "level": words(Level::ALL.iter().map(|level| level.name()).collect()),
+        "topic": words(Topic::ALL.iter().map(|topic| topic.name()).collect()),
+        "message": text("In words."),
+    }));
+    let optional = [
+        (
+            "unit",
+            text("The unit of a batch that it is about: its id."),
+        ),
+        (
+            "folder",
+            text("What that unit's folder of results is called."),
+        ),
+        ("file", text("The file that it is about.")),
+        ("offset", number("The place in that file, in bytes.")),
+        ("chunk", number("The chunk there, from 0.")),
+        ("record", number("The record there, by its number.")),
+    ];
+    let numbers = messages::numbers().map(|(name, about)| (name, number(&about)));
+    if let Some(members) = message["properties"].as_object_mut() {
+        let all = optional.into_iter().chain(numbers);
+        members.extend(all.map(|(name, value)| (name.to_owned(), value)));
+    }
+    let about = "A message, an object a line, on standard error: `--log-format json`.";
+    schema_of(messages::SCHEMA, about, Map::new(), message)
 }
 
 /// What `batch plan --json` writes.

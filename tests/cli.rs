@@ -375,11 +375,179 @@ fn a_column_that_does_not_exist_is_answered_with_near_ones_and_all_that_do() {
         told.contains("near it are: source_address; known are:"),
         "{told}"
     );
+    let told = stderr(&winsessions(&["sessions", "x", "--columns", "foo"]));
+    assert!(
+        told.contains("no column is called `foo`; known are:"),
+        "{told}"
+    );
     let told = stderr(&winsessions(&["summary", "x", "--columns", "first_sen"]));
     assert!(
         told.contains("near it are: first_seen; known are: host, "),
         "{told}"
     );
+}
+
+#[test]
+fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays() {
+    let log = fixture("workday");
+    let told = |arguments: &[&str]| {
+        let output = winsessions(&[arguments, &[&log]].concat());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let lines = stderr(&output);
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        assert!(lines.pop().unwrap().contains("read 161 records"));
+        assert!(lines.len() < 2, "{lines:?}");
+        lines.pop().unwrap_or_default()
+    };
+    let near = "winsessions: nothing fits --account bop.kern (near it: CORP\\bob.kern)";
+    let page = tempfile::tempdir().unwrap();
+    let page = page.path().join("page.html");
+    for command in [
+        &["sessions"][..],
+        &["events"],
+        &["summary"],
+        &["report", "-o", path(&page)],
+    ] {
+        let asked = [command, &["--account", "bop.kern"]].concat();
+        assert_eq!(told(&asked), near);
+        // One of several is told, too; what fits is not.
+        let others = ["--account", "alice.berg", "--account", "bop.kern"];
+        assert_eq!(told(&[command, &others].concat()), near);
+        assert_eq!(told(&[command, &others[..2]].concat()), "");
+    }
+    assert_eq!(
+        told(&["sessions", "--kind", "ssh", "--host", "ws-adler"]),
+        "winsessions: nothing fits --host ws-adler (near it: WS-ALDER), nor --kind ssh"
+    );
+    assert_eq!(
+        told(&["sessions", "--account", "bob.kern", "--kind", "runas"]),
+        "winsessions: each of these fits something, but nothing fits all of them: --account bob.kern, --kind runas"
+    );
+    assert_eq!(
+        told(&["overlap", "bob.kern", "192.0.2.45"]),
+        "winsessions: nothing fits 192.0.2.45 (near it: 192.0.2.44)"
+    );
+    let quiet = winsessions(&["sessions", "-q", "--account", "bop.kern", &log]);
+    assert_eq!(stderr(&quiet), "");
+}
+
+#[test]
+fn wrong_usage_that_shows_late_is_told_with_the_usage_of_its_command() {
+    for (command, arguments) in [
+        ("sessions", &["--csv-raw", "--format", "json"][..]),
+        ("events", &["--columns", "nothing"]),
+        ("batch plan", &["--password-file", "no-such-file"]),
+    ] {
+        let called: Vec<&str> = command.split(' ').collect();
+        let output = winsessions(&[&called, arguments, &["x"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let usage = format!("Usage: winsessions {command} [OPTIONS] <PATH>...");
+        assert!(stderr(&output).contains(&usage), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_synopsis_of_a_man_page_names_the_values_of_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = winsessions(&["man", path(folder.path())]);
+    assert_eq!(output.status.code(), Some(0));
+    for (command, parts) in [
+        (
+            "sessions",
+            &[
+                "[-o|--output <FILE>]",
+                "[--remote[=<NETWORKS>]]",
+                "<PATH>...",
+            ][..],
+        ),
+        ("batch-run", &["-o|--output <OUT>", "[-q|--quiet]"]),
+        ("overlap", &["<FIRST> <SECOND> <PATH>..."]),
+        ("synth", &["--tile <COPIES> <LOG> <TO>"]),
+    ] {
+        let page = folder.path().join(format!("winsessions-{command}.1"));
+        let page = fs::read_to_string(page).unwrap().replace("\\-", "-");
+        let (_, rest) = page.split_once(".SH SYNOPSIS\n").unwrap();
+        let (synopsis, _) = rest.split_once("\n.SH").unwrap();
+        for part in parts {
+            assert!(synopsis.contains(part), "{part}: {synopsis}");
+        }
+    }
+}
+
+/// What a run writes to a terminal, as `script` of util-linux makes one; nothing if that is not here, which is told.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> Option<String> {
+    let program = [&[env!("CARGO_BIN_EXE_winsessions")], arguments].concat();
+    let quoted: Vec<String> = program.iter().map(|word| format!("'{word}'")).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &quoted.join(" "), "/dev/null"]);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        script.env_remove(name);
+    }
+    script.env("TERM", "xterm").env("COLUMNS", "160");
+    script.envs(environment.iter().copied());
+    let Ok(output) = script.stdin(Stdio::null()).output() else {
+        eprintln!("NOT CHECKED: colours on a terminal (script is not installed)");
+        return None;
+    };
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    Some(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .replace("\r\n", "\n"),
+    )
+}
+
+/// A text without the sequences that a terminal takes for colours.
+#[cfg(target_os = "linux")]
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let behind = parts.map(|part| part.split_once('m').unwrap().1);
+    first + &behind.collect::<String>()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tables_have_colours_on_a_terminal_alone_and_only_where_they_are_wanted() {
+    let crash = fixture("crash");
+    for (command, coloured) in [
+        (
+            "sessions",
+            &["\u{1b}[31m~crashed\u{1b}[0m", "\u{1b}[1mWS-OAK\u{1b}[0m"][..],
+        ),
+        ("events", &["\u{1b}[33maudit-dropped\u{1b}[0m"]),
+        ("coverage", &["\u{1b}[1m"]),
+        ("summary", &["\u{1b}[1m"]),
+    ] {
+        let asked = [command, "-q", &crash];
+        let plain = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+            .args([&asked[..], &["--format", "table"]].concat())
+            .envs([("COLUMNS", "160"), ("CLICOLOR_FORCE", "1")])
+            .output()
+            .unwrap();
+        let plain = String::from_utf8(plain.stdout).unwrap();
+        assert!(!plain.contains('\u{1b}'), "a pipe: {plain:?}");
+        let Some(shown) = on_a_terminal(&asked, &[]) else {
+            return;
+        };
+        for part in coloured {
+            assert!(shown.contains(part), "{part:?}: {shown:?}");
+        }
+        assert_eq!(without_colours(&shown), plain);
+        for off in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+            assert_eq!(
+                on_a_terminal(&asked, &[off]),
+                Some(plain.clone()),
+                "{off:?}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table");
+        let to_file = [&asked[..], &["--format", "table", "-o", path(&file)]].concat();
+        assert_eq!(on_a_terminal(&to_file, &[]).as_deref(), Some(""));
+        assert_eq!(fs::read_to_string(&file).unwrap(), plain);
+    }
 }
 
 #[test]
@@ -508,14 +676,8 @@ fn every_shell_is_completed_and_every_command_has_a_page() {
         let output = winsessions(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
         let script = String::from_utf8(output.stdout).unwrap();
-        for word in commands
-            .iter()
-            .chain(&["--first-seen", "console-cached", "jsonl"])
-        {
-            let known = script.contains(word)
-                || *word == "console-cached"
-                || script.contains(&word.replace("--", ""));
-            assert!(known, "{shell}: {word}");
+        for word in commands.iter().chain(&["first-seen", "jsonl"]) {
+            assert!(script.contains(word), "{shell}: {word}");
         }
     }
     let first = String::from_utf8(winsessions(&["man"]).stdout).unwrap();
@@ -566,31 +728,17 @@ fn a_reader_that_takes_some_lines_is_left_alone_whatever_is_written() {
     }
 }
 
-/// What a command shows on a terminal, if one can be had.
-fn on_a_terminal(command: &str, no_color: bool) -> Option<String> {
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", command, "/dev/null"])
-        .env_remove("NO_COLOR")
-        .env("TERM", "xterm");
-    if no_color {
-        script.env("NO_COLOR", "1");
-    }
-    let output = script.stdin(Stdio::null()).output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
+#[cfg(target_os = "linux")]
 #[test]
-fn colours_are_for_terminals_that_want_them() {
-    let help = format!("{} sessions -h", env!("CARGO_BIN_EXE_winsessions"));
-    let Some(coloured) = on_a_terminal(&help, false) else {
-        eprintln!("NOT CHECKED: colours on a terminal (`script` is not installed)");
+fn help_has_colours_on_a_terminal_that_wants_them() {
+    let help = ["sessions", "-h"];
+    let Some(coloured) = on_a_terminal(&help, &[]) else {
         return;
     };
     assert!(coloured.contains("\u{1b}["), "{coloured}");
-    assert!(!on_a_terminal(&help, true).unwrap().contains("\u{1b}["));
-    let piped = winsessions(&["sessions", "-h"]).stdout;
-    assert!(!piped.contains(&0x1b));
+    let plain = on_a_terminal(&help, &[("NO_COLOR", "1")]).unwrap();
+    assert!(!plain.contains("\u{1b}["));
+    assert!(!winsessions(&help).stdout.contains(&0x1b));
 }
 
 /// The rows of a command's CSV by the names of their columns.

@@ -45,6 +45,18 @@ fn winsessions(arguments: &[&str], to: &Path) {
     );
 }
 
+/// What a run tells programs on standard error, whatever becomes of it.
+fn tell(arguments: &[&str], to: &Path) {
+    let status = Command::new(env!("CARGO_BIN_EXE_winsessions"))
+        .args(arguments)
+        .args(["--log-format", "json"])
+        .stdout(Stdio::null())
+        .stderr(File::create(to).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.code().is_some(), "{arguments:?}: {status}");
+}
+
 /// The folders of evidence below one.
 fn evidence(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
@@ -108,6 +120,53 @@ fn write_all(evidence: &[&str], to: &Path) {
         &["batch", "merge", units, "-o", merged],
         &to.join("merge.txt"),
     );
+}
+
+#[test]
+fn every_message_for_programs_fits_its_schema_which_leaves_nothing_out() {
+    if !has_validator() {
+        return;
+    }
+    let made = tempfile::tempdir().unwrap();
+    let evidence = made.path().join("evidence");
+    fs::create_dir(&evidence).unwrap();
+    let log = root().join("fixtures/workday/evidence/WS-ALDER/Security.evtx");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[70_000] ^= 0xff;
+    fs::write(evidence.join("Security.evtx"), bytes).unwrap();
+    fs::write(evidence.join("none.evtx"), "no log").unwrap();
+    let (evidence, units) = (evidence.to_str().unwrap(), made.path().join("units"));
+    let (units, merged) = (units.to_str().unwrap(), made.path().join("merged"));
+    let workday = root().join("fixtures/workday/evidence");
+    let workday = workday.to_str().unwrap();
+    let batch = ["batch", "run", evidence, workday, "-o", units];
+    for (number, arguments) in [
+        &["sessions", evidence, "--recover"][..],
+        &["sessions", workday, "--interactive", "--limit", "1"],
+        &["sessions", workday, "--account", "nobody"],
+        &["sessions", workday, "--columns", "nothing"],
+        &["sessions", "no-such-evidence"],
+        &batch,
+        &batch,
+        &["batch", "merge", units, "-o", merged.to_str().unwrap()],
+    ]
+    .iter()
+    .enumerate()
+    {
+        tell(arguments, &made.path().join(format!("{number}.jsonl")));
+    }
+    let told: String = documents(made.path())
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for topic in [
+        "skipped", "damage", "left-out", "no-match", "summary", "unit", "failed",
+    ] {
+        assert!(told.contains(&format!("\"topic\":\"{topic}\"")), "{topic}");
+    }
+    let messages = told.matches("winsessions/messages/1").count();
+    assert!(messages >= 15, "{told}");
+    assert!(validate(made.path()) >= messages);
 }
 
 /// Every file below a folder that holds JSON.

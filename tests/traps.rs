@@ -202,6 +202,7 @@ fn bytes(files: &[PathBuf], threads: usize) -> Vec<u8> {
             format,
             width: 200,
             threads: Some(threads),
+            colours: false,
             csv_raw: true,
         };
         let rows = &analysis.sessions;
@@ -220,6 +221,7 @@ fn rows<R: export::Row + export::Tabular + Sync>(rows: &[R], analysis: &Analysis
         format: Format::Jsonl,
         width: 200,
         threads: None,
+        colours: false,
         csv_raw: true,
     };
     let mut out = Vec::new();

@@ -86,6 +86,7 @@ fn walk(rows: &str, paths: &[&str]) {
         format: Format::Jsonl,
         width: 200,
         threads: None,
+        colours: false,
         csv_raw: true,
     };
     let mut lines = Vec::new();

@@ -71,6 +71,7 @@ pub fn write(analysis: &Analysis, job: &Job, folder: &Path) -> Result<Vec<Table>
                 format,
                 width: 0,
                 threads: job.options.threads,
+                colours: false,
                 csv_raw: job.csv_raw,
             },
             folder,

@@ -2,7 +2,7 @@
 //!
 //! `user` is the account that it happened to and `winlog.logon.id` its Logon ID, not those of the subject, which stand in
 //! `winlog.event_data`. Every column of the row stands exactly under `winsessions`, with `winsessions.point_source` for whether the point
-//! was recorded or inferred. Documents of sessions have no `event.code`: rules would count them beside the records.
+//! was recorded or inferred; the outcome of what is inferred is unknown. Documents of sessions have no `event.code`: rules would count them beside the records.
 
 use super::cell::Cell;
 use super::columns::{Row, View};
@@ -99,7 +99,7 @@ fn event(point: &Point<'_>, document: &mut Object<'_>) {
         event.put("action", action);
         event.put(
             "outcome",
-            match point.what.succeeded(point.status) {
+            match point.succeeded() {
                 Some(true) => "success",
                 Some(false) => "failure",
                 None => "unknown",

@@ -2,7 +2,8 @@
 //!
 //! In: sessions, or the logons and failed logons among events. Out: nodes for sources (a network address, else the workstation name
 //! that the caller gave) and for machines; an edge for each source, machine and account, with how often, first and last time, and
-//! kinds. Edges are sorted, so the same rows give the same bytes. Loopback, and a machine's own name, is no source.
+//! kinds. Edges are sorted, so the same rows give the same bytes. Loopback, and a machine's own name, is no source; a
+//! link-local address is one of each machine that saw it.
 //! A row without a source is on no edge: machines count those.
 //!
 //! What is kept of the rows is one entry for each edge.
@@ -89,7 +90,11 @@ impl Graph {
         };
         // Every machine has these addresses: they would join machines that have nothing in common.
         let is_of_one = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
-        let address = first.ip().filter(is_of_one).map(|ip| ip.to_string());
+        let address = first.ip().filter(is_of_one);
+        let address = address.map(|ip| match is_link_local(&ip) {
+            true => format!("{ip}%{}", first.host),
+            false => ip.to_string(),
+        });
         let workstation = known(first.caller());
         let from = match (address, &workstation) {
             (Some(address), _) => From::Address(address),
@@ -233,6 +238,14 @@ impl Graph {
     }
 }
 
+/// Whether an address says who it is only on one link: two machines that see it can see two others.
+fn is_link_local(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
 /// What nodes and edges can tell.
 const KEYS: [(&str, &str, &str); 15] = [
     ("node", "label", "string"),
@@ -286,4 +299,34 @@ fn escaped(text: &str) -> String {
         }
     }
     made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Text;
+    use crate::export::View;
+    use crate::export::point::of_session;
+    use crate::export::sample;
+
+    #[test]
+    fn a_link_local_address_joins_no_two_machines() {
+        let analysis = Default::default();
+        let view = View::new(&analysis, None);
+        for (address, nodes) in [
+            ("fe80::1%4", ["fe80::1%ONE", "fe80::1%TWO"]),
+            ("169.254.7.7", ["169.254.7.7%ONE", "169.254.7.7%TWO"]),
+            ("2001:db8::1", ["2001:db8::1"; 2]),
+        ] {
+            let mut graph = Graph::default();
+            for host in ["ONE", "TWO"] {
+                let mut session = sample::session("2024-03-04", "2024-03-05");
+                session.host = host.into();
+                session.source_address = Some(Text::from(address));
+                graph.add(&of_session(&view, &session));
+            }
+            let found: Vec<&str> = graph.edges.keys().map(|key| key.from.name()).collect();
+            assert_eq!(found, nodes);
+        }
+    }
 }

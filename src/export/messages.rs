@@ -53,6 +53,8 @@ named! {
         OtherHost = "other-host",
         /// Rows that a filter left out, though they may fit.
         LeftOut = "left-out",
+        /// Options, or names, that nothing in the evidence fits.
+        NoMatch = "no-match",
         /// What was read in all, with its counts; the last message of a run that has a result, and of each unit of a batch.
         Summary = "summary",
         /// What became of a unit of a batch (`unit`, its id, `folder`, `exit_status`), or of all.
@@ -62,6 +64,46 @@ named! {
         /// The run was stopped: `bytes_read` of `bytes_total`; the last message of such a run.
         Stopped = "stopped",
     }
+}
+
+/// The schema of messages for programs.
+pub const SCHEMA: &str = "winsessions/messages/1";
+
+/// The numbers of messages that are not those of a summary, with what each is.
+const NUMBERS: [(&str, &str); 11] = [
+    ("bytes_read", "Of the evidence, so far."),
+    ("bytes_total", "Of the evidence."),
+    (
+        "more",
+        "Damaged places of the log that are not told one by one.",
+    ),
+    ("sessions", "Rows that were left out."),
+    ("exit_status", "Of the unit."),
+    ("units", "Of the batch, or those that were joined."),
+    ("finished", "Units that are finished now."),
+    ("before", "Units that had been finished before."),
+    (
+        "partial",
+        "Units whose evidence was damaged or unreadable in part.",
+    ),
+    (
+        "skipped",
+        "Files that were not read, or units that were left out.",
+    ),
+    (
+        "not_joined",
+        "Machines that were not joined, being in several units.",
+    ),
+];
+
+/// The names of all numbers that a message can have, each with what it is.
+pub fn numbers() -> impl Iterator<Item = (&'static str, String)> {
+    let named = NUMBERS.map(|(name, about)| (name, about.to_owned()));
+    let others = COUNTS
+        .iter()
+        .filter(|(name, ..)| NUMBERS.iter().all(|(known, _)| known != name))
+        .map(|(name, noun, what, _)| (*name, format!("In all: {noun}s{what}.")));
+    named.into_iter().chain(others)
 }
 
 /// Something to tell.
@@ -117,6 +159,7 @@ impl Message {
                 let file = self.file.as_deref().map(path_text);
                 let unit = self.unit.as_ref();
                 let texts = [
+                    ("schema", Some(SCHEMA)),
                     ("level", Some(self.level.name())),
                     ("topic", Some(self.topic.name())),
                     ("message", Some(&*self.message)),

@@ -32,8 +32,9 @@ pub use columns::{Cells, Column, Lists, Row, View, path_text};
 pub use explain::{Line, Stories, explain};
 pub use point::Point;
 pub(crate) use said::{caller, why_failed};
+pub use table::account;
 pub use table::{TableColumn, Tabular};
-pub(crate) use table::{account, spoken, step_of};
+pub(crate) use table::{spoken, step_of};
 pub use text::{cut, visible, width};
 
 use graph::Graph;
@@ -98,6 +99,8 @@ pub struct Writer {
     pub format: Format,
     /// How many columns of a terminal a table takes at most.
     pub width: usize,
+    /// Whether tables have colours.
+    pub colours: bool,
     /// Worker threads; `None` means one per core.
     pub threads: Option<usize>,
     /// Whether CSV holds text from evidence exactly; else what a spreadsheet would run gets an apostrophe in front.
@@ -229,7 +232,10 @@ impl<R: Row + Tabular, W: Write> Sheet<'_, R, W> {
                 let rows: Vec<B> = items.filter_map(|item| row(&item)).collect();
                 let rows: Vec<&R> = rows.iter().map(Borrow::borrow).collect();
                 match chosen {
-                    None => table::write(view, &rows, self.writer.width, out),
+                    None => {
+                        let Writer { width, colours, .. } = *self.writer;
+                        table::write(view, &rows, width, colours, out)
+                    }
                     Some(chosen) => {
                         table::write_chosen(view, &rows, chosen, self.writer.width, out)
                     }

@@ -2,7 +2,8 @@
 //!
 //! What is about an account's authentication is Authentication (3002): the two points of a session, logons, failures, logoffs,
 //! tickets, locks, connections. All else on the timeline (boots, clears, clock changes) is Base Event (0). Every column of the row
-//! stands exactly under `unmapped`, so nothing is lost, and with `point_source` whether the point was recorded or inferred.
+//! stands exactly under `unmapped`, so nothing is lost, and with `point_source` whether the point was recorded or inferred. What is
+//! inferred has no status but Unknown: no record tells of a logon or logoff.
 //!
 //! The schema: <https://schema.ocsf.io/1.8.0/classes/authentication>.
 
@@ -84,7 +85,7 @@ fn members(point: &Point<'_>, event: &mut Object<'_>) {
     event.put("severity", "Informational");
     event.put("time", Cell::Digits(&milliseconds(point.time).to_string()));
     event.put("message", &*point.message());
-    let (status, status_name) = match point.what.succeeded(point.status) {
+    let (status, status_name) = match point.succeeded() {
         Some(true) => (1u64, "Success"),
         Some(false) => (2, "Failure"),
         None => (0, "Unknown"),
@@ -288,6 +289,9 @@ fn code(code: u32) -> String {
 
 /// Why, in the words that the class suggests where they fit.
 fn detail(point: &Point<'_>) -> Option<&'static str> {
+    if point.status_text().is_some() && point.session.is_some() {
+        return point.status_text();
+    }
     if let Some(session) = point.session {
         return matches!(point.what, What::End).then_some(match session.end.reason {
             EndReason::UserLogoff => "LOGOFF_USER_INITIATED",

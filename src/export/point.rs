@@ -10,7 +10,7 @@ use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, LogonId, LogonType, Text};
 use crate::filter::event_class;
 use crate::guid::Guid;
-use crate::session::{EndReason, Flag, Kind, RecordRef, Session};
+use crate::session::{EndReason, Flag, Kind, RecordRef, Session, StartSource};
 use crate::sid::AccountClass;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -54,8 +54,8 @@ impl What {
         }
     }
 
-    /// Whether it went well, where it is something that can fail and its outcome is told.
-    pub(super) fn succeeded(self, status: Option<u32>) -> Option<bool> {
+    /// Whether it went well by a record that tells it, where it is something that can fail and its outcome is told.
+    fn succeeded(self, status: Option<u32>) -> Option<bool> {
         use Action::*;
         match self {
             What::Start | What::End => Some(true),
@@ -297,9 +297,24 @@ impl Point<'_> {
         caller(self.workstation, own.chain([self.host, self.computer]))
     }
 
-    /// Why it failed, in words.
+    /// Whether it went well; `None` where no record tells, as of all that is inferred.
+    pub(super) fn succeeded(&self) -> Option<bool> {
+        match self.is_inferred() {
+            true => None,
+            false => self.what.succeeded(self.status),
+        }
+    }
+
+    fn is_inferred(&self) -> bool {
+        self.source == StartSource::Inferred.name()
+    }
+
+    /// Why it failed, or why its outcome is not known, in words.
     pub(super) fn status_text(&self) -> Option<&'static str> {
-        self.event?.failure_text()
+        match self.event {
+            Some(event) => event.failure_text(),
+            None => self.is_inferred().then_some(INFERRED),
+        }
     }
 
     /// The finer code of a failure, else the other.
@@ -327,6 +342,9 @@ impl Point<'_> {
         }
     }
 }
+
+/// What is said of a point that no record tells.
+const INFERRED: &str = "inferred from other records: none tells it";
 
 /// Time in other units since 1970, as far as 64 bits reach.
 pub(super) fn since_1970(time: Time, nanoseconds: i128) -> i64 {
@@ -381,6 +399,21 @@ mod tests {
         assert_eq!(is_remote(3, Some("fe80::1"), &own), Some(false));
         assert_eq!(is_remote(2, None, &[]), Some(false));
         assert_eq!(is_remote(7, None, &[]), None);
+    }
+
+    #[test]
+    fn what_is_inferred_has_no_outcome() {
+        use crate::session::EndSource;
+        let (analysis, mut session) = (Default::default(), logon(2, None, &[]));
+        let view = View::new(&analysis, None);
+        let told = |session: &Session| {
+            let points = of_session(&view, session);
+            [&points[0], &points[1]].map(|point| (point.succeeded(), point.status_text()))
+        };
+        assert_eq!(told(&session), [(Some(true), None); 2]);
+        session.start.source = StartSource::Inferred;
+        session.end.source = EndSource::Inferred;
+        assert_eq!(told(&session), [(None, Some(INFERRED)); 2]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tables for people on a terminal: the columns that matter first, more of them where there is room.
 //!
 //! Rows stand in the order given, under a heading per machine. Text from evidence is shown with escapes for
-//! what a terminal would act on, and cut with `…` where it is too long.
+//! what a terminal would act on, and cut with `…` where it is too long. Where colours are asked for, what is not recorded is
+//! faint, and what an examiner looks for stands out; no colour says what no text says.
 
 use super::cell::Cell;
 use super::columns::{Column, Row, View, is_cut};
@@ -49,6 +50,50 @@ pub struct TableColumn<R: 'static> {
     text: Shown<R>,
     /// How it is cut.
     cut: for<'a> fn(&'a str, usize) -> Cow<'a, str>,
+    /// How it is coloured in a row.
+    tone: fn(&R) -> Tone,
+}
+
+/// How a text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Plain,
+    /// What is not known exactly, or not recorded.
+    Faint,
+    /// What is worth a look.
+    Notable,
+    /// What went wrong, or was refused.
+    Bad,
+    /// A heading.
+    Strong,
+}
+
+impl Tone {
+    /// `text` between the sequences that a terminal takes for the colour.
+    fn on(self, text: &str) -> Cow<'_, str> {
+        let code = match self {
+            Tone::Plain => return text.into(),
+            Tone::Faint => 2,
+            Tone::Notable => 33,
+            Tone::Bad => 31,
+            Tone::Strong => 1,
+        };
+        match text.trim_start() {
+            "" => text.into(),
+            shown => {
+                let blanks = &text[..text.len() - shown.len()];
+                format!("{blanks}\u{1b}[{code}m{shown}\u{1b}[0m").into()
+            }
+        }
+    }
+
+    /// The one tone if something is so, else none.
+    const fn if_so(self, is_so: bool) -> Self {
+        match is_so {
+            true => self,
+            false => Tone::Plain,
+        }
+    }
 }
 
 /// A row's text for a column.
@@ -66,7 +111,14 @@ const fn column<R>(
         widths,
         text,
         cut,
+        tone: |_| Tone::Plain,
     }
+}
+
+/// Colours what is in a column.
+const fn toned<R>(tone: fn(&R) -> Tone, mut column: TableColumn<R>) -> TableColumn<R> {
+    column.tone = tone;
+    column
 }
 
 /// Cuts the domain of an account rather than its name.
@@ -121,13 +173,22 @@ impl Tabular for Session {
 
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
-        column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        toned(
+            |s| Tone::Faint.if_so(s.start.source != StartSource::Recorded),
+            column(" START (UTC)", 0, [20, 20, 20], |_, s| start(s)),
+        ),
+        toned(
+            |s| Tone::Faint.if_so(s.duration.is_none()),
+            column("DURATION", 0, [8, 10, 12], |_, s| duration(s)),
+        ),
         column("OUTSIDE AT", 1, [22, 22, 22], |v, s| {
             v.outside(s).map(|local| format!("{} {}", weekday(local), local_minute(local))).unwrap_or_default()
         }),
-        column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
-        column("ENDED", 0, [10, 13, 20], |_, s| ended(s)),
+        toned(
+            |s| Tone::Faint.if_so(s.end.source != EndSource::Recorded),
+            column(" END (UTC)", 1, [20, 25, 25], |_, s| end_time(s)),
+        ),
+        toned(tone_of_end, column("ENDED", 0, [10, 13, 20], |_, s| ended(s))),
         column("STATE", 0, [12, 12, 12], |v, s| {
             v.at().and_then(|at| state_at(s, at)).map(|state| state.to_string()).unwrap_or_default()
         }),
@@ -139,9 +200,9 @@ impl Tabular for Session {
             true => s.host.to_string(),
             false => String::new(),
         }),
-        column("FLAGS", 2, [13, 13, 40], |_, s| {
+        toned(|_| Tone::Notable, column("FLAGS", 2, [13, 13, 40], |_, s| {
             s.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(" ")
-        }),
+        })),
         column("LOGON ID", 4, [10, 10, 18], |_, s| {
             s.logon_id.map(|id| id.to_string()).unwrap_or_default()
         }),
@@ -164,7 +225,10 @@ impl Tabular for TimelineEvent {
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
         column("TIME (UTC)", 0, [19, 19, 19], |_, e| day_and_time(e.event.time)),
-        column("EVENT", 0, [14, 20, 24], |v, e| marked(e.event.action.to_string(), e.is_recovered(v))),
+        toned(
+            |e| tone_of_action(e.event.action),
+            column("EVENT", 0, [14, 20, 24], |v, e| marked(e.event.action.to_string(), e.is_recovered(v))),
+        ),
         keeping_the_name(column("ACCOUNT", 0, [14, 20, 48], |_, e| account(&e.event.account))),
         column("KIND", 0, [12, 17, 20], |_, e| {
             e.kind.map(|kind| kind.to_string()).unwrap_or_default()
@@ -204,9 +268,9 @@ impl Tabular for Coverage {
         column("LAST (UTC)", 0, [16, 16, 19], |_, c| minute(c.last.1)),
         column("RECORDS", 0, [7, 7, 12], |_, c| c.records.to_string()),
         column("NUMBERS", 3, [9, 15, 24], |_, c| format!("{}-{}", c.first.0, c.last.0)),
-        column("MISSING", 0, [7, 7, 12], |_, c| not_zero(c.missing())),
-        column("CLEARED", 0, [7, 7, 7], |_, c| not_zero(c.own_clears())),
-        column("CLOCK", 0, [5, 5, 8], |_, c| not_zero(c.clock_steps().count() as u64)),
+        toned(|_| Tone::Notable, column("MISSING", 0, [7, 7, 12], |_, c| not_zero(c.missing()))),
+        toned(|_| Tone::Bad, column("CLEARED", 0, [7, 7, 7], |_, c| not_zero(c.own_clears()))),
+        toned(|_| Tone::Notable, column("CLOCK", 0, [5, 5, 8], |_, c| not_zero(c.clock_steps().count() as u64))),
         column("BOOTS", 0, [5, 5, 8], |_, c| not_zero(c.recorded_boots() + c.lost_boots())),
         column("COPIES", 1, [6, 6, 12], |_, c| not_zero(c.duplicates)),
         column("ORIGIN", 2, [8, 8, 8], |_, c| c.origin.to_string()),
@@ -339,7 +403,7 @@ impl Tabular for Summary {
             s.kind.map(|kind| kind.to_string()).unwrap_or_default()
         }),
         column("SESSIONS", 0, [8, 8, 12], |_, s| not_zero(s.sessions)),
-        column("FAILED", 0, [6, 6, 12], |_, s| not_zero(s.failures)),
+        toned(|_| Tone::Bad, column("FAILED", 0, [6, 6, 12], |_, s| not_zero(s.failures))),
         column("FIRST (UTC)", 0, [10, 16, 19], |_, s| s.first_seen.map(minute).unwrap_or_default()),
         column("LAST (UTC)", 0, [10, 16, 19], |_, s| s.last_seen.map(minute).unwrap_or_default()),
         column("TOTAL", 1, [9, 9, 12], |_, s| total(s)),
@@ -366,11 +430,13 @@ impl Tabular for Overlap {
 
     #[rustfmt::skip]
     const TABLE: &'static [TableColumn<Self>] = &[
-        column(" BOTH ON (UTC)", 0, [20, 20, 20], |_, o| match (o.sure, o.possible.0) {
-            (Some((from, _)), _) => format!(" {}", day_and_time(from)),
-            (None, Some(from)) => format!("?{}", day_and_time(from)),
-            (None, None) => "?unknown".to_owned(),
-        }),
+        toned(|o| Tone::Faint.if_so(o.sure.is_none()), column(" BOTH ON (UTC)", 0, [20, 20, 20], |_, o| {
+            match (o.sure, o.possible.0) {
+                (Some((from, _)), _) => format!(" {}", day_and_time(from)),
+                (None, Some(from)) => format!("?{}", day_and_time(from)),
+                (None, None) => "?unknown".to_owned(),
+            }
+        })),
         column("FOR", 0, [7, 8, 12], |_, o| o.sure.map(|(from, to)| spoken(to.since(from))).unwrap_or_default()),
         keeping_the_name(column("FIRST", 0, [12, 20, 48], |_, o| account(&o.first.account))),
         column("ON", 0, [8, 10, 30], |_, o| o.first.host.to_string()),
@@ -388,6 +454,26 @@ impl Tabular for Overlap {
 
     fn is_recovered(&self, view: &View<'_>) -> bool {
         self.first.is_recovered(view) || self.second.is_recovered(view)
+    }
+}
+
+/// How the end of a session is coloured: by its reason, else by how it is known.
+fn tone_of_end(session: &Session) -> Tone {
+    use EndReason::*;
+    match (session.end.reason, session.end.source) {
+        (Crash | Unclean | LostBoot, _) => Tone::Bad,
+        (_, EndSource::Recorded) => Tone::Plain,
+        _ => Tone::Faint,
+    }
+}
+
+/// How an event is coloured: what was refused or broke, and what hides something.
+fn tone_of_action(action: Action) -> Tone {
+    use Action::*;
+    match action {
+        LogonFailed | KerberosFailed | RdpDenied | RdpRefused | Crash => Tone::Bad,
+        LogCleared | ClockChange | AuditLost | AuditDropped => Tone::Notable,
+        _ => Tone::Plain,
     }
 }
 
@@ -506,7 +592,7 @@ fn local_minute(local: LocalTime) -> String {
     format!("{} {}", shown.get(5..16).unwrap_or(&shown), local.offset)
 }
 
-/// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]).
+/// Writes `rows` in at most `columns` columns (no less than [`MIN_WIDTH`]), perhaps with colours.
 ///
 /// # Errors
 /// Those of `out`.
@@ -514,25 +600,32 @@ pub fn write<R: Tabular>(
     view: &View<'_>,
     rows: &[&R],
     columns: usize,
+    colours: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let strong = Tone::Strong.if_so(colours);
+    let heads = |column: &TableColumn<R>| (column.title.to_owned(), strong);
     let layout = layout(view, rows, columns.max(MIN_WIDTH));
     let mut machine = None;
     if view.is_across_machines() && !rows.is_empty() {
-        line(out, &layout, |column| column.title.to_owned())?;
+        line(out, &layout, heads)?;
     }
     for row in rows {
         if machine != Some(row.host()) && !view.is_across_machines() {
             let gap = if machine.is_some() { "\n" } else { "" };
-            writeln!(
-                out,
-                "{gap}{}",
-                cut(&heading(row.host()), columns.max(MIN_WIDTH))
-            )?;
-            line(out, &layout, |column| column.title.to_owned())?;
+            let heading = heading(row.host());
+            let heading = cut(&heading, columns.max(MIN_WIDTH));
+            writeln!(out, "{gap}{}", strong.on(&heading))?;
+            line(out, &layout, heads)?;
             machine = Some(row.host());
         }
-        line(out, &layout, |column| shown(column, view, row))?;
+        line(out, &layout, |column| {
+            let tone = match colours {
+                true => (column.tone)(row),
+                false => Tone::Plain,
+            };
+            (shown(column, view, row), tone)
+        })?;
         for detail in row.details(view) {
             let detail = format!("{INDENT}{}", visible(&detail));
             writeln!(out, "{}", cut(&detail, columns.max(MIN_WIDTH)))?;
@@ -682,18 +775,18 @@ fn grow<R>(columns: &mut [Fitted<R>], goal: impl Fn(&Fitted<R>) -> usize, room: 
 fn line<R>(
     out: &mut impl Write,
     layout: &[(&'static TableColumn<R>, usize)],
-    text: impl Fn(&TableColumn<R>) -> String,
+    text: impl Fn(&TableColumn<R>) -> (String, Tone),
 ) -> io::Result<()> {
     let mut line = String::new();
     let mut owed = 0;
     for (column, columns) in layout {
-        let cell = text(column);
+        let (cell, tone) = text(column);
         let cell = (column.cut)(&cell, *columns);
         if !cell.is_empty() {
             line.extend(std::iter::repeat_n(' ', owed));
             owed = 0;
         }
-        line.push_str(&cell);
+        line.push_str(&tone.on(&cell));
         owed += columns - width(&cell).min(*columns) + GAP;
     }
     writeln!(out, "{line}")
@@ -714,7 +807,7 @@ fn heading((_, host, aliases): (usize, &Text, &[Text])) -> String {
 }
 
 /// `DOMAIN\name`, else the SID.
-pub(crate) fn account(account: &Account) -> String {
+pub fn account(account: &Account) -> String {
     match (&account.domain, &account.name, &account.sid) {
         (Some(domain), Some(name), _) => format!("{domain}\\{name}"),
         (None, Some(name), _) => name.to_string(),

@@ -32,6 +32,7 @@ fn writer(format: Format, width: usize) -> Writer {
         format,
         width,
         threads: Some(1),
+        colours: false,
         csv_raw: false,
     }
 }
@@ -233,6 +234,7 @@ fn many_rows_have_the_same_bytes_whoever_makes_them_and_come_one_by_one_if_need_
                     format,
                     width: 0,
                     threads,
+                    colours: false,
                     csv_raw: true,
                 }
                 .write::<Session, _, _>(&view, 0..count, row, &mut out)
@@ -552,7 +554,7 @@ fn the_documentation_lists_every_column() {
 const MESSAGES_PAGE: &str = "
 ## Messages
 
-`--log-format json` writes each message to standard error as an object of JSON on a line: `level`, `topic`, `message` (in words),
+`--log-format json` writes each message to standard error as an object of JSON on a line ([its schema](schema/messages.json)): `level`, `topic`, `message` (in words),
 and, as far as they apply, `file`, `offset`, `chunk`, `record` and the numbers that the topic names; in a batch
 `unit` (its id) and `folder`. Progress comes every ten seconds. The summary has `records`, `chunks`, `logs`, `records_damaged`, `checksum_failures`, `conflicting_records`, `skipped`,
 `other_files`; by `--recover` also `records_recovered` (each once), `records_found_again` (that a log holds, or twice),

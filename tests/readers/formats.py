@@ -325,6 +325,12 @@ def ocsf(path, rows):
         same("logons", counts.get((3002, "Logon", "Success"), 0), logons)
         logoffs = sum(row["event"] in ("logoff", "user-logoff") for row in rows)
         same("logoffs", counts.get((3002, "Logoff", "Success"), 0), logoffs)
+    else:
+        # Only what a record tells is a success.
+        for activity, bound in (("Logon", "start"), ("Logoff", "end")):
+            told = [row for row in rows if row[bound] and row[f"{bound}_source"] == "recorded"]
+            told = sum(bound == "start" or row["end_reason"] != "log-ends" for row in told)
+            same(f"{activity} of sessions", counts.get((3002, activity, "Success"), 0), told)
     print(f"ocsf: {sum(counts.values())} events are valid")
 
 
@@ -383,7 +389,11 @@ def ecs(path, rows):
                 same("user", document.get("user", {}).get("name"), row["account_name"])
         else:
             same("session", document["winsessions"]["session_id"], row["session_id"])
-            assert document["winsessions"]["point_source"] in ("recorded", "inferred", "before-log", "unknown")
+            source = document["winsessions"]["point_source"]
+            assert source in ("recorded", "inferred", "before-log", "unknown")
+            is_told = source == "recorded" and event["action"] in ("logged-in", "logged-out")
+            same("outcome", event["outcome"], "success" if is_told else "unknown")
+            same("reason", "inferred" in event.get("reason", ""), source == "inferred")
             if "duration" in event:
                 same("duration", Decimal(event["duration"]) / 1_000_000_000, row["duration_seconds"])
     print(f"ecs: {len(documents)} documents")

@@ -240,6 +240,7 @@ pub fn check(machines: Vec<Machine>) {
             format,
             width: 120,
             threads: Some(1),
+            colours: false,
             csv_raw: false,
         };
         let mut out = Vec::new();
