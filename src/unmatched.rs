@@ -30,7 +30,7 @@ struct Asked {
 }
 
 enum Part {
-    Option(Filter),
+    Option(Box<Filter>),
     Party(Glob),
 }
 
@@ -44,7 +44,7 @@ impl Unmatched {
         });
         let options = filter.parts().into_iter().map(|part| Asked {
             said: part.options().join(" "),
-            part: Part::Option(part),
+            part: Part::Option(Box::new(part)),
             known: HashSet::new(),
         });
         let asked: Vec<Asked> = parties.chain(options).collect();
