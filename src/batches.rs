@@ -5,7 +5,6 @@ use crate::cli::{Batch, Reading};
 use crate::failure::{Completeness, Failure, failed, output_failure, usage};
 use crate::output::{self, OpenError};
 use crate::signals::Signals;
-
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -354,9 +353,12 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
             1 => "; 1 skipped file is in no unit".to_owned(),
             files => format!("; {files} skipped files are in no unit"),
         };
-        let words = format!(
-            "{units} units joined; of {partial} some evidence was damaged or unreadable{rest}"
-        );
+        let joined = match units {
+            1 => "1 unit".to_owned(),
+            units => format!("{units} units"),
+        };
+        let words =
+            format!("{joined} joined; of {partial} some evidence was damaged or unreadable{rest}");
         let counts = [
             ("units", *units),
             ("partial", *partial),

@@ -281,6 +281,13 @@ fn a_folder_to_join_that_is_not_there_is_what_evidence_that_is_not_there_is() {
     ]);
     assert_eq!(some.status.code(), Some(3), "{}", told(&some));
     assert_merged(&evidence, &merged, &["csv"]);
+    assert!(told(&some).contains("1 unit joined"), "{}", told(&some));
+    fs::remove_dir_all(&merged).unwrap();
+    // Nor is there a result of units none of which is what its manifest says.
+    fs::write(out.join("host=WS-0000/sessions.csv"), "x").unwrap();
+    let refused = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(refused.status.code(), Some(4), "{}", told(&refused));
+    assert!(!merged.exists());
 }
 
 #[test]
