@@ -1130,7 +1130,10 @@ fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill
         .args(["batch", "merge", text(&out), "-o", text(&merged), "-q"])
         .spawn()
         .unwrap();
-    eprintln!("joining {most}: at most {} kB", peak(&mut merge));
+    let kb = peak(&mut merge);
+    eprintln!("joining {most}: at most {kb} kB");
     assert_eq!(merge.wait().unwrap().code(), Some(0));
+    // What manifests say of their tables is held, and no rows.
+    assert!(kb <= peaks[0] + 4 * most as u64, "{kb} kB, {peaks:?} kB");
     assert_merged(&evidence, &merged, &["csv"]);
 }
