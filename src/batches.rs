@@ -2,9 +2,9 @@
 
 use crate::bar::{self, Bar, Steps};
 use crate::cli::{Batch, Reading};
+use crate::failure::{Completeness, Failure, failed, output_failure, usage};
 use crate::output::{self, OpenError};
 use crate::signals::Signals;
-use crate::{Completeness, Failure, output_failure, unpacking, usage};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl fmt::Display for Failed {
 pub fn run(command: Batch) -> Result<Completeness, Failure> {
     match command {
         Batch::Plan { json, reading } => {
-            let unpacking = unpacking(&reading)?;
+            let unpacking = reading.unpacking().map_err(usage)?;
             let watch = Watch::new(reading.quiet, reading.log_format);
             let plan = planned(&reading, &unpacking, &watch)?;
             tell_skipped(&skipped(&plan), &reading);
@@ -70,7 +70,7 @@ pub fn run(command: Batch) -> Result<Completeness, Failure> {
             planned: is_planned,
             reading,
         } => {
-            let unpacking = unpacking(&reading)?;
+            let unpacking = reading.unpacking().map_err(usage)?;
             let watch = Watch::new(reading.quiet, reading.log_format);
             let plan = match is_planned {
                 true => read_plan(&reading.paths)?,
@@ -182,7 +182,7 @@ fn planned(reading: &Reading, unpacking: &Unpacking, watch: &Watch) -> Result<Pl
             progress: Some(progress),
             ..reading.options(unpacking)
         };
-        plan(&reading.paths, options).map_err(|error| crate::failed(error, reading))
+        plan(&reading.paths, options).map_err(|error| failed(error, reading))
     })
 }
 
@@ -353,9 +353,12 @@ fn tell_merged(merged: &Merged, format: LogFormat) {
             1 => "; 1 skipped file is in no unit".to_owned(),
             files => format!("; {files} skipped files are in no unit"),
         };
-        let words = format!(
-            "{units} units joined; of {partial} some evidence was damaged or unreadable{rest}"
-        );
+        let joined = match units {
+            1 => "1 unit".to_owned(),
+            units => format!("{units} units"),
+        };
+        let words =
+            format!("{joined} joined; of {partial} some evidence was damaged or unreadable{rest}");
         let counts = [
             ("units", *units),
             ("partial", *partial),

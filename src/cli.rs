@@ -5,11 +5,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use winsessions::analysis::Options;
 use winsessions::batch::{self, Partition};
-use winsessions::evidence::Unpacking;
+use winsessions::evidence::{Limits, Unpacking};
 use winsessions::export::Format;
 use winsessions::export::messages::LogFormat;
 use winsessions::filter::{By, Filter, Glob, Hours, Outside, Remote, Zone};
@@ -361,6 +362,34 @@ impl Reading {
             recover: false,
             progress: None,
         }
+    }
+
+    /// How packages are opened.
+    ///
+    /// # Errors
+    /// A message, if the password cannot be read.
+    pub fn unpacking(&self) -> Result<Unpacking, String> {
+        let password = self
+            .password_file
+            .as_deref()
+            .map(|file| -> Result<_, String> {
+                let told = |error| format!("--password-file {}: {error}", file.display());
+                let mut password = fs::read(file).map_err(told)?;
+                let end = password
+                    .iter()
+                    .position(|byte| matches!(byte, b'\r' | b'\n'));
+                password.truncate(end.unwrap_or(password.len()));
+                // Editors of Windows begin a file of UTF-8 so.
+                let bare = password.strip_prefix(b"\xef\xbb\xbf");
+                Ok(bare.map(<[u8]>::to_vec).unwrap_or(password))
+            });
+        let gibibytes = self
+            .unpack_limit
+            .map(|gibibytes| u64::from(gibibytes) << 30);
+        Ok(Unpacking {
+            limits: gibibytes.map_or_else(Limits::default, Limits::unpacking),
+            password: password.transpose()?,
+        })
     }
 }
 

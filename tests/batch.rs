@@ -281,6 +281,13 @@ fn a_folder_to_join_that_is_not_there_is_what_evidence_that_is_not_there_is() {
     ]);
     assert_eq!(some.status.code(), Some(3), "{}", told(&some));
     assert_merged(&evidence, &merged, &["csv"]);
+    assert!(told(&some).contains("1 unit joined"), "{}", told(&some));
+    fs::remove_dir_all(&merged).unwrap();
+    // Nor is there a result of units none of which is what its manifest says.
+    fs::write(out.join("host=WS-0000/sessions.csv"), "x").unwrap();
+    let refused = run(&["batch", "merge", text(&out), "-o", text(&merged)]);
+    assert_eq!(refused.status.code(), Some(4), "{}", told(&refused));
+    assert!(!merged.exists());
 }
 
 #[test]
@@ -440,28 +447,30 @@ fn jobs_that_read_one_plan_give_the_bytes_of_a_run_over_the_evidence_also_in_pac
 
     let inside = batch(&file, &evidence.join("out"), &["--planned"]);
     assert_eq!(inside.status.code(), Some(2), "{}", told(&inside));
-    let gone = evidence.join("two-hosts/evidence/WS-ELM/Security.evtx");
-    fs::remove_file(gone).unwrap();
-    let without = place.path().join("without");
-    let done = batch(
-        &file,
-        &without,
-        &["--planned", "--unit", &id_of("WS-ELM", &listed.stdout)],
-    );
-    assert!(matches!(done.status.code(), Some(1 | 3)), "{}", told(&done));
-    assert!(
-        told(&done).contains("WS-ELM/Security.evtx"),
-        "{}",
-        told(&done)
-    );
 }
 
-/// The id of the unit of a host in a plan.
-fn id_of(host: &str, plan: &[u8]) -> String {
-    let plan = json(plan);
-    let mut units = plan["units"].as_array().unwrap().iter();
-    let unit = units.find(|unit| unit["host"] == host).unwrap();
-    unit["id"].as_str().unwrap().to_owned()
+#[test]
+fn a_unit_of_which_a_file_cannot_be_opened_fails_and_leaves_the_result_that_is_there() {
+    let (place, evidence) = hosts(2);
+    let listed = run(&["batch", "plan", "--json", "-q", text(&evidence)]).stdout;
+    let file = place.path().join("plan.json");
+    fs::write(&file, &listed).unwrap();
+    let out = place.path().join("out");
+    let again = || batch(&file, &out, &["--planned"]);
+    assert_eq!(again().status.code(), Some(0));
+    let whole = files(&out);
+
+    // One log, as it may be gone; and all, as where a disk is missing.
+    let plan = json(&listed);
+    let gone = PathBuf::from(plan["units"][1]["sources"][0]["path"].as_str().unwrap());
+    fs::remove_file(&gone).unwrap();
+    let done = again();
+    assert_eq!(done.status.code(), Some(1), "{}", told(&done));
+    assert!(told(&done).contains(text(&gone)), "{}", told(&done));
+    assert!(files(&out) == whole);
+    fs::rename(&evidence, place.path().join("elsewhere")).unwrap();
+    assert_eq!(again().status.code(), Some(1));
+    assert!(files(&out) == whole);
 }
 
 #[test]
@@ -1121,7 +1130,10 @@ fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill
         .args(["batch", "merge", text(&out), "-o", text(&merged), "-q"])
         .spawn()
         .unwrap();
-    eprintln!("joining {most}: at most {} kB", peak(&mut merge));
+    let kb = peak(&mut merge);
+    eprintln!("joining {most}: at most {kb} kB");
     assert_eq!(merge.wait().unwrap().code(), Some(0));
+    // What manifests say of their tables is held, and no rows.
+    assert!(kb <= peaks[0] + 4 * most as u64, "{kb} kB, {peaks:?} kB");
     assert_merged(&evidence, &merged, &["csv"]);
 }

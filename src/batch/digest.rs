@@ -2,6 +2,7 @@
 
 use crate::evidence::open;
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -13,7 +14,14 @@ const READ_SIZE: usize = 1 << 18;
 /// # Errors
 /// What the operating system says.
 pub fn of_file(path: &Path) -> io::Result<String> {
-    let mut file = open(path)?;
+    of(open(path)?)
+}
+
+/// The digest of all that a file holds, in lower-case hex.
+///
+/// # Errors
+/// What the operating system says.
+pub fn of(mut file: File) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut bytes = vec![0; READ_SIZE];
     loop {

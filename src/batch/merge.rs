@@ -115,15 +115,6 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
         folders.extend(units);
     }
     folders.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
-    if folders.is_empty() {
-        return Ok(Merged {
-            units: 0,
-            refused,
-            skipped: skipped.len(),
-            partial: 0,
-            apart: 0,
-        });
-    }
     let is_in = |unit: &PathBuf| fs::canonicalize(unit).is_ok_and(|unit| target.starts_with(unit));
     if let Some(path) = folders.iter().find(|unit| is_in(unit)).cloned() {
         return Err(Failure::Foreign { path });
@@ -165,6 +156,15 @@ pub fn merge(outs: &[PathBuf], target: &Path, progress: &Progress) -> Result<Mer
         let reason = "its CSV is raw (--csv-raw) and that of others is not: run it again without";
         let raw = parts.extract_if(.., |part| is_raw(part) == Some(true));
         refused.extend(raw.map(|part| refuse(&part.folder, reason)));
+    }
+    if parts.is_empty() {
+        return Ok(Merged {
+            units: 0,
+            refused,
+            skipped: skipped.len(),
+            partial: 0,
+            apart: 0,
+        });
     }
     let files = parts.iter().flat_map(|part| &part.finished.outputs);
     let apart = files.clone().filter(|file| file.is_apart()).count();

@@ -1,6 +1,6 @@
 //! A plan as a document: made once, and read by each of many jobs, so that none has to search the evidence again.
 //!
-//! Paths that are no Unicode are not what they were when they are read again: their logs are then told as unreadable.
+//! Paths that are no Unicode are not what they were when they are read again: their units fail.
 
 use super::plan::{Plan, Source, Unit};
 use super::{Failure, name};

@@ -6,7 +6,7 @@ use super::rest::Rest;
 use super::work::{Put, Work};
 use super::{Failure, digest, tables};
 use crate::analysis::{Analysis, Options, in_parallel, pair_found};
-use crate::evidence::{Evidence, Item};
+use crate::evidence::{Evidence, Item, open};
 use crate::export::messages::{self, Message, OfUnit};
 use crate::export::{Format, path_text};
 use crate::progress::Progress;
@@ -77,7 +77,8 @@ impl<'j> Units<'j> {
     /// Finishes a unit, unless that is done already; tells `progress` how far it is.
     ///
     /// # Errors
-    /// Those of the analysis, of reading and of writing; the unit's folder is then what it was.
+    /// Those of the analysis, of reading and of writing, and [`Failure::Io`] if a file of the unit cannot be opened: where a disk is
+    /// missing nothing can be said of what is on it. The unit's folder is then what it was.
     pub fn run(&self, unit: &Unit, progress: &Progress) -> Result<Done, Failure> {
         let job = self.job;
         let before = states(&unit.sources);
@@ -85,11 +86,15 @@ impl<'j> Units<'j> {
         let items: Vec<Item> = items.collect();
         let paths: Vec<PathBuf> = items.iter().map(|item| item.path.clone()).collect();
         let files: Vec<(&PathBuf, &State)> = before.iter().collect();
-        let inputs = in_parallel(job.options.threads, &files, |(path, state)| Input {
-            path: path_text(path).into_owned(),
-            bytes: state.map_or(0, |(bytes, _)| bytes),
-            sha256: digest::of_file(path).ok(),
+        let inputs = in_parallel(job.options.threads, &files, |(path, state)| {
+            let file = open(path).map_err(Failure::io(path))?;
+            Ok(Input {
+                path: path_text(path).into_owned(),
+                bytes: state.map_or(0, |(bytes, _)| bytes),
+                sha256: digest::of(file).ok(),
+            })
         })?;
+        let inputs = inputs.into_iter().collect::<Result<Vec<_>, Failure>>()?;
         let arguments = Arguments::new(&job.formats, &job.options, job.csv_raw);
         let basis = Basis::new(unit, arguments, inputs);
         let target = job.out.join(&unit.folder);
