@@ -313,8 +313,14 @@ fn tell_unmatched<'e>(
     let mut unmatched = Unmatched::new(filter, parties);
     for session in sessions {
         unmatched.see_session(session.borrow());
+        if unmatched.is_done() {
+            break;
+        }
     }
     for (event, session) in events {
+        if unmatched.is_done() {
+            break;
+        }
         unmatched.see_event(event, session);
     }
     unmatched.tell(run, any);

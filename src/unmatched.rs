@@ -18,6 +18,7 @@ pub struct Unmatched {
     asked: Vec<Asked>,
     /// All of them, as they are typed.
     all: Vec<String>,
+    are_parties: bool,
     seen_any: bool,
 }
 
@@ -37,6 +38,7 @@ enum Part {
 impl Unmatched {
     /// Of the options of a filter, and the names of parties.
     pub fn new(filter: &Filter, parties: &[&Glob]) -> Self {
+        let are_parties = !parties.is_empty();
         let parties = parties.iter().map(|&glob| Asked {
             said: glob.to_string(),
             part: Part::Party(glob.clone()),
@@ -51,8 +53,14 @@ impl Unmatched {
         Unmatched {
             all: asked.iter().map(|asked| asked.said.clone()).collect(),
             asked,
+            are_parties,
             seen_any: false,
         }
+    }
+
+    /// Whether everything was found to fit something: nothing else has to be looked at.
+    pub fn is_done(&self) -> bool {
+        self.asked.is_empty()
     }
 
     /// Looks at a session.
@@ -144,6 +152,10 @@ impl Unmatched {
                 let told: Vec<String> = one_by_one.collect();
                 Some(format!("nothing fits {}", told.join(", nor ")))
             }
+            (true, false, _) if self.are_parties => Some(format!(
+                "no two of these were on at the same time: {}",
+                self.all.join(", ")
+            )),
             (true, false, 2..) => Some(format!(
                 "each of these fits something, but nothing fits all of them: {}",
                 self.all.join(", ")

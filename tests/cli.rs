@@ -427,6 +427,16 @@ fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays()
         told(&["overlap", "bob.kern", "192.0.2.45"]),
         "winsessions: nothing fits 192.0.2.45 (near it: 192.0.2.44)"
     );
+    assert_eq!(
+        told(&[
+            "overlap",
+            "adm-carol",
+            "bob.kern",
+            "--to",
+            "2024-03-04T12:00"
+        ]),
+        "winsessions: no two of these were on at the same time: adm-carol, bob.kern, --to 2024-03-04T12:00:00.0000000Z"
+    );
     let quiet = winsessions(&["sessions", "-q", "--account", "bop.kern", &log]);
     assert_eq!(stderr(&quiet), "");
 }

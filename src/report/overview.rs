@@ -288,7 +288,8 @@ fn who(account: &Account) -> String {
 #[derive(Default)]
 struct OfAccount {
     label: String,
-    why: Option<&'static str>,
+    /// A suspicious one of its names, and why it is.
+    suspicious: Option<(String, &'static str)>,
     class: Option<AccountClass>,
     machines: BTreeSet<usize>,
     interactive: usize,
@@ -299,12 +300,21 @@ struct OfAccount {
     last: Option<Time>,
 }
 
+impl OfAccount {
+    fn suspect(&mut self, name: &Account) {
+        if self.suspicious.is_none() {
+            let why = suspicion_of(name);
+            self.suspicious = why.map(|why| (shown(&account(name)), why));
+        }
+    }
+}
+
 fn accounts(report: &Report<'_>, page: &mut String) {
     let mut accounts: HashMap<String, OfAccount> = HashMap::new();
     for session in &report.sessions {
         let row = accounts.entry(who(&session.account)).or_default();
         row.label = shown(&account(&session.account));
-        row.why = row.why.or(suspicion_of(&session.account));
+        row.suspect(&session.account);
         row.class = Some(session.class);
         row.machines.insert(session.machine);
         row.sessions += 1;
@@ -329,7 +339,7 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         if row.label.is_empty() {
             row.label = shown(&account(tried));
         }
-        row.why = row.why.or(suspicion_of(tried));
+        row.suspect(tried);
         row.machines.insert(failed.machine);
         row.refused += 1;
         row.last = row.last.max(Some(failed.event.time));
@@ -349,11 +359,12 @@ fn accounts(report: &Report<'_>, page: &mut String) {
     });
     let rows = rows.into_iter().map(|row| {
         let name = Cell {
-            text: match row.label.is_empty() {
-                true => "(no name recorded)".to_owned(),
-                false => row.label,
+            text: match &row.suspicious {
+                Some((name, _)) if *name != row.label => format!("{}, also {name}", row.label),
+                _ if row.label.is_empty() => "(no name recorded)".to_owned(),
+                _ => row.label,
             },
-            why: row.why,
+            why: row.suspicious.map(|(_, why)| why),
         };
         let class = row.class.map_or("only refused", AccountClass::name);
         let durations = match (row.sessions, row.of_unknown_duration) {

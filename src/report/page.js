@@ -165,7 +165,10 @@ if (count) {
     const length = begins[all[first + most - 1]] - begins[all[first]];
     if (length < least) { least = length; at = first; }
   }
-  const dense = around(all.slice(at, at + most));
+  // What lasts much longer than the others does not stretch it.
+  const some = all.slice(at, at + most), until = some.map((i) => lasts[i]).sort((a, b) => a - b)[Math.ceil(most * 0.9) - 1];
+  const span = [begins[some[0]], Math.max(begins[some.at(-1)], until)], margin = Math.max(1000, (span[1] - span[0]) * 0.02);
+  const dense = [span[0] - margin, span[1] + margin];
   if ((dense[1] - dense[0]) * 4 <= view[1] - view[0]) { view = dense; isFirstOfMost = true; }
 }
 const firstView = view;
