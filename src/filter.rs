@@ -484,24 +484,33 @@ impl Presence {
         let start = session.start;
         let began = start.time.or(start.max);
         let end = session.end;
-        if let (Some(start), Some(last)) = (start.time, end.max)
-            && last < start
-            && session.flags.contains(&Flag::ClockChanged)
-        {
-            // The clock went back in mid-session: it was on for its duration after the start by the old
-            // clock and before the end by the new one, and only the clock's change tells how far each goes.
-            let duration = session.duration;
-            return Presence {
-                possible: (
-                    duration.map(|ticks| last.plus(-ticks).min(start)),
-                    duration.map(|ticks| start.plus(ticks).max(last)),
-                ),
-                certain: (Some(start), Some(start)),
-            };
-        }
-        Presence {
+        let by_clock = Presence {
             possible: (start.time, end.max),
             certain: (began, end.min),
+        };
+        let (Some(start), Some(last)) = (start.time, end.max) else {
+            return by_clock;
+        };
+        if !session.flags.contains(&Flag::ClockChanged) {
+            return by_clock;
+        }
+        // The clock may have gone back in mid-session: it was on for its duration after the start by the old clock and before
+        // the end by the new one, and only the clock's change tells how far each goes.
+        let duration = session.duration;
+        match duration.map(|ticks| (last.plus(-ticks), start.plus(ticks))) {
+            Some((_, latest)) if latest <= last => by_clock,
+            bounds if last < start => Presence {
+                possible: (
+                    bounds.map(|(earliest, _)| earliest.min(start)),
+                    bounds.map(|(_, latest)| latest.max(last)),
+                ),
+                certain: (Some(start), Some(start)),
+            },
+            Some((_, latest)) => Presence {
+                possible: (Some(start), Some(latest)),
+                ..by_clock
+            },
+            None => by_clock,
         }
     }
 
@@ -825,6 +834,18 @@ mod tests {
         assert_eq!(state(&back, "2020-01-02T10:31"), None);
         assert!(overlaps(&back, "2020-01-02T08:45", "2020-01-02T08:50"));
         assert!(!overlaps(&back, "2020-01-02T11:00", ""));
+        // An hour by the old clock, which goes back by 55 minutes, forty minutes more.
+        let mut later = session("2020-01-02T09:00", "2020-01-02T09:45");
+        later.duration = Some(100 * 60 * 10_000_000);
+        assert_eq!(state(&later, "2020-01-02T09:50"), None);
+        later.flags = vec![Flag::ClockChanged];
+        assert_eq!(state(&later, "2020-01-02T09:30"), Some(StateAt::InUse));
+        assert_eq!(state(&later, "2020-01-02T09:50"), Some(StateAt::Maybe));
+        assert_eq!(state(&later, "2020-01-02T10:41"), None);
+        assert!(overlaps(&later, "2020-01-02T09:50", "2020-01-02T09:55"));
+        // Forward, it was on at no moment after its end.
+        later.duration = Some(10 * 60 * 10_000_000);
+        assert_eq!(state(&later, "2020-01-02T09:50"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::Fit;
 use crate::event::Text;
-use crate::session::{Flag, Kind, Session};
+use crate::session::{Flag, Kind, Session, network_address};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -110,18 +110,11 @@ impl fmt::Display for Remote {
     }
 }
 
-/// An address by its value: `::ffff:10.0.0.1` is 10.0.0.1, and an interface after `%` is no part of it.
-pub(super) fn address(text: &str) -> Option<IpAddr> {
-    let address = text.split('%').next().unwrap_or(text).trim();
-    let parsed: IpAddr = address.parse().ok()?;
-    Some(parsed.to_canonical())
-}
-
 impl Remote {
     /// Learns which addresses a machine had itself.
     pub fn learn(&mut self, session: &Session) {
         if session.flags.contains(&Flag::OwnMachine)
-            && let Some(own) = session.source_address.as_deref().and_then(address)
+            && let Some(own) = session.source_address.as_deref().and_then(network_address)
         {
             self.known.entry(session.machine).or_default().insert(own);
         }
@@ -151,7 +144,8 @@ impl Remote {
         if text.eq_ignore_ascii_case("LOCAL") {
             return None;
         }
-        let Some(address) = address(text).filter(|address| !address.is_unspecified()) else {
+        let Some(address) = network_address(text).filter(|address| !address.is_unspecified())
+        else {
             return Some(Fit::Possible);
         };
         if address.is_loopback() || self.own.iter().any(|network| network.holds(address)) {

@@ -7,7 +7,9 @@ use super::markup::{breakable, escaped};
 use super::{Report, shown};
 use crate::event::{Account, Text};
 use crate::export::{account, caller, path_text, spoken};
-use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource};
+use crate::session::{
+    EndSource, Flag, Interactivity, Kind, Session, StartSource, is_link_local, network_address,
+};
 use crate::sid::AccountClass;
 use crate::spoof::suspicion;
 use crate::time::{Ticks, Time};
@@ -431,9 +433,10 @@ fn sources(report: &Report<'_>, page: &mut String) {
             .intervals
             .iter()
             .filter_map(|i| i.address.as_deref());
-        let places: BTreeSet<&str> = back.chain(session.source_address.as_deref()).collect();
-        for place in places.into_iter().filter(|place| is_elsewhere(place)) {
-            let row = sources.entry(shown(place)).or_default();
+        let places = back.chain(session.source_address.as_deref());
+        let places = places.filter_map(|address| place(address, &session.host));
+        for place in places.collect::<BTreeSet<String>>() {
+            let row = sources.entry(place).or_default();
             row.sessions += 1;
             row.machines.insert(session.machine);
             row.accounts.insert(who(&session.account));
@@ -454,11 +457,9 @@ fn sources(report: &Report<'_>, page: &mut String) {
             [&*failed.host, &event.computer],
         );
         let address = event.source_address.as_deref();
-        let place = match address.filter(|place| is_elsewhere(place)) {
-            Some(place) => Some(shown(place)),
-            // What gives no address may give a name.
-            None => caller.map(|name| format!("{} (no address)", shown(name))),
-        };
+        let place = address.and_then(|address| place(address, &failed.host));
+        // What gives no address may give a name.
+        let place = place.or_else(|| Some(format!("{} (no address)", shown(caller?))));
         if let Some(place) = place {
             let row = sources.entry(place).or_default();
             row.refused += 1;
@@ -509,10 +510,20 @@ fn sources(report: &Report<'_>, page: &mut String) {
     );
 }
 
-/// Whether an address is not that of the machine itself.
-fn is_elsewhere(address: &str) -> bool {
-    let own = ["", "-", "::1", "0.0.0.0", "::", "LOCAL"];
-    !own.iter().any(|own| address.eq_ignore_ascii_case(own)) && !address.starts_with("127.")
+/// What an address that `host` saw is called; `None` of the machine's own. One that means something on its link alone is another
+/// on each machine.
+fn place(address: &str, host: &str) -> Option<String> {
+    match network_address(address) {
+        Some(ip) if ip.is_loopback() || ip.is_unspecified() => None,
+        Some(ip) if is_link_local(&ip) => Some(format!("{} (at {})", shown(address), shown(host))),
+        None if ["", "-", "LOCAL"]
+            .iter()
+            .any(|own| address.eq_ignore_ascii_case(own)) =>
+        {
+            None
+        }
+        _ => Some(shown(address)),
+    }
 }
 
 /// What this page does not know, or does not hold.
