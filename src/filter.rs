@@ -20,17 +20,23 @@ use crate::time::Time;
 
 /// A pattern with `*` (any text) and `?` (any one character), compared without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Glob(Vec<char>);
+pub struct Glob {
+    typed: String,
+    folded: Vec<char>,
+}
 
 impl Glob {
     /// The pattern that `text` writes; every text is one.
     pub fn new(text: &str) -> Self {
-        Glob(text.chars().map(fold).collect())
+        Glob {
+            typed: text.to_owned(),
+            folded: text.chars().map(fold).collect(),
+        }
     }
 
     /// Whether the whole of `text` fits. Takes time in proportion to pattern times text at the worst.
     pub fn matches(&self, text: &str) -> bool {
-        let pattern = self.0.as_slice();
+        let pattern = self.folded.as_slice();
         let mut rest = text.chars();
         let mut at = 0;
         // Where to go on after the last star if what follows it does not fit: one character later.
@@ -65,15 +71,13 @@ impl Glob {
 impl Glob {
     /// Whether it fits only what it is itself.
     pub fn is_name(&self) -> bool {
-        !self.0.contains(&'*') && !self.0.contains(&'?')
+        !self.typed.contains(['*', '?'])
     }
 }
 
 impl std::fmt::Display for Glob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|c| std::fmt::Write::write_char(f, *c))
+        f.write_str(&self.typed)
     }
 }
 
@@ -562,7 +566,7 @@ mod tests {
         }
         let by: By = "host,account".parse().unwrap();
         let filter = Filter {
-            host: vec![Glob::new("srv*")],
+            host: vec![Glob::new("SRV*")],
             remote: Some("10.0.0.0/8,fd00::/8".parse().unwrap()),
             outside: Some(Outside {
                 hours: "Sat,Sun 00:00-24:00".parse().unwrap(),
@@ -574,7 +578,7 @@ mod tests {
         };
         assert_eq!(
             filter.options().join(" "),
-            "--host srv* --remote=10.0.0.0/8,fd00::/8 --outside 'sat,sun 00:00-24:00' --tz +00:00 \
+            "--host SRV* --remote=10.0.0.0/8,fd00::/8 --outside 'sat,sun 00:00-24:00' --tz +00:00 \
              --first-seen account,host --no-service"
         );
     }

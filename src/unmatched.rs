@@ -2,10 +2,8 @@
 //!
 //! Sessions and events are looked through again for that, where no row came out or an option has alternatives.
 
-use crate::cli::Run;
 use crate::nearest::nearest;
 use std::collections::HashSet;
-use std::io;
 use winsessions::analysis::TimelineEvent;
 use winsessions::event::{Account, Text};
 use winsessions::export::account;
@@ -126,14 +124,10 @@ impl Unmatched {
         }
     }
 
-    /// Tells what nothing fits; `any` says whether there is a row.
-    pub fn tell(&self, run: &Run, any: bool) {
-        let Some(words) = self.words(any).filter(|_| !run.reading.quiet) else {
-            return;
-        };
-        let message = Message::new(Level::Info, Topic::NoMatch, words);
-        // Where standard error is gone, nobody hears it.
-        let _ = message.write(run.reading.log_format, &mut io::stderr());
+    /// What nothing fits; `any` says whether there is a row.
+    pub fn message(&self, any: bool) -> Option<Message> {
+        let words = self.words(any)?;
+        Some(Message::new(Level::Info, Topic::NoMatch, words))
     }
 
     fn words(&self, any: bool) -> Option<String> {

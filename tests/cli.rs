@@ -327,7 +327,12 @@ fn columns_that_are_chosen_come_alone_and_in_that_order() {
         let all = [&["sessions", &log, "-q", "--interactive"], arguments].concat();
         String::from_utf8(winsessions(&all).stdout).unwrap()
     };
-    let rows = chosen(&["--columns", "account_name,schema,start", "--format", "csv"]);
+    let rows = chosen(&[
+        "--columns",
+        "account_name, SCHEMA ,start",
+        "--format",
+        "csv",
+    ]);
     let mut rows = rows.lines();
     assert_eq!(rows.next(), Some("account_name,schema,start"));
     let first = "alice.berg,winsessions/sessions/1,2024-03-04T08:02:30.6151870Z";

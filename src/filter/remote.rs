@@ -38,8 +38,18 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        (bits <= most).then_some(Network { address, bits })
+        let bits = bits
+            .filter(|bits| *bits > most)
+            .is_none()
+            .then_some(bits.unwrap_or(most))?;
+        // Addresses are compared by their value: those of IPv4 in IPv6 are those of IPv4.
+        Some(match address.to_canonical() {
+            IpAddr::V4(own) if address.is_ipv6() && bits >= 96 => Network {
+                address: own.into(),
+                bits: bits - 96,
+            },
+            _ => Network { address, bits },
+        })
     }
 
     fn holds(self, address: IpAddr) -> bool {
@@ -195,6 +205,8 @@ mod tests {
         assert_eq!(fit("10.0.0.0/24", "10.0.0.5"), None);
         assert_eq!(fit("10.0.0.0/24", "::ffff:10.0.0.5"), None);
         assert_eq!(fit("10.0.0.0/24", "10.0.1.5"), Some(Fit::Sure));
+        assert_eq!(fit("::ffff:10.0.0.0/120", "10.0.0.5"), None);
+        assert_eq!(fit("::ffff:10.0.0.0/120", "10.0.1.5"), Some(Fit::Sure));
         assert_eq!(fit("private", "172.31.255.255"), None);
         assert_eq!(fit("private", "172.32.0.0"), Some(Fit::Sure));
         assert_eq!(fit("private", "fe80::1%10"), None);

@@ -886,3 +886,18 @@ fn list(report: &Report<'_>, page: &mut String) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_something_on_its_link_alone_is_another_on_each_machine() {
+        let of = |address, host| place(address, host);
+        assert_eq!(of("10.0.0.5", "one"), of("10.0.0.5", "two"));
+        assert_ne!(of("fe80::1%4", "one"), of("fe80::1%4", "two"));
+        for own in ["::1", "::ffff:127.0.0.1", "0.0.0.0", "LOCAL", "-", ""] {
+            assert_eq!(of(own, "one"), None, "{own}");
+        }
+    }
+}
