@@ -399,10 +399,13 @@ fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays()
         let output = winsessions(&[arguments, &[&log]].concat());
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         let lines = stderr(&output);
-        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-        assert!(lines.pop().unwrap().contains("read 161 records"));
-        assert!(lines.len() < 2, "{lines:?}");
-        lines.pop().unwrap_or_default()
+        let lines: Vec<&str> = lines.lines().collect();
+        let [read, remarks @ ..] = lines.as_slice() else {
+            panic!("nothing is told");
+        };
+        assert!(read.contains("read 161 records"), "{read}");
+        assert!(remarks.len() < 2, "{remarks:?}");
+        remarks.concat()
     };
     let near = "winsessions: nothing fits --account bop.kern (near it: CORP\\bob.kern)";
     let page = tempfile::tempdir().unwrap();
