@@ -19,7 +19,7 @@ use winsessions::error::Error;
 use winsessions::event::Action;
 use winsessions::export::messages::{Level, Message, Topic};
 use winsessions::export::{self, Format, Row, View, messages};
-use winsessions::filter::{By, Filter, First, Glob, Zone, is_of};
+use winsessions::filter::{By, Filter, First, Glob, Presence, Zone, is_of};
 use winsessions::overlap::{Overlap, Party, overlaps};
 use winsessions::progress::{Progress, Stop};
 use winsessions::report::Report;
@@ -240,17 +240,10 @@ fn in_order(
     limit: Option<u32>,
 ) -> (Vec<usize>, More) {
     let begun = |session: &Session| session.start.time.or(session.start.max);
-    let least = |session: &Session| {
-        let last = session.end.min;
-        let certain = begun(session)
-            .zip(last)
-            .map(|(first, last)| last.since(first));
-        session.duration.or(certain)
-    };
     let keyed = all.filter_map(|place| {
         let session = kept(&place)?;
         let (longest, time) = match sort {
-            Some(Sort::Duration) => (least(&session), None),
+            Some(Sort::Duration) => (Presence::least(&session), None),
             Some(Sort::Start) => (None, begun(&session)),
             None => (None, None),
         };

@@ -16,7 +16,7 @@ use crate::event::{Account, Text};
 use crate::named::named;
 use crate::session::{Coverage, Flag, Interactivity, Interval, Kind, PartReason, Session, State};
 use crate::sid::{AccountClass, OwnNames};
-use crate::time::Time;
+use crate::time::{Ticks, Time};
 
 /// A pattern with `*` (any text) and `?` (any one character), compared without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -439,6 +439,12 @@ named! {
     }
 }
 
+/// Whether records of a session's time are missing.
+fn misses_records(session: &Session) -> bool {
+    let gaps = [Flag::SpansGap, Flag::SpansClear];
+    gaps.iter().any(|gap| session.flags.contains(gap))
+}
+
 /// What `session` was doing at a moment; `None` if it was not on.
 pub fn state_at(session: &Session, at: Time) -> Option<StateAt> {
     let presence = Presence::of(session);
@@ -448,8 +454,12 @@ pub fn state_at(session: &Session, at: Time) -> Option<StateAt> {
     if !presence.certain(at) {
         return Some(StateAt::Maybe);
     }
+    // Where records are missing, what seems to last to the end may have ended before.
+    let misses = misses_records(session);
+    let is_over = |interval: &Interval| interval.to.is_some_and(|to| to <= at);
+    let began = |interval: &Interval| interval.from.is_some_and(|from| from <= at);
     let during = |interval: &&Interval| {
-        interval.from.is_some_and(|from| from <= at) && interval.to.is_none_or(|to| at < to)
+        began(interval) && !is_over(interval) && (interval.to.is_some() || !misses)
     };
     let state = session
         .intervals
@@ -458,8 +468,10 @@ pub fn state_at(session: &Session, at: Time) -> Option<StateAt> {
         .map(|i| i.state)
         .min();
     // A lock whose beginning was not recorded may have begun before the moment.
-    let vague =
-        |interval: &Interval| interval.from.is_none() && interval.to.is_none_or(|to| at < to);
+    let vague = |interval: &Interval| {
+        let may_be_over = interval.to.is_none() && misses && began(interval);
+        !is_over(interval) && (interval.from.is_none() || may_be_over)
+    };
     let desktop = matches!(
         session.kind,
         Kind::Console | Kind::ConsoleCached | Kind::Rdp | Kind::RdpCached
@@ -492,30 +504,42 @@ impl Presence {
             possible: (start.time, end.max),
             certain: (began, end.min),
         };
-        let (Some(start), Some(last)) = (start.time, end.max) else {
-            return by_clock;
-        };
         if !session.flags.contains(&Flag::ClockChanged) {
             return by_clock;
         }
-        // The clock may have gone back in mid-session: it was on for its duration after the start by the old clock and before
-        // the end by the new one, and only the clock's change tells how far each goes.
-        let duration = session.duration;
-        match duration.map(|ticks| (last.plus(-ticks), start.plus(ticks))) {
-            Some((_, latest)) if latest <= last => by_clock,
+        // The clock was set in mid-session. Forward, it was on at no moment in between; back, it was on for its duration after the
+        // start by the old clock and before the end by the new one. Only the change itself tells how far each goes.
+        let at_start = Presence {
+            certain: (began, began),
+            ..by_clock
+        };
+        let (Some(start), Some(last)) = (start.time, end.max) else {
+            return at_start;
+        };
+        let bounds = session.duration;
+        match bounds.map(|ticks| (last.plus(-ticks), start.plus(ticks))) {
             bounds if last < start => Presence {
                 possible: (
                     bounds.map(|(earliest, _)| earliest.min(start)),
                     bounds.map(|(_, latest)| latest.max(last)),
                 ),
-                certain: (Some(start), Some(start)),
+                ..at_start
             },
-            Some((_, latest)) => Presence {
+            Some((_, latest)) if latest >= last => Presence {
                 possible: (Some(start), Some(latest)),
                 ..by_clock
             },
-            None => by_clock,
+            _ => at_start,
         }
+    }
+
+    /// How long a session lasted at least.
+    pub fn least(session: &Session) -> Option<Ticks> {
+        let Presence { certain, .. } = Presence::of(session);
+        let certain = certain.0.zip(certain.1);
+        session
+            .duration
+            .or(certain.map(|(first, last)| last.since(first)))
     }
 
     /// Whether it can have been on at a moment. It was on at its start, however short it is.
@@ -822,12 +846,24 @@ mod tests {
             "the lock may have begun by then"
         );
         assert_eq!(state(&day, "2020-01-02T10:00"), Some(StateAt::InUse));
+        day.intervals = vec![Interval {
+            to: None,
+            ..interval(State::Locked, Some("2020-01-02T09:00"), "2020-01-02T10:00")
+        }];
+        assert_eq!(state(&day, "2020-01-02T11:00"), Some(StateAt::Locked));
+        day.flags = vec![Flag::SpansGap];
+        assert_eq!(
+            state(&day, "2020-01-02T11:00"),
+            Some(StateAt::On),
+            "the unlock may be among what is missing"
+        );
+        assert_eq!(state(&day, "2020-01-02T08:00"), Some(StateAt::InUse));
         day.kind = Kind::Network;
         assert_eq!(state(&day, "2020-01-02T11:00"), Some(StateAt::On));
     }
 
     #[test]
-    fn a_session_over_which_the_clock_went_back_may_have_been_on_at_both_sides() {
+    fn where_the_clock_was_set_in_a_session_it_may_have_been_on_as_far_as_it_lasted() {
         // Ten minutes by the old clock, the clock goes back an hour and a half, twenty minutes more.
         let mut back = session("2020-01-02T10:00", "2020-01-02T09:00");
         back.duration = Some(30 * 60 * 10_000_000);
@@ -847,9 +883,14 @@ mod tests {
         assert_eq!(state(&later, "2020-01-02T09:50"), Some(StateAt::Maybe));
         assert_eq!(state(&later, "2020-01-02T10:41"), None);
         assert!(overlaps(&later, "2020-01-02T09:50", "2020-01-02T09:55"));
-        // Forward, it was on at no moment after its end.
+        // Forward, it was on at no moment after its end, and not for sure at any between.
         later.duration = Some(10 * 60 * 10_000_000);
         assert_eq!(state(&later, "2020-01-02T09:50"), None);
+        assert_eq!(state(&later, "2020-01-02T09:30"), Some(StateAt::Maybe));
+        assert_eq!(state(&later, "2020-01-02T09:00"), Some(StateAt::InUse));
+        later.duration = None;
+        assert_eq!(state(&later, "2020-01-02T09:30"), Some(StateAt::Maybe));
+        assert_eq!(Presence::least(&later), Some(0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::said::{caller, why_failed};
 use super::text::{cut, visible, width};
 use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, Text};
-use crate::filter::state_at;
+use crate::filter::{Presence, state_at};
 use crate::overlap::Overlap;
 use crate::session::{
     ClockChange, Coverage, CoveredBoot, EndReason, EndSource, Flag, GapCause, Kind, Mark,
@@ -846,12 +846,7 @@ fn duration(session: &Session) -> String {
     if let Some(duration) = session.duration {
         return spoken(duration);
     }
-    if session.flags.contains(&Flag::ClockChanged) {
-        return String::new();
-    }
-    let first = session.start.time.or(session.start.max);
-    let last = session.end.min;
-    match first.zip(last).map(|(first, last)| last.since(first)) {
+    match Presence::least(session) {
         Some(least) if least >= TICKS_PER_SECOND => format!("> {}", spoken(least)),
         _ => String::new(),
     }

@@ -312,7 +312,7 @@ fn a_time_asked_about_adds_the_state_as_the_last_column_before_the_schema() {
         .records()
         .map(|row| row.unwrap().iter().nth_back(1).unwrap().to_owned())
         .collect();
-    assert_eq!(states, ["", "", "on", "locked", "maybe", ""]);
+    assert_eq!(states, ["", "", "maybe", "locked", "maybe", ""]);
 
     let mut out = Vec::new();
     writer(Format::Table, 100)

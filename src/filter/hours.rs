@@ -2,8 +2,8 @@
 //!
 //! A moment has one local time in every zone, also where daylight saving begins or ends: no hour has to be guessed.
 
-use super::Fit;
-use crate::session::{PartReason, Session};
+use super::{Fit, misses_records};
+use crate::session::{Interval, PartReason, Session};
 use crate::time::{LocalTime, TICKS_PER_SECOND, Ticks, Time, UtcOffset};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -203,7 +203,10 @@ impl Outside {
         }
         let offset = steady_offset(session);
         let is_unknown = |time: Time| self.zone.at(time, offset(time)).is_none();
-        let may = session.start.time.is_none() || arrivals(session).any(is_unknown);
+        let is_open = |interval: &Interval| interval.to.is_none();
+        // Somebody may have come back in what is missing.
+        let may_be_back = misses_records(session) && session.intervals.iter().any(is_open);
+        let may = session.start.time.is_none() || may_be_back || arrivals(session).any(is_unknown);
         may.then_some(Fit::Possible)
     }
 

@@ -6,7 +6,7 @@
 
 use super::Fit;
 use crate::event::Text;
-use crate::session::{Flag, Kind, Session, network_address};
+use crate::session::{Flag, Interval, Kind, Session, State, network_address};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -135,18 +135,19 @@ impl Remote {
         if session.flags.contains(&Flag::OwnMachine) {
             return None;
         }
-        let mut places = std::iter::once(&session.source_address)
-            .chain(session.intervals.iter().map(|interval| &interval.address))
-            .flatten()
-            .peekable();
-        let is_tunnel = session.flags.contains(&Flag::Tunnel);
-        if places.peek().is_none() {
-            return may_be_over_the_network(session.kind).then_some(Fit::Possible);
-        }
-        let from = places
-            .filter_map(|place| self.of(session.machine, place))
-            .max();
-        from.or(is_tunnel.then_some(Fit::Possible))
+        let back = session.intervals.iter();
+        let is_nowhere = |interval: &Interval| {
+            let is_return = interval.state == State::Disconnected && interval.to.is_some();
+            is_return && interval.address.is_none()
+        };
+        // Who came, or came back, over the network from where no record tells.
+        let is_unknown = may_be_over_the_network(session.kind)
+            && (session.source_address.is_none() || back.clone().any(is_nowhere));
+        let is_possible = is_unknown || session.flags.contains(&Flag::Tunnel);
+        let places = back.map(|interval| &interval.address);
+        let places = places.chain([&session.source_address]).flatten();
+        let from = places.filter_map(|place| self.of(session.machine, place));
+        from.chain(is_possible.then_some(Fit::Possible)).max()
     }
 
     /// Whether an address is outside.
@@ -214,6 +215,29 @@ mod tests {
         assert_eq!(fit("0.0.0.0/0", "203.0.113.7"), None);
         assert_eq!(fit("0.0.0.0/0", "2001:db8::1"), Some(Fit::Sure));
         assert_eq!(fit("2001:db8::/32", "2001:db8::1"), None);
+    }
+
+    #[test]
+    fn where_one_of_several_places_is_not_known_it_may_be_outside() {
+        let back = |address: Option<&str>| Interval {
+            state: State::Disconnected,
+            from: None,
+            to: Some(crate::export::sample::time("2024-03-04T12:00")),
+            source: crate::session::EndSource::Recorded,
+            address: address.map(Into::into),
+        };
+        let own: Remote = "private".parse().unwrap();
+        let mut session = from("10.0.0.5");
+        session.kind = Kind::Rdp;
+        session.intervals = vec![back(Some("10.0.0.6"))];
+        assert_eq!(own.fit(&session), None);
+        session.intervals.push(back(None));
+        assert_eq!(own.fit(&session), Some(Fit::Possible));
+        session.intervals.pop();
+        session.source_address = None;
+        assert_eq!(own.fit(&session), Some(Fit::Possible));
+        session.kind = Kind::Console;
+        assert_eq!(own.fit(&session), None);
     }
 
     #[test]

@@ -228,7 +228,7 @@ const END_WORDS = ["recorded", "inferred, not recorded", "at some time in that r
 function lastedText(i) {
   const exact = columns.ending[i] < 2, known = columns.duration[i];
   if (exact && known !== null) return spoken(known ?? ends[i] - begins[i]);
-  if (exact || columns.ending[i] > 3) return "not known";
+  if (exact || columns.ending[i] > 3 || flagsOf(i).includes("clock-changed")) return "not known";
   const least = ends[i] - begins[i];
   return least < 1000 ? "not known" : ">" + spoken(least);
 }
