@@ -2,7 +2,7 @@
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -437,10 +437,10 @@ pub struct Rows {
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     account: Vec<Glob>,
     /// Only logons of this kind; repeatable. --help lists the kinds
-    #[arg(long, value_name = "GLOB", value_parser = kind)]
+    #[arg(long, value_name = "GLOB", value_parser = kind, value_hint = ValueHint::Other)]
     kind: Vec<Glob>,
     /// Only accounts of this class; repeatable. --help lists the classes
-    #[arg(long, value_name = "GLOB", value_parser = class)]
+    #[arg(long, value_name = "GLOB", value_parser = class, value_hint = ValueHint::Other)]
     class: Vec<Glob>,
     /// Only what came from this address or workstation; repeatable
     #[arg(long, value_name = "GLOB", value_parser = glob)]
@@ -452,7 +452,7 @@ pub struct Rows {
     #[arg(long, value_name = "TIME")]
     to: Option<Time>,
     /// Only what came from another machine, or may have; with NETWORKS (10.20.0.0/16,fd00::/8, or `private`), from outside of
-    /// those. Column `fits` tells which is sure
+    /// those. In `sessions` and `overlap` column `fits` tells which is sure
     #[arg(long, value_name = "NETWORKS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     remote: Option<Remote>,
     /// Only what began, or somebody came back to, outside of these hours: 08:00-18:00, or 'Mon-Fri 08:00-18:00', where other

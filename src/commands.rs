@@ -19,7 +19,7 @@ use winsessions::error::Error;
 use winsessions::event::Action;
 use winsessions::export::messages::{Level, Message, Topic};
 use winsessions::export::{self, Format, Row, View, messages};
-use winsessions::filter::{By, Filter, First, Glob, Presence, Zone, is_of};
+use winsessions::filter::{By, Filter, First, Fit, Glob, Presence, Zone, is_of};
 use winsessions::overlap::{Overlap, Party, overlaps};
 use winsessions::progress::{Progress, Stop};
 use winsessions::report::Report;
@@ -101,7 +101,8 @@ pub fn overlap(
         let parties = all().filter(|session| filter.keeps_session(session));
         let parties = parties.filter_map(|session| {
             let of = [first, second].map(|glob| is_of(glob, &session));
-            (of != [false; 2]).then(|| Party::new(session, of[0], of[1]))
+            let fit = filter.fit(&session).unwrap_or(Fit::Sure);
+            (of != [false; 2]).then(|| Party::new(session, fit, of[0], of[1]))
         });
         let (pairs, more) = overlaps(parties.collect(), limit as usize);
         let view = View::new(found.analysis(), None)

@@ -318,7 +318,11 @@ impl Filter {
                     .is_none_or(|outside| outside.is_outside(record.time) != Some(false))
                 && self.remote.as_ref().is_none_or(|remote| {
                     match (&record.source_address, session) {
-                        (Some(place), _) => remote.of(event.machine, place).is_some(),
+                        (Some(place), Some(session)) => {
+                            remote.of(event.machine, place).is_some()
+                                || remote.is_through_tunnel(session, place)
+                        }
+                        (Some(place), None) => remote.of(event.machine, place).is_some(),
                         (None, Some(session)) => remote.fit(session).is_some(),
                         (None, None) => event.kind.is_some_and(remote::may_be_over_the_network),
                     }
@@ -525,8 +529,8 @@ impl Presence {
                 ),
                 ..at_start
             },
-            Some((_, latest)) if latest >= last => Presence {
-                possible: (Some(start), Some(latest)),
+            Some((earliest, latest)) if latest >= last => Presence {
+                possible: (Some(earliest.min(start)), Some(latest)),
                 ..by_clock
             },
             _ => at_start,
@@ -883,6 +887,8 @@ mod tests {
         assert_eq!(state(&later, "2020-01-02T09:50"), Some(StateAt::Maybe));
         assert_eq!(state(&later, "2020-01-02T10:41"), None);
         assert!(overlaps(&later, "2020-01-02T09:50", "2020-01-02T09:55"));
+        // It may have gone back further than to the start.
+        assert_eq!(state(&later, "2020-01-02T08:30"), Some(StateAt::Maybe));
         // Forward, it was on at no moment after its end, and not for sure at any between.
         later.duration = Some(10 * 60 * 10_000_000);
         assert_eq!(state(&later, "2020-01-02T09:50"), None);

@@ -20,13 +20,15 @@ pub struct Overlap {
     pub possible: (Option<Time>, Option<Time>),
     /// From when to when both were on.
     pub sure: Option<(Time, Time)>,
+    /// How sure it is that both fit what else was asked.
+    pub asked: Fit,
 }
 
 impl Overlap {
-    /// Whether both surely were on at one moment.
+    /// Whether both surely were on at one moment, and fit what else was asked.
     pub fn fit(&self) -> Fit {
         match self.sure {
-            Some(_) => Fit::Sure,
+            Some(_) => self.asked,
             None => Fit::Possible,
         }
     }
@@ -46,6 +48,7 @@ impl Overlap {
             second: Arc::clone(&second.session),
             possible: (one.possible.0.max(other.possible.0), ends.min()),
             sure,
+            asked: first.fit.min(second.fit),
         }
     }
 }
@@ -62,14 +65,16 @@ fn certain(presence: Presence) -> Option<(Time, Time)> {
 pub struct Party {
     session: Arc<Session>,
     presence: Presence,
+    fit: Fit,
     is_first: bool,
     is_second: bool,
 }
 
 impl Party {
-    /// A session, and whose it is.
-    pub fn new(session: Session, is_first: bool, is_second: bool) -> Self {
+    /// A session, how sure it is that it fits what was asked, and whose it is.
+    pub fn new(session: Session, fit: Fit, is_first: bool, is_second: bool) -> Self {
         Party {
+            fit,
             presence: Presence::of(&session),
             session: Arc::new(session),
             is_first,
@@ -173,10 +178,12 @@ mod tests {
     }
 
     fn between(first: &[Session], second: &[Session]) -> Vec<Overlap> {
-        let first = first.iter().map(|one| Party::new(one.clone(), true, false));
+        let first = first
+            .iter()
+            .map(|one| Party::new(one.clone(), Fit::Sure, true, false));
         let second = second
             .iter()
-            .map(|one| Party::new(one.clone(), false, true));
+            .map(|one| Party::new(one.clone(), Fit::Sure, false, true));
         let (found, more) = overlaps(first.chain(second).collect(), 100);
         assert!(!more);
         found
@@ -235,15 +242,22 @@ mod tests {
             on("c", "2020-01-02T09:00", "2020-01-02T10:00"),
         ];
         let all = sure.into_iter().chain([open]);
-        let all = all.map(|one| Party::new(one, true, true));
+        let all = all.map(|one| Party::new(one, Fit::Sure, true, true));
         let (found, more) = overlaps(all.collect(), 1);
         assert_eq!(pairs(&found), ["cb sure"]);
         assert!(more);
     }
 
     #[test]
+    fn what_only_possibly_fits_what_else_was_asked_is_in_no_sure_pair() {
+        let day = |id: &str, fit| Party::new(on(id, "2020-01-01", "2020-01-02"), fit, true, true);
+        let (found, _) = overlaps(vec![day("a", Fit::Possible), day("b", Fit::Sure)], 9);
+        assert_eq!(pairs(&found), ["ba possible"]);
+    }
+
+    #[test]
     fn of_one_party_with_itself_each_pair_comes_once_and_none_with_itself() {
-        let day = |id: &str| Party::new(on(id, "2020-01-01", "2020-01-02"), true, true);
+        let day = |id: &str| Party::new(on(id, "2020-01-01", "2020-01-02"), Fit::Sure, true, true);
         let (found, more) = overlaps(vec![day("a"), day("b"), day("c")], 100);
         assert_eq!((found.len(), more), (3, false));
         let (found, more) = overlaps(vec![day("a"), day("b"), day("c")], 2);

@@ -782,7 +782,7 @@ pub static CONFLICTS: &[Column<Conflict>] = &[
 /// A row a pair of sessions that were on at the same time.
 #[rustfmt::skip]
 pub static OVERLAPS: &[Column<Overlap>] = &[
-    column("fits", Type::Word(Fit::NAMES), "`sure` if both were on at one moment, `possible` if they can have been.", |_, o| o.fit().name().into()),
+    column("fits", Type::Word(Fit::NAMES), "`sure` if both were on at one moment and fit what else was asked, `possible` if that can be.", |_, o| o.fit().name().into()),
     column("sure_start", Type::Time, "From then on both were on; empty if that is not sure of any moment.", |_, o| o.sure.map(|(from, _)| from).into()),
     column("sure_end", Type::Time, "Until then.", |_, o| o.sure.map(|(_, to)| to).into()),
     column("sure_seconds", Type::Seconds, "How long that is by the clocks; two machines' clocks can differ.", |_, o| o.sure.map(|(from, to)| Cell::Seconds(to.since(from))).into()),

@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::columns::{Cells, Column};
 use super::json::{enclosed, escaped, value};
+use crate::time::TICKS_PER_SECOND;
 
 /// An object on its way out.
 pub(super) struct Object<'b> {
@@ -24,8 +25,21 @@ impl Object<'_> {
 
     /// Adds a member, unless its value is absent.
     pub(super) fn put<'c>(&mut self, name: &str, cell: impl Into<Cell<'c>>) {
-        match cell.into() {
+        let cell = cell.into();
+        match cell {
             Cell::Empty => {}
+            // Stores take numbers up to 2^63, and refuse all of an object with a greater one.
+            Cell::Integer(number) if i64::try_from(number).is_err() => {
+                let text = number.to_string();
+                self.name(&format!("{name}_text"));
+                value(Cell::Text(&text), self.bytes);
+            }
+            // They learn from the first number whether there can be fractions.
+            Cell::Seconds(ticks) if ticks % TICKS_PER_SECOND == 0 => {
+                self.name(name);
+                value(cell, self.bytes);
+                self.bytes.extend_from_slice(b".0");
+            }
             cell => {
                 self.name(name);
                 value(cell, self.bytes);

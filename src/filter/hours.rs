@@ -146,8 +146,12 @@ impl FromStr for Zone {
             };
             UtcOffset::from_minutes(minutes).map(Zone::Fixed)
         };
+        if text.eq_ignore_ascii_case("z") {
+            return Ok(Zone::UTC);
+        }
+        let named = |text| TimeZone::get(text).ok().filter(|zone| !zone.is_unknown());
         fixed(text)
-            .or_else(|| TimeZone::get(text).ok().map(Zone::Named))
+            .or_else(|| named(text).map(Zone::Named))
             .ok_or_else(|| NotAZone(text.to_owned()))
     }
 }

@@ -150,6 +150,12 @@ impl Remote {
         from.chain(is_possible.then_some(Fit::Possible)).max()
     }
 
+    /// Whether an address is the end of a tunnel that a session may have come through from outside.
+    pub fn is_through_tunnel(&self, session: &Session, place: &Text) -> bool {
+        let is_loopback = network_address(place).is_some_and(|address| address.is_loopback());
+        is_loopback && self.fit(session).is_some()
+    }
+
     /// Whether an address is outside.
     pub fn of(&self, machine: usize, text: &Text) -> Option<Fit> {
         if text.eq_ignore_ascii_case("LOCAL") {
