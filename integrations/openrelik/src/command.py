@@ -127,13 +127,18 @@ def run(arguments: list[str], work: Path, log: Path, tell: Callable[[str], None]
                 raise
             raise GoneWrongError("too many files for one task: spread them over workflows, or give them as packages") from error
         with child:
-            for line in child.stderr or ():
-                messages.write(line)
-                words, is_progress = _words(line)
-                if words:
-                    tell(words)
-                    if not is_progress:
-                        last.append(words)
+            try:
+                for line in child.stderr or ():
+                    messages.write(line)
+                    words, is_progress = _words(line)
+                    if words:
+                        tell(words)
+                        if not is_progress:
+                            last.append(words)
+            except BaseException:
+                # A worker that is stopped would wait for it, and not give its task back.
+                child.kill()
+                raise
     status = child.returncode
     if status in (COMPLETE, PARTIAL):
         return status

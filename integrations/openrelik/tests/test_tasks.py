@@ -144,6 +144,17 @@ def test_an_error_says_what_was_told_before_the_last_message(tmp_path: Path, mon
         command.run([], tmp_path, tmp_path / "log", lambda _: None)
 
 
+def test_a_task_that_is_stopped_does_not_wait_for_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, f"echo $$ >{tmp_path}/pid; echo begun >&2; exec sleep 300")
+
+    def stopped(_: str) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        command.run([], tmp_path, tmp_path / "log", stopped)
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+
+
 def test_wrong_rows_are_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, f'echo "$1" >>{tmp_path}/ran; [ "$1" != sessions ] || exit 2')
     log = tmp_path / "Security.evtx"
