@@ -177,6 +177,8 @@ def test(place: Path, workers: Workers) -> None:
     tasks = registered(app)
     assert {"display_name", "description", "task_config"} <= tasks[f"{TASKS}.sessions"].keys()
 
+    assert {one["prefetch_count"] for one in app.control.inspect().stats().values()} == {1}, "a worker holds tasks in store"
+
     progress = []
     listener = threading.Thread(target=listen, args=(app, progress), daemon=True)
     listener.start()

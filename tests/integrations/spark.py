@@ -66,6 +66,7 @@ def test(place: Path) -> None:
     status, _ = submit(place, "run", "out", "evidence", *more, **killer)
     took = time.monotonic() - begun
     assert (place / "killed").exists(), "no Python worker was killed"
+    assert f"with {len(units)} tasks".encode() in (place / "spark.log").read_bytes(), "a partition has more than a unit"
     assert b"Lost task" in (place / "spark.log").read_bytes(), "Spark lost no task"
     assert status == 3, f"the job ended with {status}, and some evidence is damaged"
     same("Spark", digests(place / "out"), expected)
@@ -91,7 +92,9 @@ def locally(place: Path, unit: str, expected: dict[str, str]) -> None:
     # What it says on standard error comes out of spark-submit on the other.
     status, printed = submit(place, "run", out, *more, master="local[2]", **killer)
     assert status == 1, f"with a unit that failed the job ended with {status}"
-    assert f"unit {unit} failed with -9" in printed and f"{hosts.MACHINES + 1} of {hosts.MACHINES + 2} units are finished" in printed
+    assert (
+        f"unit {unit} failed with -9" in printed and f"{hosts.MACHINES + 1} of {hosts.MACHINES + 2} units are finished" in printed
+    )
     status, _ = submit(place, "run", out, *more, master="local[2]", **killer)
     assert status == 3, f"done again, the job ended with {status}"
     same("Spark in one process, a unit done again", digests(place / out), expected)
