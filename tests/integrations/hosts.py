@@ -1,7 +1,7 @@
 """Evidence of 24 machines in a domain, with answers that are known: a story for `winsessions synth`.
 
-`hosts.py FOLDER [MACHINES]` writes their logs below FOLDER, with those of an attacker's machine and of a damaged one. More machines, for
-figures, have the same days.
+`hosts.py FOLDER [MACHINES]` writes their logs below FOLDER, with those of an attacker's machine and of a damaged one. More
+machines, for figures, have the same days.
 
 - svc-deploy is on all 24 machines over the network, and nobody else on more than three.
 - 203.0.113.9 comes to WS-003 first, with bob's account: at 11:00:00 by Remote Desktop, 1.5 s before that by the network logon of
