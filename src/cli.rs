@@ -4,6 +4,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal;
@@ -68,7 +69,7 @@ pub enum Command {
         run: Run,
         #[command(flatten)]
         rows: Rows,
-        /// No more than N pairs; that there are more is told
+        /// No more than N pairs, of the first million by time those that are sure first; that there are more is told
         #[arg(long, value_name = "N", help_heading = "Rows", default_value = "1000000",
             value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -319,7 +320,7 @@ pub struct Run {
     #[arg(long)]
     pub bom: bool,
     /// Only these columns, in this order, in CSV or a table; docs/columns.md explains them
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column)]
     pub columns: Option<Vec<String>>,
 }
 
@@ -509,6 +510,11 @@ fn decoder(name: String) -> Decoding {
         "evtx" => Decoding::Evtx,
         _ => Decoding::Plans,
     }
+}
+
+/// The name of a column, however it is typed.
+fn column(name: &str) -> Result<String, Infallible> {
+    Ok(name.trim().to_ascii_lowercase())
 }
 
 /// A story is text, or the session's JSON.

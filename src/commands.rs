@@ -62,6 +62,7 @@ pub fn sessions(
             .asking(&filter)
             .choosing(run.columns.as_deref());
         let all = 0..found.sessions();
+        let mut remarks = Remarks::new();
         if sort.is_none() && limit.is_none() {
             to.write::<Session, _, _>(&view, all, kept)?;
         } else {
@@ -71,14 +72,14 @@ pub fn sessions(
             };
             let (places, more) = in_order(all, kept, sort, limit);
             to.write::<Session, _, _>(&view, places, |place| found.session(*place))?;
-            more.tell(run, sort);
+            remarks.extend(more.remark(sort));
         }
-        left_out(run, unknown.into_inner(), |count| {
+        remarks.extend(left_out(unknown.into_inner(), |count| {
             format!("{count} more may be interactive: the evidence does not tell")
-        });
+        }));
         let all = (0..found.sessions()).filter_map(|place| found.session(place));
-        tell_unmatched(run, (&filter, &[]), any.into_inner(), all, []);
-        Ok(())
+        remarks.extend(unmatched((&filter, &[]), any.into_inner(), all, []));
+        Ok(remarks)
     })
 }
 
@@ -107,12 +108,12 @@ pub fn overlap(
             .across_machines()
             .choosing(run.columns.as_deref());
         to.write_all(&view, &pairs)?;
-        left_out(run, usize::from(more), |_| {
+        let more = left_out(usize::from(more), |_| {
             "more pairs overlap than --limit lets through".to_owned()
         });
         let asked = (&filter, &[first, second][..]);
-        tell_unmatched(run, asked, !pairs.is_empty(), all(), []);
-        Ok(())
+        let unmatched = unmatched(asked, !pairs.is_empty(), all(), []);
+        Ok(more.into_iter().chain(unmatched).collect())
     })
 }
 
@@ -130,8 +131,12 @@ pub fn events(run: &Run, rows: &Rows) -> Result<Completeness, Failure> {
         to.write_all(&view, kept.inspect(|_| any.set(true)))?;
         let none: [&Session; 0] = [];
         let events = analysis.events.iter().map(|e| (e, view.session_of(e)));
-        tell_unmatched(run, (&filter, &[]), any.get(), none, events);
-        Ok(())
+        Ok(Vec::from_iter(unmatched(
+            (&filter, &[]),
+            any.get(),
+            none,
+            events,
+        )))
     })
 }
 
@@ -151,8 +156,8 @@ pub fn summary(run: &Run, rows: &Rows) -> Result<Completeness, Failure> {
         let refused = analysis.events.iter().filter(|e| is_refused(e));
         let refused = refused.map(|e| (e, view.session_of(e)));
         let any = !rows.is_empty();
-        tell_unmatched(run, (&filter, &[]), any, &analysis.sessions, refused);
-        Ok(())
+        let unmatched = unmatched((&filter, &[]), any, &analysis.sessions, refused);
+        Ok(Vec::from_iter(unmatched))
     })
 }
 
@@ -172,7 +177,8 @@ pub fn explain(id: &str, run: &Run) -> Result<Completeness, Failure> {
     }
     export_all::<Session>(run, |analysis, to| {
         let session = find(analysis, id)?;
-        to.tell(&View::new(analysis, None), session)
+        to.tell(&View::new(analysis, None), session)?;
+        Ok(Remarks::new())
     })
 }
 
@@ -210,8 +216,8 @@ pub fn report(run: &Run, rows: &Rows, at: Option<Time>) -> Result<Completeness, 
         let any = !(report.sessions.is_empty() && report.failures.is_empty());
         let refused = analysis.events.iter().filter(|e| is_refused(e));
         let refused = refused.map(|e| (e, view.session_of(e)));
-        tell_unmatched(run, (&filter, &[]), any, &analysis.sessions, refused);
-        Ok(())
+        let unmatched = unmatched((&filter, &[]), any, &analysis.sessions, refused);
+        Ok(Vec::from_iter(unmatched))
     })
 }
 
@@ -221,7 +227,8 @@ pub fn coverage(run: &Run) -> Result<Completeness, Failure> {
     export::<Coverage>(run, |found, to| {
         let analysis = found.analysis();
         let view = View::new(analysis, None).choosing(run.columns.as_deref());
-        to.write_all(&view, &analysis.coverage)
+        to.write_all(&view, &analysis.coverage)?;
+        Ok(Remarks::new())
     })
 }
 
@@ -268,8 +275,8 @@ struct More {
 }
 
 impl More {
-    fn tell(&self, run: &Run, sort: Option<Sort>) {
-        left_out(run, self.rows, |count| {
+    fn remark(&self, sort: Option<Sort>) -> Option<Message> {
+        left_out(self.rows, |count| {
             let unknown = match (sort, self.of_unknown_duration) {
                 (Some(Sort::Duration), 1..) => format!(
                     ", of which {} may have lasted longer: their bounds are not known",
@@ -278,20 +285,16 @@ impl More {
                 _ => String::new(),
             };
             format!("{count} more rows fit than --limit lets through{unknown}")
-        });
+        })
     }
 }
 
-/// Tells how many rows are not there that could be.
-fn left_out(run: &Run, count: usize, words: impl Fn(usize) -> String) {
-    if count == 0 || run.reading.quiet {
-        return;
-    }
-    let message = Message {
+/// How many rows are not there that could be, if there are such.
+fn left_out(count: usize, words: impl Fn(usize) -> String) -> Option<Message> {
+    (count > 0).then(|| Message {
         counts: vec![("sessions", count as u64)],
         ..Message::new(Level::Info, Topic::LeftOut, words(count))
-    };
-    let _ = message.write(run.reading.log_format, &mut io::stderr());
+    })
 }
 
 /// Whether a logon was refused.
@@ -299,25 +302,30 @@ fn is_refused(event: &TimelineEvent) -> bool {
     event.event.action == Action::LogonFailed
 }
 
-/// Tells which options and names fit nothing, if there is no row or one of several alternatives may be at fault.
-fn tell_unmatched<'e>(
-    run: &Run,
+/// Which options and names fit nothing, if there is no row or one of several alternatives may be at fault.
+fn unmatched<'e>(
     (filter, parties): (&Filter, &[&Glob]),
     any: bool,
     sessions: impl IntoIterator<Item = impl Borrow<Session>>,
     events: impl IntoIterator<Item = (&'e TimelineEvent, Option<&'e Session>)>,
-) {
+) -> Option<Message> {
     if any && !filter.has_alternatives() {
-        return;
+        return None;
     }
     let mut unmatched = Unmatched::new(filter, parties);
     for session in sessions {
         unmatched.see_session(session.borrow());
+        if unmatched.is_done() {
+            break;
+        }
     }
     for (event, session) in events {
+        if unmatched.is_done() {
+            break;
+        }
         unmatched.see_event(event, session);
     }
-    unmatched.tell(run, any);
+    unmatched.message(any)
 }
 
 /// Whether hours are by a clock that is known of every row: a machine's own is known of sessions alone.
@@ -355,10 +363,13 @@ fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is to be said of an answer.
+type Remarks = Vec<Message>;
+
 /// The same as [`export`], of all sessions and events.
 fn export_all<R: Row>(
     run: &Run,
-    write: impl FnOnce(&Analysis, &mut Destination) -> Result<(), Failure>,
+    write: impl FnOnce(&Analysis, &mut Destination) -> Result<Remarks, Failure>,
 ) -> Result<Completeness, Failure> {
     export::<R>(run, |found, to| {
         found.finish();
@@ -366,10 +377,10 @@ fn export_all<R: Row>(
     })
 }
 
-/// Opens the output, analyses the evidence, lets `write` write rows of `R`, tells what became of the evidence.
+/// Opens the output, analyses the evidence, lets `write` write rows of `R`, tells what became of the evidence and what `write` remarks.
 fn export<R: Row>(
     run: &Run,
-    write: impl FnOnce(&mut Paired, &mut Destination) -> Result<(), Failure>,
+    write: impl FnOnce(&mut Paired, &mut Destination) -> Result<Remarks, Failure>,
 ) -> Result<Completeness, Failure> {
     let stop = Stop::default();
     let mut to = Destination::open::<R>(run, &stop)?;
@@ -388,8 +399,8 @@ fn export<R: Row>(
     drop(bar);
     let found = found.map_err(|error| failed(error, &run.reading));
     let written = found.and_then(|mut found| {
-        write(&mut found, &mut to)?;
-        Ok(found)
+        let remarks = write(&mut found, &mut to)?;
+        Ok((found, remarks))
     });
     if let Some(status) = signals.and_then(|signals| signals.status()) {
         let while_reading = matches!(written, Err(Failure::Error(Error::Stopped)));
@@ -399,15 +410,15 @@ fn export<R: Row>(
             any: !while_reading && run.file().is_none(),
         });
     }
-    let found = written?;
+    let (found, remarks) = written?;
     to.finish()?;
     if !run.reading.quiet {
         // Last, so that a long table does not push it away. Where standard error is gone, nobody hears it.
-        let _ = messages::write(
-            found.analysis(),
-            run.reading.log_format,
-            &mut io::stderr().lock(),
-        );
+        let (format, mut stderr) = (run.reading.log_format, io::stderr().lock());
+        let _ = messages::write(found.analysis(), format, &mut stderr);
+        for remark in remarks {
+            let _ = remark.write(format, &mut stderr);
+        }
     }
     let completeness = match found.analysis().is_partial() {
         true => Completeness::Partial,

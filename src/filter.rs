@@ -20,17 +20,23 @@ use crate::time::Time;
 
 /// A pattern with `*` (any text) and `?` (any one character), compared without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Glob(Vec<char>);
+pub struct Glob {
+    typed: String,
+    folded: Vec<char>,
+}
 
 impl Glob {
     /// The pattern that `text` writes; every text is one.
     pub fn new(text: &str) -> Self {
-        Glob(text.chars().map(fold).collect())
+        Glob {
+            typed: text.to_owned(),
+            folded: text.chars().map(fold).collect(),
+        }
     }
 
     /// Whether the whole of `text` fits. Takes time in proportion to pattern times text at the worst.
     pub fn matches(&self, text: &str) -> bool {
-        let pattern = self.0.as_slice();
+        let pattern = self.folded.as_slice();
         let mut rest = text.chars();
         let mut at = 0;
         // Where to go on after the last star if what follows it does not fit: one character later.
@@ -65,15 +71,13 @@ impl Glob {
 impl Glob {
     /// Whether it fits only what it is itself.
     pub fn is_name(&self) -> bool {
-        !self.0.contains(&'*') && !self.0.contains(&'?')
+        !self.typed.contains(['*', '?'])
     }
 }
 
 impl std::fmt::Display for Glob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|c| std::fmt::Write::write_char(f, *c))
+        f.write_str(&self.typed)
     }
 }
 
@@ -484,24 +488,33 @@ impl Presence {
         let start = session.start;
         let began = start.time.or(start.max);
         let end = session.end;
-        if let (Some(start), Some(last)) = (start.time, end.max)
-            && last < start
-            && session.flags.contains(&Flag::ClockChanged)
-        {
-            // The clock went back in mid-session: it was on for its duration after the start by the old
-            // clock and before the end by the new one, and only the clock's change tells how far each goes.
-            let duration = session.duration;
-            return Presence {
-                possible: (
-                    duration.map(|ticks| last.plus(-ticks).min(start)),
-                    duration.map(|ticks| start.plus(ticks).max(last)),
-                ),
-                certain: (Some(start), Some(start)),
-            };
-        }
-        Presence {
+        let by_clock = Presence {
             possible: (start.time, end.max),
             certain: (began, end.min),
+        };
+        let (Some(start), Some(last)) = (start.time, end.max) else {
+            return by_clock;
+        };
+        if !session.flags.contains(&Flag::ClockChanged) {
+            return by_clock;
+        }
+        // The clock may have gone back in mid-session: it was on for its duration after the start by the old clock and before
+        // the end by the new one, and only the clock's change tells how far each goes.
+        let duration = session.duration;
+        match duration.map(|ticks| (last.plus(-ticks), start.plus(ticks))) {
+            Some((_, latest)) if latest <= last => by_clock,
+            bounds if last < start => Presence {
+                possible: (
+                    bounds.map(|(earliest, _)| earliest.min(start)),
+                    bounds.map(|(_, latest)| latest.max(last)),
+                ),
+                certain: (Some(start), Some(start)),
+            },
+            Some((_, latest)) => Presence {
+                possible: (Some(start), Some(latest)),
+                ..by_clock
+            },
+            None => by_clock,
         }
     }
 
@@ -553,7 +566,7 @@ mod tests {
         }
         let by: By = "host,account".parse().unwrap();
         let filter = Filter {
-            host: vec![Glob::new("srv*")],
+            host: vec![Glob::new("SRV*")],
             remote: Some("10.0.0.0/8,fd00::/8".parse().unwrap()),
             outside: Some(Outside {
                 hours: "Sat,Sun 00:00-24:00".parse().unwrap(),
@@ -565,7 +578,7 @@ mod tests {
         };
         assert_eq!(
             filter.options().join(" "),
-            "--host srv* --remote=10.0.0.0/8,fd00::/8 --outside 'sat,sun 00:00-24:00' --tz +00:00 \
+            "--host SRV* --remote=10.0.0.0/8,fd00::/8 --outside 'sat,sun 00:00-24:00' --tz +00:00 \
              --first-seen account,host --no-service"
         );
     }
@@ -825,6 +838,18 @@ mod tests {
         assert_eq!(state(&back, "2020-01-02T10:31"), None);
         assert!(overlaps(&back, "2020-01-02T08:45", "2020-01-02T08:50"));
         assert!(!overlaps(&back, "2020-01-02T11:00", ""));
+        // An hour by the old clock, which goes back by 55 minutes, forty minutes more.
+        let mut later = session("2020-01-02T09:00", "2020-01-02T09:45");
+        later.duration = Some(100 * 60 * 10_000_000);
+        assert_eq!(state(&later, "2020-01-02T09:50"), None);
+        later.flags = vec![Flag::ClockChanged];
+        assert_eq!(state(&later, "2020-01-02T09:30"), Some(StateAt::InUse));
+        assert_eq!(state(&later, "2020-01-02T09:50"), Some(StateAt::Maybe));
+        assert_eq!(state(&later, "2020-01-02T10:41"), None);
+        assert!(overlaps(&later, "2020-01-02T09:50", "2020-01-02T09:55"));
+        // Forward, it was on at no moment after its end.
+        later.duration = Some(10 * 60 * 10_000_000);
+        assert_eq!(state(&later, "2020-01-02T09:50"), None);
     }
 
     #[test]

@@ -85,9 +85,21 @@ impl Party {
     }
 }
 
+/// How many pairs are looked at, if no more are asked for.
+const LOOKED_AT: usize = 1_000_000;
+
 /// The overlaps of the sessions of two parties, `most` at most, and whether there are more; each pair once, those that are sure
-/// first, then by time.
-pub fn overlaps(mut all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
+/// first, then by time. Of more than a million those of the first million by time.
+pub fn overlaps(all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
+    let (found, mut more) = first_found(all, most.max(LOOKED_AT));
+    let mut found = sorted(found);
+    more |= found.len() > most;
+    found.truncate(most);
+    (found, more)
+}
+
+/// The first overlaps by time, and whether there are more.
+fn first_found(mut all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
     all.sort_by_key(|party| party.presence.possible.0);
     let mut found = Vec::new();
     let mut open: [Vec<&Party>; 2] = Default::default();
@@ -98,7 +110,7 @@ pub fn overlaps(mut all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
             second.retain(|party| party.can_be_on(began));
             for other in second.iter() {
                 if found.len() == most {
-                    return (sorted(found), true);
+                    return (found, true);
                 }
                 found.push(Overlap::of(now, other));
             }
@@ -111,7 +123,7 @@ pub fn overlaps(mut all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
                 .filter(|other| !(now.is_first && other.is_second))
             {
                 if found.len() == most {
-                    return (sorted(found), true);
+                    return (found, true);
                 }
                 found.push(Overlap::of(other, now));
             }
@@ -123,7 +135,7 @@ pub fn overlaps(mut all: Vec<Party>, most: usize) -> (Vec<Overlap>, bool) {
             second.push(now);
         }
     }
-    (sorted(found), false)
+    (found, false)
 }
 
 /// What is sure first, then by time.
@@ -212,6 +224,21 @@ mod tests {
         );
         let moment = on("b", "2020-01-01T12:00", "2020-01-01T12:00");
         assert!(between(&[a], &[moment]).is_empty());
+    }
+
+    #[test]
+    fn of_more_than_are_asked_for_those_that_are_sure_come_first() {
+        let mut open = on("a", "2020-01-01T08:00", "2020-01-01T08:30");
+        open.end.max = None;
+        let sure = [
+            on("b", "2020-01-02T08:00", "2020-01-02T12:00"),
+            on("c", "2020-01-02T09:00", "2020-01-02T10:00"),
+        ];
+        let all = sure.into_iter().chain([open]);
+        let all = all.map(|one| Party::new(one, true, true));
+        let (found, more) = overlaps(all.collect(), 1);
+        assert_eq!(pairs(&found), ["cb sure"]);
+        assert!(more);
     }
 
     #[test]

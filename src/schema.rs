@@ -267,12 +267,14 @@ fn messages() -> Value {
 /// What `batch plan --json` writes.
 fn plan() -> Value {
     let mut defs = values();
-    let source = object(json!({
+    let mut source = object(json!({
         "path": {"type": "string"},
         "bytes": {"$ref": "#/$defs/integer"},
         "format": {"type": "string", "description": "What its first bytes say that it is."},
         "named": {"type": "boolean", "description": "Whether it was named itself, not a folder that it lies in."},
     }));
+    source["properties"]["path_units"] = json!({"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 65535},
+        "description": "The path where it is no Unicode, exactly: its bytes, on Windows its UTF-16."});
     let unit = object(json!({
         "id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
         "host": {"$ref": "#/$defs/text", "description": "Null if no record tells."},

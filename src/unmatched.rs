@@ -2,10 +2,8 @@
 //!
 //! Sessions and events are looked through again for that, where no row came out or an option has alternatives.
 
-use crate::cli::Run;
 use crate::nearest::nearest;
 use std::collections::HashSet;
-use std::io;
 use winsessions::analysis::TimelineEvent;
 use winsessions::event::{Account, Text};
 use winsessions::export::account;
@@ -18,6 +16,7 @@ pub struct Unmatched {
     asked: Vec<Asked>,
     /// All of them, as they are typed.
     all: Vec<String>,
+    are_parties: bool,
     seen_any: bool,
 }
 
@@ -37,6 +36,7 @@ enum Part {
 impl Unmatched {
     /// Of the options of a filter, and the names of parties.
     pub fn new(filter: &Filter, parties: &[&Glob]) -> Self {
+        let are_parties = !parties.is_empty();
         let parties = parties.iter().map(|&glob| Asked {
             said: glob.to_string(),
             part: Part::Party(glob.clone()),
@@ -51,8 +51,14 @@ impl Unmatched {
         Unmatched {
             all: asked.iter().map(|asked| asked.said.clone()).collect(),
             asked,
+            are_parties,
             seen_any: false,
         }
+    }
+
+    /// Whether everything was found to fit something: nothing else has to be looked at.
+    pub fn is_done(&self) -> bool {
+        self.asked.is_empty()
     }
 
     /// Looks at a session.
@@ -118,14 +124,10 @@ impl Unmatched {
         }
     }
 
-    /// Tells what nothing fits; `any` says whether there is a row.
-    pub fn tell(&self, run: &Run, any: bool) {
-        let Some(words) = self.words(any).filter(|_| !run.reading.quiet) else {
-            return;
-        };
-        let message = Message::new(Level::Info, Topic::NoMatch, words);
-        // Where standard error is gone, nobody hears it.
-        let _ = message.write(run.reading.log_format, &mut io::stderr());
+    /// What nothing fits; `any` says whether there is a row.
+    pub fn message(&self, any: bool) -> Option<Message> {
+        let words = self.words(any)?;
+        Some(Message::new(Level::Info, Topic::NoMatch, words))
     }
 
     fn words(&self, any: bool) -> Option<String> {
@@ -144,6 +146,10 @@ impl Unmatched {
                 let told: Vec<String> = one_by_one.collect();
                 Some(format!("nothing fits {}", told.join(", nor ")))
             }
+            (true, false, _) if self.are_parties => Some(format!(
+                "no two of these were on at the same time: {}",
+                self.all.join(", ")
+            )),
             (true, false, 2..) => Some(format!(
                 "each of these fits something, but nothing fits all of them: {}",
                 self.all.join(", ")

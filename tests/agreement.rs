@@ -2,8 +2,11 @@
 
 #[path = "agreement/compare.rs"]
 mod compare;
+#[path = "shared/corpus.rs"]
+mod shared;
 
 use compare::{CHUNK, Counts, HEADER, Said, compare, repair, said};
+use shared::corpus;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,15 +70,8 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 /// The corpus, or nothing with a visible line.
-fn corpus() -> Vec<PathBuf> {
-    let named = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from);
-    let path =
-        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
-    if !path.is_dir() {
-        eprintln!("SKIPPED: no corpus of real logs at {}", path.display());
-        return Vec::new();
-    }
-    logs(&[path])
+fn real() -> Vec<PathBuf> {
+    corpus().map_or_else(Vec::new, |folder| logs(&[folder]))
 }
 
 /// xorshift64: the same in every run.
@@ -252,7 +248,7 @@ fn equal_bytes_say_the_same_in_every_record() {
 fn both_decoders_read_the_same_in_every_real_log() {
     let mut counts = Counts::default();
     let mut reader = Reader::default();
-    for log in corpus() {
+    for log in real() {
         counts.add(compare(
             &Content::File(log.clone()),
             &mut reader,
@@ -276,7 +272,7 @@ fn both_decoders_read_the_same_in_damaged_fixtures() {
 #[test]
 fn both_decoders_read_the_same_in_damaged_real_logs() {
     let small = |log: &PathBuf| fs::metadata(log).is_ok_and(|meta| meta.len() < 4 << 20);
-    let logs: Vec<PathBuf> = corpus().into_iter().filter(small).collect();
+    let logs: Vec<PathBuf> = real().into_iter().filter(small).collect();
     let counts = compare_mutated(&logs, 4, 0xfeed_f00d_dead_beef);
     eprintln!("damaged real logs: {counts:?}");
 }
@@ -291,7 +287,7 @@ fn both_decoders_give_the_same_sessions_and_events() {
         };
         analyse(logs, options).unwrap()
     };
-    for mut logs in [fixtures(), corpus()] {
+    for mut logs in [fixtures(), real()] {
         // An account there has a NUL in its name, which the evtx crate cuts off.
         logs.retain(|log| !log.to_string_lossy().contains("T18-hostile-names"));
         if logs.is_empty() {

@@ -449,6 +449,24 @@ fn jobs_that_read_one_plan_give_the_bytes_of_a_run_over_the_evidence_also_in_pac
     assert_eq!(inside.status.code(), Some(2), "{}", told(&inside));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_keeps_paths_that_are_no_unicode() {
+    use std::os::unix::ffi::OsStrExt;
+    let (place, evidence) = hosts(2);
+    let name = std::ffi::OsStr::from_bytes(b"Pr\xe4fektur\x82\xa0");
+    fs::rename(evidence.join("WS-0001"), evidence.join(name)).unwrap();
+    let listed = run(&["batch", "plan", "--json", "-q", text(&evidence)]).stdout;
+    let file = place.path().join("plan.json");
+    fs::write(&file, &listed).unwrap();
+    let [direct, planned] = ["direct", "planned"].map(|name| place.path().join(name));
+    let done = batch(&evidence, &direct, &[]);
+    assert_eq!(done.status.code(), Some(0), "{}", told(&done));
+    let done = batch(&file, &planned, &["--planned"]);
+    assert_eq!(done.status.code(), Some(0), "{}", told(&done));
+    assert!(files(&direct) == files(&planned));
+}
+
 #[test]
 fn a_unit_of_which_a_file_cannot_be_opened_fails_and_leaves_the_result_that_is_there() {
     let (place, evidence) = hosts(2);
@@ -1130,7 +1148,10 @@ fn memory_does_not_grow_with_the_number_of_machines_nor_results_depend_on_a_kill
         .args(["batch", "merge", text(&out), "-o", text(&merged), "-q"])
         .spawn()
         .unwrap();
-    eprintln!("joining {most}: at most {} kB", peak(&mut merge));
+    let kb = peak(&mut merge);
+    eprintln!("joining {most}: at most {kb} kB");
     assert_eq!(merge.wait().unwrap().code(), Some(0));
+    // What manifests say of their tables is held, and no rows.
+    assert!(kb <= peaks[0] + 4 * most as u64, "{kb} kB, {peaks:?} kB");
     assert_merged(&evidence, &merged, &["csv"]);
 }

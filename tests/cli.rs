@@ -327,7 +327,12 @@ fn columns_that_are_chosen_come_alone_and_in_that_order() {
         let all = [&["sessions", &log, "-q", "--interactive"], arguments].concat();
         String::from_utf8(winsessions(&all).stdout).unwrap()
     };
-    let rows = chosen(&["--columns", "account_name,schema,start", "--format", "csv"]);
+    let rows = chosen(&[
+        "--columns",
+        "account_name, SCHEMA ,start",
+        "--format",
+        "csv",
+    ]);
     let mut rows = rows.lines();
     assert_eq!(rows.next(), Some("account_name,schema,start"));
     let first = "alice.berg,winsessions/sessions/1,2024-03-04T08:02:30.6151870Z";
@@ -394,10 +399,13 @@ fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays()
         let output = winsessions(&[arguments, &[&log]].concat());
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         let lines = stderr(&output);
-        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-        assert!(lines.pop().unwrap().contains("read 161 records"));
-        assert!(lines.len() < 2, "{lines:?}");
-        lines.pop().unwrap_or_default()
+        let lines: Vec<&str> = lines.lines().collect();
+        let [read, remarks @ ..] = lines.as_slice() else {
+            panic!("nothing is told");
+        };
+        assert!(read.contains("read 161 records"), "{read}");
+        assert!(remarks.len() < 2, "{remarks:?}");
+        remarks.concat()
     };
     let near = "winsessions: nothing fits --account bop.kern (near it: CORP\\bob.kern)";
     let page = tempfile::tempdir().unwrap();
@@ -426,6 +434,16 @@ fn what_fits_nothing_is_told_by_name_with_what_is_near_it_and_the_status_stays()
     assert_eq!(
         told(&["overlap", "bob.kern", "192.0.2.45"]),
         "winsessions: nothing fits 192.0.2.45 (near it: 192.0.2.44)"
+    );
+    assert_eq!(
+        told(&[
+            "overlap",
+            "adm-carol",
+            "bob.kern",
+            "--to",
+            "2024-03-04T12:00"
+        ]),
+        "winsessions: no two of these were on at the same time: adm-carol, bob.kern, --to 2024-03-04T12:00:00.0000000Z"
     );
     let quiet = winsessions(&["sessions", "-q", "--account", "bop.kern", &log]);
     assert_eq!(stderr(&quiet), "");

@@ -1,21 +1,13 @@
 //! Real logs, where they are there: `WINSESSIONS_CORPUS`, else `../shared/corpus`.
 
+#[path = "shared/corpus.rs"]
+mod shared;
+
+use shared::corpus;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use winsessions::analysis::{Analysis, Options, analyse};
 use winsessions::session::{EndReason, Kind, Session};
-
-/// The corpus, or `None` with a visible line.
-fn corpus() -> Option<PathBuf> {
-    let named = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from);
-    let path =
-        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
-    if !path.is_dir() {
-        eprintln!("SKIPPED: no corpus of real logs at {}", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 fn analysed(path: &Path) -> Analysis {
     analyse(&[path.to_owned()], Options::default()).unwrap()

@@ -4,10 +4,13 @@
 //! A sample of it, unless `WINSESSIONS_ROBUST=all` asks for every log, each cut at 100 places and changed in 200 ways (in
 //! a release build some minutes).
 
+#[path = "shared/corpus.rs"]
+mod shared;
 #[path = "fuzz/src/lib.rs"]
 #[allow(dead_code, unused_imports)]
 mod targets;
 
+use shared::corpus;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,15 +58,9 @@ fn effort() -> Effort {
 }
 
 /// The corpus, or nothing with a visible line.
-fn corpus() -> Vec<PathBuf> {
-    let named = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from);
-    let path =
-        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
-    if !path.is_dir() {
-        eprintln!("SKIPPED: no corpus of real logs at {}", path.display());
-        return Vec::new();
-    }
-    find(&[path]).items.into_iter().map(|i| i.path).collect()
+fn real() -> Vec<PathBuf> {
+    let items = corpus().map(|folder| find(&[folder]).items);
+    items.into_iter().flatten().map(|item| item.path).collect()
 }
 
 /// xorshift64: the same in every run.
@@ -298,7 +295,7 @@ fn damage_of_any_real_log_is_told_and_makes_no_rows() {
     let start = Instant::now();
     watch(start);
     let mut tried = Tried::default();
-    let logs = corpus();
+    let logs = real();
     for (number, path) in logs.iter().enumerate() {
         if number % effort.every == 0 {
             let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (number as u64) << 32);

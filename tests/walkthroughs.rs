@@ -1,8 +1,12 @@
 //! Sessions of real logs, checked by hand against the records: `docs/walkthroughs.md` tells what proves them,
 //! `tests/walkthroughs/` holds the rows. The logs are where `WINSESSIONS_CORPUS` says, else in `../shared/corpus`.
 
+#[path = "shared/corpus.rs"]
+mod shared;
+
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use shared::corpus;
+use std::path::PathBuf;
 use toml::{Table, Value as Wanted};
 use winsessions::analysis::{Options, analyse};
 use winsessions::export::{Format, View, Writer};
@@ -64,9 +68,7 @@ const LISTS: &[&str] = &[
 
 /// The logs of one machine, or `None` with a visible line.
 fn logs(paths: &[&str]) -> Option<Vec<PathBuf>> {
-    let named = std::env::var_os("WINSESSIONS_CORPUS").map(PathBuf::from);
-    let corpus =
-        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+    let corpus = corpus()?;
     let paths: Vec<PathBuf> = paths.iter().map(|path| corpus.join(path)).collect();
     match paths.iter().find(|path| !path.exists()) {
         Some(missing) => {

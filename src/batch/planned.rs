@@ -1,6 +1,6 @@
 //! A plan as a document: made once, and read by each of many jobs, so that none has to search the evidence again.
 //!
-//! Paths that are no Unicode are not what they were when they are read again: their units fail.
+//! A path that is no Unicode stands there a second time, exactly, if it is one of a source.
 
 use super::plan::{Plan, Source, Unit};
 use super::{Failure, name};
@@ -8,8 +8,13 @@ use crate::evidence::{Item, Skipped};
 use crate::export::path_text;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+#[cfg(windows)]
+use std::os::windows::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "winsessions/plan/1";
@@ -40,6 +45,8 @@ struct File<'a> {
     bytes: u64,
     format: Cow<'a, str>,
     named: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_units: Option<Vec<u16>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,6 +107,33 @@ fn path_of(text: &str) -> PathBuf {
     PathBuf::from(text)
 }
 
+/// What a path that is no Unicode is made of: bytes.
+#[cfg(unix)]
+fn units_of(path: &Path) -> Option<Vec<u16>> {
+    let bytes = path.as_os_str().as_bytes().iter();
+    path.to_str()
+        .is_none()
+        .then(|| bytes.map(|&byte| byte.into()).collect())
+}
+
+#[cfg(unix)]
+fn path_of_units(units: &[u16]) -> Option<PathBuf> {
+    let bytes = units.iter().map(|&unit| u8::try_from(unit).ok());
+    Some(OsString::from_vec(bytes.collect::<Option<_>>()?).into())
+}
+
+/// The same on Windows: units of UTF-16.
+#[cfg(windows)]
+fn units_of(path: &Path) -> Option<Vec<u16>> {
+    let units = path.as_os_str().encode_wide();
+    path.to_str().is_none().then(|| units.collect())
+}
+
+#[cfg(windows)]
+fn path_of_units(units: &[u16]) -> Option<PathBuf> {
+    Some(OsString::from_wide(units).into())
+}
+
 impl<'a> From<&'a Unit> for Listed<'a> {
     fn from(unit: &'a Unit) -> Self {
         let sources = unit.sources.iter();
@@ -108,6 +142,7 @@ impl<'a> From<&'a Unit> for Listed<'a> {
             bytes: source.bytes,
             format: source.item.format().into(),
             named: source.item.is_named(),
+            path_units: units_of(&source.item.path),
         });
         Listed {
             id: Cow::from(&unit.id),
@@ -133,7 +168,11 @@ impl TryFrom<Listed<'_>> for Unit {
             return Err(());
         }
         let sources = listed.sources.into_iter().map(|file| {
-            let item = Item::known(path_of(&file.path), &file.format, file.named);
+            let path = match &file.path_units {
+                Some(units) => path_of_units(units).ok_or(())?,
+                None => path_of(&file.path),
+            };
+            let item = Item::known(path, &file.format, file.named);
             let bytes = file.bytes;
             item.map(|item| Source { item, bytes }).ok_or(())
         });

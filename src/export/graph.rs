@@ -12,6 +12,7 @@ use super::cell::Cell;
 use super::csv::Careful;
 use super::point::{Point, What};
 use crate::event::{Account, Action};
+use crate::session::is_link_local;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -235,14 +236,6 @@ impl Graph {
             writeln!(out, "</edge>")?;
         }
         out.write_all(b"</graph>\n</graphml>\n")
-    }
-}
-
-/// Whether an address says who it is only on one link: two machines that see it can see two others.
-fn is_link_local(ip: &IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 

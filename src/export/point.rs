@@ -10,7 +10,7 @@ use crate::analysis::TimelineEvent;
 use crate::event::{Account, Action, LogonId, LogonType, Text};
 use crate::filter::event_class;
 use crate::guid::Guid;
-use crate::session::{EndReason, Flag, Kind, RecordRef, Session, StartSource};
+use crate::session::{EndReason, Flag, Kind, RecordRef, Session, StartSource, network_address};
 use crate::sid::AccountClass;
 use crate::time::Time;
 use std::borrow::Cow;
@@ -282,10 +282,7 @@ impl Point<'_> {
 
     /// The network address that it came from, in its shortest form; `None` for what is no address, as `LOCAL`.
     pub(super) fn ip(&self) -> Option<IpAddr> {
-        let text = self.address?;
-        let text = text.split('%').next().unwrap_or(text).trim();
-        let address: IpAddr = text.parse().ok()?;
-        Some(address.to_canonical())
+        network_address(self.address?)
     }
 
     /// The name that the caller gave of the machine it came from.

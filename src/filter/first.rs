@@ -3,9 +3,9 @@
 //! A session whose start is not known can be the first wherever no other surely began before it: so several can, and none is
 //! surely the first.
 
-use super::{Fit, remote::address};
+use super::Fit;
 use crate::event::Account;
-use crate::session::Session;
+use crate::session::{Session, network_address};
 use crate::sid::Sid;
 use crate::time::Time;
 use std::collections::HashMap;
@@ -171,7 +171,9 @@ fn who(account: &Account) -> String {
 /// Where a session came from: the address, else the workstation that the caller named, else nowhere that is known.
 fn place(session: &Session) -> String {
     let known = session.source_address.as_deref();
-    let by_value = known.and_then(address).map(|address| address.to_string());
+    let by_value = known
+        .and_then(network_address)
+        .map(|address| address.to_string());
     by_value
         .or_else(|| {
             known

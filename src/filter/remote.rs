@@ -6,7 +6,7 @@
 
 use super::Fit;
 use crate::event::Text;
-use crate::session::{Flag, Kind, Session};
+use crate::session::{Flag, Kind, Session, network_address};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -38,8 +38,18 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        (bits <= most).then_some(Network { address, bits })
+        let bits = bits
+            .filter(|bits| *bits > most)
+            .is_none()
+            .then_some(bits.unwrap_or(most))?;
+        // Addresses are compared by their value: those of IPv4 in IPv6 are those of IPv4.
+        Some(match address.to_canonical() {
+            IpAddr::V4(own) if address.is_ipv6() && bits >= 96 => Network {
+                address: own.into(),
+                bits: bits - 96,
+            },
+            _ => Network { address, bits },
+        })
     }
 
     fn holds(self, address: IpAddr) -> bool {
@@ -110,18 +120,11 @@ impl fmt::Display for Remote {
     }
 }
 
-/// An address by its value: `::ffff:10.0.0.1` is 10.0.0.1, and an interface after `%` is no part of it.
-pub(super) fn address(text: &str) -> Option<IpAddr> {
-    let address = text.split('%').next().unwrap_or(text).trim();
-    let parsed: IpAddr = address.parse().ok()?;
-    Some(parsed.to_canonical())
-}
-
 impl Remote {
     /// Learns which addresses a machine had itself.
     pub fn learn(&mut self, session: &Session) {
         if session.flags.contains(&Flag::OwnMachine)
-            && let Some(own) = session.source_address.as_deref().and_then(address)
+            && let Some(own) = session.source_address.as_deref().and_then(network_address)
         {
             self.known.entry(session.machine).or_default().insert(own);
         }
@@ -151,7 +154,8 @@ impl Remote {
         if text.eq_ignore_ascii_case("LOCAL") {
             return None;
         }
-        let Some(address) = address(text).filter(|address| !address.is_unspecified()) else {
+        let Some(address) = network_address(text).filter(|address| !address.is_unspecified())
+        else {
             return Some(Fit::Possible);
         };
         if address.is_loopback() || self.own.iter().any(|network| network.holds(address)) {
@@ -201,6 +205,8 @@ mod tests {
         assert_eq!(fit("10.0.0.0/24", "10.0.0.5"), None);
         assert_eq!(fit("10.0.0.0/24", "::ffff:10.0.0.5"), None);
         assert_eq!(fit("10.0.0.0/24", "10.0.1.5"), Some(Fit::Sure));
+        assert_eq!(fit("::ffff:10.0.0.0/120", "10.0.0.5"), None);
+        assert_eq!(fit("::ffff:10.0.0.0/120", "10.0.1.5"), Some(Fit::Sure));
         assert_eq!(fit("private", "172.31.255.255"), None);
         assert_eq!(fit("private", "172.32.0.0"), Some(Fit::Sure));
         assert_eq!(fit("private", "fe80::1%10"), None);

@@ -14,6 +14,7 @@ use crate::session::{
     StartSource, State,
 };
 use crate::sid::AccountClass;
+use crate::spoof::suspicion;
 use crate::time::{TICKS_PER_SECOND, Ticks, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -29,6 +30,8 @@ const TOLD: usize = 8;
 struct Document {
     version: &'static str,
     texts: Vec<String>,
+    /// Why a text is a suspicious name, by their places among the texts.
+    suspicious: BTreeMap<usize, usize>,
     kinds: Vec<(&'static str, &'static str)>,
     classes: Vec<(&'static str, &'static str)>,
     interactivities: Vec<(&'static str, &'static str)>,
@@ -144,6 +147,7 @@ struct Columns {
 struct Texts {
     places: HashMap<String, usize>,
     texts: Vec<String>,
+    suspicious: BTreeMap<usize, usize>,
 }
 
 impl Texts {
@@ -161,12 +165,36 @@ impl Texts {
     fn maybe(&mut self, text: Option<&Text>) -> Option<usize> {
         text.map(|text| self.place(text))
     }
+
+    /// The place of a name, which may be suspicious.
+    fn name(&mut self, name: &str, why: Option<&'static str>) -> usize {
+        let place = self.place(name);
+        if let Some(why) = why {
+            let why = self.place(why);
+            self.suspicious.insert(place, why);
+        }
+        place
+    }
 }
+
+/// Why an account's name, or that of its domain, is suspicious.
+pub(super) fn suspicion_of(account: &Account) -> Option<&'static str> {
+    let names = [&account.name, &account.domain].into_iter().flatten();
+    names.into_iter().find_map(|name| suspicion(name))
+}
+
+/// The milliseconds of a FILETIME at the beginning of 1970.
+const UNIX_EPOCH: i64 = 11_644_473_600_000;
 
 /// Milliseconds since 1970.
 pub(super) fn milliseconds(time: Time) -> i64 {
-    const UNIX_EPOCH: i64 = 11_644_473_600_000;
     (time.filetime() / 10_000) as i64 - UNIX_EPOCH
+}
+
+/// The time so many milliseconds after the beginning of 1970.
+pub(super) fn time_of(milliseconds: i64) -> Time {
+    let since = milliseconds.saturating_add(UNIX_EPOCH).max(0) as u64;
+    Time::from_filetime(since.saturating_mul(10_000))
 }
 
 pub(super) fn write(report: &Report<'_>, told: &[usize], out: &mut impl Write) -> io::Result<()> {
@@ -193,6 +221,7 @@ pub(super) fn write(report: &Report<'_>, told: &[usize], out: &mut impl Write) -
             together: stories::TOGETHER,
             of: (told.len() < report.sessions.len()).then(|| steps(told)),
         },
+        suspicious: texts.suspicious,
         texts: texts.texts,
     };
     serde_json::to_writer(Embedded(out), &document).map_err(io::Error::from)
@@ -232,7 +261,7 @@ fn columns(report: &Report<'_>, texts: &mut Texts) -> (Accounts, Columns) {
             }
             let sid = s.account.sid.as_ref().map(|sid| texts.place(sid.as_str()));
             accounts.push((
-                texts.place(&label),
+                texts.name(&label, suspicion_of(&s.account)),
                 sid,
                 place_in(AccountClass::ALL, s.class),
             ));
@@ -279,9 +308,10 @@ fn columns(report: &Report<'_>, texts: &mut Texts) -> (Accounts, Columns) {
         }
         columns.reason.push(place_in(EndReason::ALL, s.end.reason));
         columns.address.push(texts.maybe(s.source_address.as_ref()));
+        let workstation = s.workstation.as_ref();
         columns
             .workstation
-            .push(texts.maybe(s.workstation.as_ref()));
+            .push(workstation.map(|name| texts.name(name, suspicion(name))));
         let flags = s.flags.iter().map(|&flag| 1 << place_in(Flag::ALL, flag));
         columns.flags.push(flags.sum());
         columns.logon_id.push(s.logon_id.map(logon_id));
@@ -330,8 +360,11 @@ fn machines(report: &Report<'_>, texts: &mut Texts) -> Vec<Machine> {
                 (milliseconds(*from), milliseconds(*to), offset.minutes())
             });
             Machine {
-                host: texts.place(host),
-                aliases: aliases.iter().map(|alias| texts.place(alias)).collect(),
+                host: texts.name(host, suspicion(host)),
+                aliases: aliases
+                    .iter()
+                    .map(|alias| texts.name(alias, suspicion(alias)))
+                    .collect(),
                 sessions: 0,
                 offsets: stretches.collect(),
                 channels: Vec::new(),

@@ -39,6 +39,13 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Text as it stands in an element, with places where a line may break: behind what parts a name.
+pub(super) fn breakable(text: &str) -> String {
+    let parts = text.split_inclusive(['\\', '.', ':', '@', '_', '/']);
+    let parts: Vec<Cow<'_, str>> = parts.map(escaped).collect();
+    parts.join("<wbr>")
+}
+
 /// Takes JSON and writes it as it can stand in an element: what could end that is written as an escape. Only strings hold it.
 pub(super) struct Embedded<W>(pub W);
 
@@ -103,6 +110,7 @@ mod tests {
     #[test]
     fn nothing_in_a_text_or_in_json_can_end_its_element() {
         let hostile = "</script><!--<img src=x onerror='alert(1)'>&amp;\"";
+        assert_eq!(breakable("A\\<b>.c"), "A\\<wbr>&lt;b&gt;.<wbr>c");
         let text = escaped(hostile);
         assert!(!text.contains(['<', '>', '"', '\'']), "{text}");
         let mut json = Vec::new();

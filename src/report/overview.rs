@@ -2,13 +2,16 @@
 //!
 //! In: the report. Out: markup. Lists are cut to a length and say by how much.
 
-use super::data::milliseconds;
-use super::markup::escaped;
+use super::data::{milliseconds, suspicion_of, time_of};
+use super::markup::{breakable, escaped};
 use super::{Report, shown};
 use crate::event::{Account, Text};
 use crate::export::{account, caller, path_text, spoken};
-use crate::session::{EndSource, Flag, Interactivity, Kind, Session, StartSource};
+use crate::session::{
+    EndSource, Flag, Interactivity, Kind, Session, StartSource, is_link_local, network_address,
+};
 use crate::sid::AccountClass;
+use crate::spoof::suspicion;
 use crate::time::{Ticks, Time};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +26,16 @@ const LISTED: usize = 200;
 /// How many lanes the still picture has, and into how many columns it parts the time.
 const LANES: usize = 60;
 const COLUMNS: i64 = 400;
+
+/// Where the first of these begins, and how wide each is.
+const LEFT: i64 = 250;
+const WIDE: i64 = 2;
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// How many dates the still picture tells at most.
+const DATES: i64 = 7;
 
 pub(super) fn title(report: &Report<'_>) -> String {
     let coverage = report.coverage.iter();
@@ -106,22 +119,73 @@ fn many(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
+/// The title of a column of the summary, and what it holds, which decides how it is laid out: `name`, `word`, `number` or `time`.
+type Heading = (&'static str, &'static str);
+
+/// A cell of the summary.
+struct Cell {
+    text: String,
+    /// Why it is a suspicious name.
+    why: Option<&'static str>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Cell { text, why: None }
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(count: usize) -> Self {
+        count.to_string().into()
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(count: u64) -> Self {
+        count.to_string().into()
+    }
+}
+
+/// From when to when, to the minute, in two lines.
+fn stretch(span: Option<(Time, Time)>) -> Cell {
+    match span {
+        None => String::new(),
+        Some((first, last)) if minute(first) == minute(last) => minute(first),
+        Some((first, last)) => format!("{}\n{}", minute(first), minute(last)),
+    }
+    .into()
+}
+
 /// A table of the summary; what `rows` has beyond its length is counted.
-fn table(title: &str, columns: &[&str], rows: &[Vec<String>], page: &mut String) {
+fn table(title: &str, columns: &[Heading], rows: &[Vec<Cell>], page: &mut String) {
     if rows.is_empty() {
         return;
     }
     page.push_str(&format!(
         "<div class=\"card\"><h2>{title}</h2><table><thead><tr>"
     ));
-    for column in columns {
-        page.push_str(&format!("<th scope=\"col\">{column}</th>"));
+    for (column, class) in columns {
+        page.push_str(&format!(
+            "<th scope=\"col\" class=\"{class}\">{column}</th>"
+        ));
     }
     page.push_str("</tr></thead><tbody>\n");
     for row in rows.iter().take(ROWS) {
         page.push_str("<tr>");
-        for cell in row {
-            page.push_str(&format!("<td>{}</td>", escaped(cell)));
+        for ((_, class), cell) in columns.iter().zip(row) {
+            let text = match *class {
+                "name" => breakable(&cell.text),
+                _ => escaped(&cell.text).into_owned(),
+            };
+            page.push_str(&format!("<td class=\"{class}\">{text}"));
+            if let Some(why) = cell.why {
+                page.push_str(&format!(
+                    " <span class=\"suspicious\" title=\"{}\">suspicious name</span>",
+                    escaped(why)
+                ));
+            }
+            page.push_str("</td>");
         }
         page.push_str("</tr>\n");
     }
@@ -138,6 +202,7 @@ fn table(title: &str, columns: &[&str], rows: &[Vec<String>], page: &mut String)
 #[derive(Default)]
 struct OfMachine<'a> {
     name: String,
+    why: Option<&'static str>,
     span: Option<(Time, Time)>,
     channels: Vec<&'a Text>,
     sessions: usize,
@@ -153,6 +218,8 @@ fn machines(report: &Report<'_>, page: &mut String) {
     for c in &report.coverage {
         let machine = machines.entry(c.machine).or_default();
         machine.name = shown(&c.host);
+        let names = std::iter::once(&c.host).chain(&*c.host_aliases);
+        machine.why = names.into_iter().find_map(|name| suspicion(name));
         if !c.host_aliases.is_empty() {
             let latest = c.host_aliases.iter().rev().take(2);
             let latest: Vec<String> = latest.map(|name| shown(name)).collect();
@@ -180,35 +247,32 @@ fn machines(report: &Report<'_>, page: &mut String) {
         machines.entry(row.machine).or_default().refused += 1;
     }
     let rows = machines.into_values().map(|machine| {
-        let (first, last) = machine.span.map_or_else(Default::default, |(first, last)| {
-            (minute(first), minute(last))
-        });
-        let mut row = vec![machine.name, first, last];
-        row.extend(
-            [
-                machine.people as u64,
-                machine.sessions as u64,
-                machine.refused as u64,
-                machine.boots,
-                machine.clears,
-                machine.missing,
-            ]
-            .map(|count| count.to_string()),
-        );
-        row
+        let name = Cell {
+            text: machine.name,
+            why: machine.why,
+        };
+        vec![
+            name,
+            stretch(machine.span),
+            machine.people.into(),
+            machine.sessions.into(),
+            machine.refused.into(),
+            machine.boots.into(),
+            machine.clears.into(),
+            machine.missing.into(),
+        ]
     });
     table(
         "Machines: sessions, and what their logs lack",
         &[
-            "machine",
-            "logs from (UTC)",
-            "to",
-            "interactive",
-            "all",
-            "refused",
-            "boots",
-            "clears",
-            "records missing",
+            ("machine", "name"),
+            ("logs reach (UTC)", "time"),
+            ("inter&shy;active", "number"),
+            ("all", "number"),
+            ("re&shy;fused", "number"),
+            ("boots", "number"),
+            ("clears", "number"),
+            ("records missing", "number"),
         ],
         &rows.collect::<Vec<_>>(),
         page,
@@ -226,6 +290,8 @@ fn who(account: &Account) -> String {
 #[derive(Default)]
 struct OfAccount {
     label: String,
+    /// A suspicious one of its names, and why it is.
+    suspicious: Option<(String, &'static str)>,
     class: Option<AccountClass>,
     machines: BTreeSet<usize>,
     interactive: usize,
@@ -236,11 +302,21 @@ struct OfAccount {
     last: Option<Time>,
 }
 
+impl OfAccount {
+    fn suspect(&mut self, name: &Account) {
+        if self.suspicious.is_none() {
+            let why = suspicion_of(name);
+            self.suspicious = why.map(|why| (shown(&account(name)), why));
+        }
+    }
+}
+
 fn accounts(report: &Report<'_>, page: &mut String) {
     let mut accounts: HashMap<String, OfAccount> = HashMap::new();
     for session in &report.sessions {
         let row = accounts.entry(who(&session.account)).or_default();
         row.label = shown(&account(&session.account));
+        row.suspect(&session.account);
         row.class = Some(session.class);
         row.machines.insert(session.machine);
         row.sessions += 1;
@@ -265,6 +341,7 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         if row.label.is_empty() {
             row.label = shown(&account(tried));
         }
+        row.suspect(tried);
         row.machines.insert(failed.machine);
         row.refused += 1;
         row.last = row.last.max(Some(failed.event.time));
@@ -283,37 +360,42 @@ fn accounts(report: &Report<'_>, page: &mut String) {
         place(a).cmp(&place(b)).then_with(|| a.label.cmp(&b.label))
     });
     let rows = rows.into_iter().map(|row| {
+        let name = Cell {
+            text: match &row.suspicious {
+                Some((name, _)) if *name != row.label => format!("{}, also {name}", row.label),
+                _ if row.label.is_empty() => "(no name recorded)".to_owned(),
+                _ => row.label,
+            },
+            why: row.suspicious.map(|(_, why)| why),
+        };
+        let class = row.class.map_or("only refused", AccountClass::name);
+        let durations = match (row.sessions, row.of_unknown_duration) {
+            (all, unknown) if all == unknown => String::new(),
+            (_, 0) => spoken(row.total),
+            _ => format!("> {}", spoken(row.total)),
+        };
         vec![
-            match row.label.is_empty() {
-                true => "(no name recorded)".to_owned(),
-                false => row.label,
-            },
-            row.class
-                .map_or("only refused", AccountClass::name)
-                .to_owned(),
-            row.machines.len().to_string(),
-            row.interactive.to_string(),
-            row.sessions.to_string(),
-            row.refused.to_string(),
-            match (row.sessions, row.of_unknown_duration) {
-                (all, unknown) if all == unknown => String::new(),
-                (_, 0) => spoken(row.total),
-                _ => format!("> {}", spoken(row.total)),
-            },
-            row.last.map(minute).unwrap_or_default(),
+            name,
+            class.to_owned().into(),
+            row.machines.len().into(),
+            row.interactive.into(),
+            row.sessions.into(),
+            row.refused.into(),
+            durations.into(),
+            row.last.map(minute).unwrap_or_default().into(),
         ]
     });
     table(
         "Accounts: sessions, people first",
         &[
-            "account",
-            "class",
-            "machines",
-            "interactive",
-            "all",
-            "refused",
-            "durations, summed",
-            "last seen (UTC)",
+            ("account", "name"),
+            ("class", "word"),
+            ("ma&shy;chines", "number"),
+            ("inter&shy;active", "number"),
+            ("all", "number"),
+            ("re&shy;fused", "number"),
+            ("durations, summed", "number"),
+            ("last seen (UTC)", "time"),
         ],
         &rows.collect::<Vec<_>>(),
         page,
@@ -351,9 +433,10 @@ fn sources(report: &Report<'_>, page: &mut String) {
             .intervals
             .iter()
             .filter_map(|i| i.address.as_deref());
-        let places: BTreeSet<&str> = back.chain(session.source_address.as_deref()).collect();
-        for place in places.into_iter().filter(|place| is_elsewhere(place)) {
-            let row = sources.entry(shown(place)).or_default();
+        let places = back.chain(session.source_address.as_deref());
+        let places = places.filter_map(|address| place(address, &session.host));
+        for place in places.collect::<BTreeSet<String>>() {
+            let row = sources.entry(place).or_default();
             row.sessions += 1;
             row.machines.insert(session.machine);
             row.accounts.insert(who(&session.account));
@@ -374,11 +457,9 @@ fn sources(report: &Report<'_>, page: &mut String) {
             [&*failed.host, &event.computer],
         );
         let address = event.source_address.as_deref();
-        let place = match address.filter(|place| is_elsewhere(place)) {
-            Some(place) => Some(shown(place)),
-            // What gives no address may give a name.
-            None => caller.map(|name| format!("{} (no address)", shown(name))),
-        };
+        let place = address.and_then(|address| place(address, &failed.host));
+        // What gives no address may give a name.
+        let place = place.or_else(|| Some(format!("{} (no address)", shown(caller?))));
         if let Some(place) = place {
             let row = sources.entry(place).or_default();
             row.refused += 1;
@@ -397,40 +478,52 @@ fn sources(report: &Report<'_>, page: &mut String) {
         let names: Vec<String> = row.names.iter().take(3).map(|name| shown(name)).collect();
         let more = if row.names.len() > 3 { ", …" } else { "" };
         let kinds: Vec<&str> = row.kinds.iter().map(|kind| kind.name()).collect();
+        let names_given = Cell {
+            text: format!("{}{more}", names.join(", ")),
+            why: row.names.iter().find_map(|name| suspicion(name)),
+        };
         vec![
-            place,
-            format!("{}{more}", names.join(", ")),
-            kinds.join(", "),
-            row.accounts.len().to_string(),
-            row.machines.len().to_string(),
-            row.sessions.to_string(),
-            row.refused.to_string(),
-            row.span.map(|span| minute(span.0)).unwrap_or_default(),
-            row.span.map(|span| minute(span.1)).unwrap_or_default(),
+            place.into(),
+            names_given,
+            kinds.join(", ").into(),
+            row.accounts.len().into(),
+            row.machines.len().into(),
+            row.sessions.into(),
+            row.refused.into(),
+            stretch(row.span),
         ]
     });
     table(
         "Where they came from, Remote Desktop first",
         &[
-            "address",
-            "names given",
-            "kinds",
-            "accounts",
-            "machines",
-            "sessions",
-            "refused",
-            "first (UTC)",
-            "last",
+            ("address", "name"),
+            ("names given", "name"),
+            ("kinds", "word"),
+            ("ac&shy;counts", "number"),
+            ("ma&shy;chines", "number"),
+            ("ses&shy;sions", "number"),
+            ("re&shy;fused", "number"),
+            ("first, last (UTC)", "time"),
         ],
         &rows.collect::<Vec<_>>(),
         page,
     );
 }
 
-/// Whether an address is not that of the machine itself.
-fn is_elsewhere(address: &str) -> bool {
-    let own = ["", "-", "::1", "0.0.0.0", "::", "LOCAL"];
-    !own.iter().any(|own| address.eq_ignore_ascii_case(own)) && !address.starts_with("127.")
+/// What an address that `host` saw is called; `None` of the machine's own. One that means something on its link alone is another
+/// on each machine.
+fn place(address: &str, host: &str) -> Option<String> {
+    match network_address(address) {
+        Some(ip) if ip.is_loopback() || ip.is_unspecified() => None,
+        Some(ip) if is_link_local(&ip) => Some(format!("{} (at {})", shown(address), shown(host))),
+        None if ["", "-", "LOCAL"]
+            .iter()
+            .any(|own| address.eq_ignore_ascii_case(own)) =>
+        {
+            None
+        }
+        _ => Some(shown(address)),
+    }
 }
 
 /// What this page does not know, or does not hold.
@@ -650,7 +743,7 @@ fn picture(report: &Report<'_>, page: &mut String) {
     lanes.truncate(LANES);
     const HEIGHT: usize = 16;
     let mut body = String::new();
-    let mut y = 4;
+    let mut y = 4 + HEIGHT;
     let mut host = None;
     for lane in &lanes {
         if host != Some(lane.rank.0) {
@@ -674,27 +767,85 @@ fn picture(report: &Report<'_>, page: &mut String) {
             for (from, to) in spans {
                 body.push_str(&format!(
                     "<rect class=\"{shade}\" x=\"{}\" y=\"{:.1}\" width=\"{}\" height=\"{height:.1}\"/>",
-                    250 + from * 2,
+                    LEFT + from * WIDE,
                     y as f64 + 2.0 + height * slot as f64,
-                    ((to - from) * 2).max(2)
+                    ((to - from) * WIDE).max(WIDE)
                 ));
             }
         }
         body.push('\n');
         y += HEIGHT;
     }
+    let mut axis = String::new();
+    for tick in ticks(first, last) {
+        let text = match tick % DAY {
+            0 => second(time_of(tick)).chars().take(10).collect(),
+            _ => minute(time_of(tick)),
+        };
+        let x = LEFT + column(time_of(tick)) * WIDE;
+        // A text that would be cut at an edge ends, or begins, at its line.
+        let anchor = match x {
+            ..300 => "start",
+            1010.. => "end",
+            _ => "middle",
+        };
+        axis.push_str(&format!(
+            "<line class=\"tick\" x1=\"{x}\" y1=\"14\" x2=\"{x}\" y2=\"{y}\"/>\
+             <text class=\"tick\" x=\"{x}\" y=\"10\" text-anchor=\"{anchor}\">{text}</text>\n"
+        ));
+    }
     page.push_str(&format!(
         "<figure><svg role=\"img\" aria-label=\"Sessions by machine and account over time\" viewBox=\"0 0 1060 {y}\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n{body}</svg>\n<figcaption>{} to {} UTC. Each bar is a column of the time or more \
-         wide; ends that are not known are drawn at the last sign of life. Blue: console, orange: Remote Desktop, green: network \
+         xmlns=\"http://www.w3.org/2000/svg\">\n{axis}{body}</svg>\n<figcaption>{} to {} UTC. No bar is narrower than {} of the \
+         time, however short its session was; ends that are not known are drawn at the last sign of life. Blue: console, orange: Remote Desktop, green: network \
          and SSH, violet: other credentials, grey: services and the system, pale: unknown.{}</figcaption></figure>\n",
         span(report).map(|span| minute(span.0)).unwrap_or_default(),
         span(report).map(|span| minute(span.1)).unwrap_or_default(),
+        spoken(Ticks::from(length / COLUMNS).saturating_mul(10_000).max(10_000_000)),
         match left_out {
             0 => String::new(),
             count => format!(" {count} lanes more are not drawn."),
         }
     ));
+}
+
+/// Where dates are told between two times, in milliseconds since 1970: at round times, or where months or years begin.
+pub(super) fn ticks(first: i64, last: i64) -> Vec<i64> {
+    const MINUTES: [i64; 14] = [
+        1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200,
+    ];
+    const MONTHS: [i64; 11] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200];
+    let length = last.saturating_sub(first);
+    let fits = |step: &i64| length / step < DATES;
+    let even = MINUTES
+        .map(|minutes| minutes * 60_000)
+        .into_iter()
+        .find(fits);
+    match even {
+        Some(step) => {
+            let begin = first.div_euclid(step).saturating_add(1);
+            let times = (begin..).map(|number| number.saturating_mul(step));
+            times.take_while(|tick| *tick <= last).collect()
+        }
+        None => {
+            let months = MONTHS.into_iter().find(|months| fits(&(months * 30 * DAY)));
+            let months = months.unwrap_or(12_000);
+            let begin = year_of(first) * 12 / months * months + months;
+            let dates = (0..).map(|number| begin + number * months);
+            let times = dates.map_while(|date| {
+                let text = format!("{:04}-{:02}-01", date / 12, date % 12 + 1);
+                text.parse().ok().map(milliseconds)
+            });
+            let times = times.take_while(|tick| *tick <= last);
+            times.filter(|tick| *tick > first).collect()
+        }
+    }
+}
+
+fn year_of(milliseconds: i64) -> i64 {
+    let text = time_of(milliseconds).to_string();
+    let year = text.split('-').next().and_then(|year| year.parse().ok());
+    year.unwrap_or(1601)
 }
 
 fn list(report: &Report<'_>, page: &mut String) {
@@ -733,5 +884,20 @@ fn list(report: &Report<'_>, page: &mut String) {
         page.push_str(&format!(
             "<p class=\"more\">and {others} more: they are in this page, and its scripts show them.</p>\n"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_something_on_its_link_alone_is_another_on_each_machine() {
+        let of = |address, host| place(address, host);
+        assert_eq!(of("10.0.0.5", "one"), of("10.0.0.5", "two"));
+        assert_ne!(of("fe80::1%4", "one"), of("fe80::1%4", "two"));
+        for own in ["::1", "::ffff:127.0.0.1", "0.0.0.0", "LOCAL", "-", ""] {
+            assert_eq!(of(own, "one"), None, "{own}");
+        }
     }
 }

@@ -76,6 +76,27 @@ const id = (i) => columns.ids.slice(16 * i, 16 * i + 16);
 const came = (i) => { const place = columns.address[i] ?? columns.workstation[i]; return place === null ? "" : texts[place]; };
 const flagsOf = (i) => flagNames.filter((_, bit) => columns.flags[i] >> bit & 1);
 
+// A name, and the word for it where it is made to be taken for another; nothing if it is not.
+const whySuspicious = (place) => { const why = data.suspicious[place]; return why === undefined ? null : texts[why]; };
+function suspicious(why, word = "suspicious name") {
+  const mark = make("span", "suspicious", word);
+  mark.title = `Suspicious name: ${why}`;
+  if (word === "!") mark.setAttribute("aria-label", "suspicious name");
+  return mark;
+}
+function named(tag, ...parts) {
+  const made = make(tag);
+  for (const part of parts) {
+    if (typeof part === "string") { made.append(part); continue; }
+    // A line may break behind what parts a name.
+    texts[part].split(/(?<=[\\.:@_/])/).forEach((piece, at) => { if (at) made.append(make("wbr")); made.append(piece); });
+    const why = whySuspicious(part);
+    if (why !== null) made.append(" ", suspicious(why));
+  }
+  return made;
+}
+const labelPlace = (i) => data.accounts[columns.account[i]][0];
+
 // Accounts that every machine has go by other names elsewhere.
 const STANDING = { "local-system": "SYSTEM", "local-service": "LOCAL SERVICE", "network-service": "NETWORK SERVICE" };
 
@@ -96,6 +117,7 @@ const accountLanes = lanesOf.map((lanes) => {
   for (const lane of list) {
     // The most frequent of its names; what points at it tells all.
     lane.names = [...lane.labels].sort((a, b) => b[1] - a[1]).map(([place]) => texts[place]);
+    lane.why = [...lane.labels.keys()].map(whySuspicious).find((why) => why !== null) ?? null;
     const standing = STANDING[classNames[lane.classes]];
     if (standing) lane.names = [standing, ...lane.names.filter((name) => !name.endsWith("\\" + standing))];
     lane.label = lane.names[0] + (lane.names.length > 1 ? ` +${lane.names.length - 1}` : "");
@@ -126,14 +148,30 @@ let whole = [Infinity, -Infinity], reached;
   const margin = Math.max(1000, (whole[1] - whole[0]) * 0.02);
   whole = [whole[0] - margin, whole[1] + margin];
 }
-// At first all sessions are in view; logs may reach further.
-let view = whole.slice();
-if (count) {
+// At first all sessions are in view; logs may reach further. Where nine of ten lie in a quarter of their time or less, those are,
+// so that bars are no slivers; the line above the lanes says so.
+let view = whole.slice(), isFirstOfMost = false;
+function around(some) {
   let from = Infinity, to = -Infinity;
-  for (let i = 0; i < count; i++) { from = Math.min(from, begins[i]); to = Math.max(to, lasts[i]); }
+  for (const i of some) { from = Math.min(from, begins[i]); to = Math.max(to, lasts[i]); }
   const margin = Math.max(1000, (to - from) * 0.02);
-  view = [from - margin, to + margin];
+  return [from - margin, to + margin];
 }
+if (count) {
+  const all = Array.from({ length: count }, (_, i) => i).sort((a, b) => begins[a] - begins[b]), most = Math.ceil(count * 0.9);
+  view = around(all);
+  let least = Infinity, at = 0;
+  for (let first = 0; first + most <= count; first++) {
+    const length = begins[all[first + most - 1]] - begins[all[first]];
+    if (length < least) { least = length; at = first; }
+  }
+  // What lasts much longer than the others does not stretch it.
+  const some = all.slice(at, at + most), until = some.map((i) => lasts[i]).sort((a, b) => a - b)[Math.ceil(most * 0.9) - 1];
+  const span = [begins[some[0]], Math.max(begins[some.at(-1)], until)], margin = Math.max(1000, (span[1] - span[0]) * 0.02);
+  const dense = [span[0] - margin, span[1] + margin];
+  if ((dense[1] - dense[0]) * 4 <= view[1] - view[0]) { view = dense; isFirstOfMost = true; }
+}
+const firstView = view;
 
 // ---- times ----
 
@@ -238,24 +276,29 @@ function from(text, i) {
     || (columns.intervals[i] ?? []).some((interval) => interval[4] !== null && text[interval[4]]);
 }
 
-function filter() {
-  const words = byId("search").value.toLowerCase().split(/\s+/).filter((word) => word);
-  const tests = words.map(matcher);
+// What is asked for: in words, and whether a session fits.
+function filterTests() {
+  const tests = byId("search").value.toLowerCase().split(/\s+/).filter((word) => word).map((word) => [`“${word}”`, matcher(word)]);
   const place = byId("address").value.trim().toLowerCase();
   if (place) {
     lowered ??= texts.map((text) => text.toLowerCase());
     const text = Uint8Array.from(lowered, (one) => one.includes(place) ? 1 : 0);
-    tests.push((i) => from(text, i));
+    tests.push([`the address “${place}”`, (i) => from(text, i)]);
   }
-  const [, fits] = looks.get(look);
-  if (look) tests.push(fits);
+  if (look) { const [name, fits] = looks.get(look); tests.push([`“${name}”`, fits]); }
   const people = whoNames.indexOf("interactive"), services = whoNames.indexOf("non-interactive");
+  if (who === "people") tests.push(["“Interactive only”", (i) => columns.interactivity[i] === people]);
+  if (who === "noservice") tests.push(["“Without services”", (i) => columns.interactivity[i] !== services]);
+  if (kindOn.includes(0)) tests.push(["the kinds that are chosen", (i) => kindOn[columns.kind[i]]]);
+  if (classOn.includes(0)) tests.push(["the account classes that are chosen", (i) => classOn[classOf(i)]]);
+  return tests;
+}
+
+function filter() {
+  const tests = filterTests().map(([, fits]) => fits);
   passing = 0;
   for (let i = 0; i < count; i++) {
-    const by = columns.interactivity[i];
-    let keep = kindOn[columns.kind[i]] && classOn[classOf(i)]
-      && !(who === "people" && by !== people) && !(who === "noservice" && by === services);
-    for (let at = 0; keep && at < tests.length; at++) keep = tests[at](i);
+    const keep = tests.every((fits) => fits(i));
     passes[i] = keep ? 1 : 0;
     passing += passes[i];
   }
@@ -374,6 +417,20 @@ function pattern(context, look, colour) {
     patterns.set(key, made);
   }
   return patterns.get(key);
+}
+
+// A part since nobody knows when, to its end: an opening angle, as it may have begun anywhere in there, and a short end of the part.
+function vaguePart(context, left, right, y, height, look, colour) {
+  const shownPart = Math.min(right - left, 8), from = left + 1, to = right - shownPart;
+  if (to > from) {
+    context.strokeStyle = colours.paper;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.moveTo(to, y + 1); context.lineTo(from, y + height / 2); context.lineTo(to, y + height - 1);
+    context.stroke();
+  }
+  context.fillStyle = pattern(context, look, colour);
+  context.fillRect(right - shownPart, y + 0.5, shownPart, height - 1);
 }
 
 // ---- drawing ----
@@ -636,14 +693,7 @@ function drawBar(context, i, begin, y) {
     if (right - left < 0.5) continue;
     if (vague) {
       // From when on is not known: nothing is claimed but that it was so at the end.
-      context.strokeStyle = colours.paper;
-      context.lineWidth = 1.5;
-      context.setLineDash([2, 3]);
-      line(context, left, y + height / 2, right, y + height / 2);
-      context.setLineDash([]);
-      context.fillStyle = pattern(context, stateNames[state], colour);
-      const shownPart = Math.min(right - left, 8);
-      context.fillRect(right - shownPart, y + 0.5, shownPart, height - 1);
+      vaguePart(context, left, right, y, height, stateNames[state], colour);
       text = Math.min(text, left);
       continue;
     }
@@ -724,10 +774,12 @@ function showLabels(from, top, bottom) {
     const lane = lanes[at];
     let node = labelNodes[used];
     if (!node) {
-      node = { box: make("div", "lane"), fold: make("button"), name: make("span", "name"), note: make("span", "note") };
-      node.fold.type = "button";
-      node.box.append(node.fold, node.name, node.note);
+      node = { box: make("div", "lane"), fold: make("button"), name: make("span", "name"), mark: suspicious("", "!"), note: make("span", "note"),
+        fit: make("button", "fit", "↔") };
+      node.fold.type = node.fit.type = "button";
+      node.box.append(node.fold, node.name, node.mark, node.note, node.fit);
       node.fold.addEventListener("click", () => fold(node.machine));
+      node.fit.addEventListener("click", () => zoomTo(...around(machineSessions(node.machine))));
       labelBox.append(node.box);
       labelNodes.push(node);
     }
@@ -738,23 +790,33 @@ function showLabels(from, top, bottom) {
     box.style.top = `${AXIS + lane.y - top}px`;
     box.style.height = `${lane.height}px`;
     node.fold.hidden = !lane.isHeader;
+    node.fit.hidden = !lane.isHeader || !lane.kept;
+    let why = lane.isHeader ? null : lane.lane.why;
     if (lane.isHeader) {
       const machine = data.machines[lane.machine], open = !folded.has(lane.machine);
+      why = [machine.host, ...machine.aliases].map(whySuspicious).find((one) => one !== null) ?? null;
+      node.fit.title = "Zoom to its sessions";
+      node.fit.setAttribute("aria-label", `Zoom to the sessions of ${host(lane.machine)}`);
       node.fold.textContent = open ? "▾" : "▸";
       node.fold.setAttribute("aria-expanded", String(open));
       node.fold.setAttribute("aria-label", `${open ? "Fold" : "Unfold"} ${host(lane.machine)}`);
       node.name.textContent = host(lane.machine);
       const former = machine.aliases.map((alias) => texts[alias]);
       box.title = host(lane.machine) + (former.length ? `, formerly ${former.join(", ")}` : "");
-      node.note.textContent = many(lane.kept, "session", "sessions");
+      node.note.textContent = lane.kept.toLocaleString("en");
+      box.title += `; ${many(lane.kept, "session", "sessions")}`;
     } else {
       node.name.textContent = labelWidth < 200 ? lane.lane.label.slice(lane.lane.label.lastIndexOf("\\") + 1) : lane.lane.label;
       node.note.textContent = lane.over.length ? `${lane.sessions} (${lane.over.length} in the last row)` : String(lane.sessions);
       box.title = `${lane.lane.names.join(", also ")}; ${classNames[lane.lane.classes]}, ${many(lane.sessions, "session", "sessions")}`;
     }
+    node.mark.hidden = why === null;
+    if (why !== null) box.title += `; suspicious name: ${why}`;
+    node.mark.title = box.title;
   }
   for (; used < labelNodes.length; used++) labelNodes[used].box.hidden = true;
 }
+const machineSessions = (machine) => accountLanes[machine].flatMap((lane) => lane.sessions.filter((i) => passes[i]));
 function fold(machine) {
   if (!folded.delete(machine)) folded.add(machine);
   layout();
@@ -1071,9 +1133,17 @@ function showList() {
     + (localTimes ? "each machine's local time with its offset, or UTC (Z) where no record proves one." : "UTC.");
   byId("more").hidden = left <= 0;
   const outside = passing - found.length;
-  byId("status").textContent = `${found.length.toLocaleString("en")} of ${many(count, "session", "sessions")} in view`
+  byId("status").textContent = nothingFits() ?? `${found.length.toLocaleString("en")} of ${many(count, "session", "sessions")} in view`
     + (isFiltered() ? `; ${(count - passing).toLocaleString("en")} filtered out` : "") + (outside ? `; ${outside.toLocaleString("en")} at other times` : "")
-    + hiddenMachines() + (view[0] > reached[0] || view[1] < reached[1] ? "; the evidence reaches beyond the view" : "");
+    + hiddenMachines() + (isFirstOfMost && view === firstView && outside ? "; these are most of them, “All” shows the whole time" : "") + (view[0] > reached[0] || view[1] < reached[1] ? "; the evidence reaches beyond the view" : "");
+}
+// Which of the filters nothing fits, if nothing fits them all.
+function nothingFits() {
+  if (passing || !count) return null;
+  const asked = filterTests();
+  const alone = asked.filter(([, fits]) => begins.every((_, i) => !fits(i)));
+  const told = (alone.length ? alone : asked).map(([words]) => words).join(alone.length ? ", nor " : " together with ");
+  return `No session fits ${told}. “Clear filters” shows all ${count.toLocaleString("en")} again.`;
 }
 function hiddenMachines() {
   const hidden = data.machines.length - lanes.filter((lane) => lane.isHeader).length;
@@ -1089,11 +1159,13 @@ function listRow(i) {
   open.setAttribute("aria-label", `${startText(i)}, ${label(i)}, ${kind(i)}: tell`);
   open.addEventListener("click", () => { select(i); tell(i, true); });
   const cell = (text, title) => { const made = make("td", "", text); if (title) made.title = title; return made; };
+  const cellOf = (place, title = "") => { const made = place === null ? make("td") : named("td", place); made.title = title; return made; };
   const start = make("td"); start.append(open);
   const what = make("td"); what.append(make("span", "swatch k-" + FAMILIES[families[i]][0]), kind(i));
   what.title = data.kinds[columns.kind[i]][1];
   row.append(start, cell(endText(i), END_WORDS[columns.ending[i]]), cell(lastedText(i)),
-    cell(reasonNames[columns.reason[i]], data.reasons[columns.reason[i]][1]), cell(label(i), sid(i)), cell(host(machineOf[i])), what, cell(came(i)),
+    cell(reasonNames[columns.reason[i]], data.reasons[columns.reason[i]][1]), cellOf(labelPlace(i), sid(i)),
+    cellOf(data.machines[machineOf[i]].host), what, cellOf(columns.address[i] ?? columns.workstation[i]),
     cell([...flagsOf(i), ...(i in columns.failures_before ? [`${columns.failures_before[i]} refused before`] : [])].join(", ")));
   return row;
 }
@@ -1151,7 +1223,7 @@ const button = (text, act, className) => {
 
 async function tell(i, focus) {
   select(i);
-  const title = make("h2", "", `${label(i)} on ${host(machineOf[i])}`);
+  const title = named("h2", labelPlace(i), " on ", data.machines[machineOf[i]].host);
   const chips = make("div", "chips");
   const chip = (text, meaning, className = "chip") => { const made = make("span", className, text); made.title = meaning; chips.append(made); };
   chip(kind(i), data.kinds[columns.kind[i]][1]);
@@ -1205,7 +1277,7 @@ function tellHit(hit) {
     });
     const more = hit.marks.length - LISTED;
     if (more > 0) said.push(make("p", "more", `and ${more} more: zoom in`));
-    openDetails([make("h2", "", host(hit.machine)), ...said], false);
+    openDetails([named("h2", data.machines[hit.machine].host), ...said], false);
     return;
   }
   if (hit.sessions.length === 1) { tell(hit.sessions[0], false); return; }
@@ -1384,6 +1456,12 @@ function legend() {
       context.fillRect(14, 3.5, 18, 10);
     }));
   }
+  if (Object.values(columns.intervals).flat().some((interval) => interval[1] === null)) {
+    items.push(entry("opening angle: so at its end, nobody knows since when", (context) => {
+      bar(rdp)(context);
+      vaguePart(context, 10, 38, 3, 11, "locked", rdp);
+    }));
+  }
   items.push(
     entry("full edge: recorded", ends((context) => { context.strokeStyle = colours.ink; context.lineWidth = 2; line(context, 26, 2, 26, 15); }), 30),
     entry("broken edge: inferred", ends((context) => dashed(context, 26)), 30),
@@ -1401,6 +1479,11 @@ function legend() {
   const strip = (colour) => (context) => { context.fillStyle = colour; context.fillRect(1, 7, 18, 2.5); };
   items.push(entry("Windows ran, to a clean stop", strip(colours.good), 20), entry("reach of the Security log", strip(colours.accent), 20),
     entry("reach of other logs", strip(colours.strong), 20));
+  if (Object.keys(data.suspicious).length) {
+    const item = make("li");
+    item.append(suspicious("it hides something, or mixes letters that look alike", "!"), make("span", "", "name that hides something, or mixes letters that look alike"));
+    items.push(item);
+  }
   list.replaceChildren(...items);
 }
 

@@ -151,6 +151,71 @@ fn of_too_many_stories_those_of_people_are_told_and_the_others_counted() {
 }
 
 #[test]
+fn the_still_picture_tells_dates_however_long_its_time_is() {
+    for (first, last, wanted) in [
+        (
+            "2024-03-04T07:58",
+            "2024-03-04T17:20",
+            &["2024-03-04T08:00", "2024-03-04T10:00"][..],
+        ),
+        (
+            "2024-03-04T07:58",
+            "2024-03-08T17:20",
+            &["2024-03-05", "2024-03-06"],
+        ),
+        (
+            "2024-01-15",
+            "2024-05-06",
+            &["2024-02-01", "2024-03-01", "2024-04-01"],
+        ),
+        (
+            "2013-05-13",
+            "2024-05-06",
+            &["2014-01-01", "2016-01-01", "2018-01-01"],
+        ),
+        ("1601-01-02", "9999-12-30", &["2000-01-01"]),
+    ] {
+        let [from, to] = [first, last].map(|time| data::milliseconds(time.parse().unwrap()));
+        let ticks = overview::ticks(from, to);
+        let wanted = wanted
+            .iter()
+            .map(|time| data::milliseconds(time.parse().unwrap()));
+        let wanted: Vec<i64> = wanted.collect();
+        assert_eq!(
+            ticks.get(..wanted.len()),
+            Some(&wanted[..]),
+            "{first} to {last}"
+        );
+        assert!(
+            (2..9).contains(&ticks.len()),
+            "{first} to {last}: {ticks:?}"
+        );
+    }
+    assert_eq!(overview::ticks(7, 7), [0; 0]);
+    let page = page(&analysis(), |_| true, &[]);
+    assert!(page.contains("<text class=\"tick\""));
+}
+
+#[test]
+fn a_suspicious_name_is_marked_in_the_summary_and_in_the_data() {
+    let mut analysis = analysis();
+    let harmless = page(&Analysis::default(), |_| true, &[]);
+    assert!(!harmless.contains("class=\"suspicious\""));
+    let mut other = session("2020-01-01T01:00", "2020-01-01T02:00");
+    other.account.name = Some("adm\u{200b}in".into());
+    analysis.sessions = vec![other];
+    let page = page(&analysis, |_| true, &[]);
+    let (cell, _) = between(&page, "adm\\<wbr>u{200b}in", "</td>").unwrap();
+    assert!(cell.contains("suspicious name</span>"), "{cell}");
+    let (data, _) = between(&page, "id=\"data\">", "</script>").unwrap();
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let label = data["accounts"][0][0].as_u64().unwrap();
+    let why = data["suspicious"][label.to_string()].as_u64().unwrap();
+    let why = data["texts"][why as usize].as_str().unwrap();
+    assert!(crate::spoof::suspicion("adm\u{200b}in") == Some(why));
+}
+
+#[test]
 fn every_kind_has_a_colour() {
     for kind in Kind::ALL {
         assert!(SCRIPT.contains(&format!("\"{kind}\"")), "{kind}");

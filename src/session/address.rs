@@ -3,15 +3,23 @@
 use std::net::IpAddr;
 
 /// An address by its value: `::ffff:10.0.0.1` is 10.0.0.1, and an interface after `%` is no part of it.
-fn parse(address: &str) -> Option<IpAddr> {
+pub(crate) fn network_address(address: &str) -> Option<IpAddr> {
     let address = address.split('%').next().unwrap_or(address).trim();
     let parsed: IpAddr = address.parse().ok()?;
     Some(parsed.to_canonical())
 }
 
+/// Whether an address says who it is only on one link: two machines that see it can see two others.
+pub(crate) fn is_link_local(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
 /// Whether an address is the machine's own loopback.
 pub(super) fn is_loopback(address: &str) -> bool {
-    parse(address).is_some_and(|address| address.is_loopback())
+    network_address(address).is_some_and(|address| address.is_loopback())
 }
 
 /// Whether what stands for an address in a record of LocalSessionManager, or a 4778, is the console: no address.
@@ -21,7 +29,7 @@ pub(super) fn is_local(address: &str) -> bool {
 
 /// Whether two addresses are one, however they are written.
 pub(super) fn same_address(a: &str, b: &str) -> bool {
-    match (parse(a), parse(b)) {
+    match (network_address(a), network_address(b)) {
         (Some(a), Some(b)) => a == b,
         _ => a.eq_ignore_ascii_case(b),
     }

@@ -6,11 +6,13 @@ mod ledger;
 mod recovered;
 mod remote;
 mod shells;
+mod span;
 
 use super::*;
 use crate::event::{Action, Event, Span};
 use crate::sid::Sid;
 use crate::time::TICKS_PER_SECOND;
+pub(super) use span::span;
 
 const ALICE: &str = "S-1-5-21-1-2-3-1001";
 const BOB: &str = "S-1-5-21-1-2-3-1002";
@@ -150,23 +152,6 @@ impl Story {
             .into_iter()
             .filter(|session| session.logon_id.is_none_or(|id| id.get() > 0x3e7))
             .collect()
-    }
-}
-
-/// The stretch that one record is.
-pub(super) fn span(event: &Event) -> Span {
-    Span {
-        log: event.log,
-        channel: event.channel.clone(),
-        computer: event.computer.clone(),
-        first_id: event.record_id(),
-        last_id: event.record_id(),
-        records: 1,
-        first_time: event.time,
-        last_time: event.time,
-        earliest: event.time,
-        latest: event.time,
-        live: true,
     }
 }
 

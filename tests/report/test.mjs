@@ -81,6 +81,8 @@ test("all fixtures are drawn, a lane a machine and account, and nothing is compl
   const rows = run("sessions", "--quiet", "--format", "jsonl", ...evidence).trim().split("\n").map((row) => JSON.parse(row));
   const wanted = new Set(rows.map((row) => `${row.host} ${row.account_sid ?? row.account_name}`)).size + new Set(rows.map((row) => row.host)).size;
   assert.equal(await lanes(page), wanted);
+  await page.click("#whole");
+  await settled(page);
   assert.equal(await inView(page), rows.length);
   await page.screenshot({ path: path.join(work, "fixtures.png") });
   await close(page);
@@ -275,7 +277,99 @@ test("without scripts there is a summary, a still picture and the sessions", asy
   assert.ok(await page.isHidden("#application"));
   assert.ok(await page.isVisible("svg rect"));
   assert.ok((await page.textContent("noscript table")).includes("bob.kern"));
+  const dates = await page.$$eval("svg text.tick", (all) => all.map((one) => one.textContent));
+  assert.ok(dates.length > 1 && dates.every((one) => /^2024-03-0[45]/.test(one)), dates.join());
   await page.screenshot({ path: path.join(work, "still.png"), fullPage: true });
+  await close(page);
+});
+
+test("a state since nobody knows when is drawn as nothing else is, and the legend tells it", async () => {
+  const folder = path.join(work, "vague");
+  rmSync(folder, { recursive: true, force: true });
+  run("synth", path.join(here, "vague.toml"), folder);
+  const page = await open(report("vague.html", folder));
+  const entries = await page.$$eval("#legend li", (all) => all.map((one) => [one.textContent, one.querySelector("canvas")?.toDataURL() ?? ""]));
+  const drawn = new Map(entries);
+  assert.ok(drawn.has("locked") && drawn.has("opening angle: so at its end, nobody knows since when"), [...drawn.keys()].join("; "));
+  assert.equal(new Set(drawn.values()).size, drawn.size, "every sign is another");
+  await page.screenshot({ path: path.join(work, "vague.png") });
+  await close(page);
+  const without = await open(report("without.html", workday));
+  assert.ok(!(await without.textContent("#legend")).includes("opening angle"));
+  await close(without);
+});
+
+test("suspicious names are marked in lanes, the summary, the list and the details, and others are not", async () => {
+  const names = path.join(fixtures, "hostile/names/evidence"), page = await open(report("suspicious.html", names));
+  const lanes = await page.$$eval(".lane:not(.machine)", (all) => all.filter((one) => !one.hidden)
+    .map((one) => [one.querySelector(".name").textContent, !one.querySelector(".suspicious").hidden, one.title]));
+  const marked = (name) => lanes.find(([label]) => label.includes(name));
+  assert.ok(marked("\\u{202e}nimda")[1] && marked("\\u{202e}nimda")[2].includes("suspicious name: "));
+  assert.ok(!marked("SYSTEM")[1]);
+  for (const place of ["#summary td", "#list td"]) {
+    const cells = await page.$$eval(place, (all) => all.map((one) => [one.textContent, !!one.querySelector(".suspicious")]));
+    assert.ok(cells.find(([text]) => text.includes("\\u{202e}nimda"))[1], place);
+    assert.ok(!cells.find(([text]) => text.includes("SYSTEM"))[1], place);
+  }
+  await clickIn(page, "\\u{202e}nimda");
+  assert.equal(await page.textContent("#story h2 .suspicious"), "suspicious name");
+  await close(page);
+});
+
+test("tables of the summary need no scrolling sideways at 1,400 pixels, and break no number or time", async () => {
+  const names = path.join(fixtures, "hostile/names/evidence"), file = report("wide.html", ...evidence, names);
+  for (const width of [1400, 800]) {
+    const page = await open(file, { viewport: { width, height: 900 } });
+    const cards = await page.$$eval(".card", (all) => all.map((one) => [one.querySelector("h2").textContent, one.scrollWidth - one.clientWidth]));
+    assert.deepEqual(cards.filter(([, beyond]) => beyond > 0), [], `at ${width}`);
+    // Times may be two, one below the other.
+    const broken = () => page.$$eval("#summary td.number, #summary td.time", (all) => all
+      .filter((one) => { const range = document.createRange(); range.selectNodeContents(one); return new Set([...range.getClientRects()].map((box) => box.top)).size > one.textContent.split("\n").length; })
+      .map((one) => one.textContent));
+    assert.deepEqual(await broken(), []);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual(await broken(), []);
+    await page.screenshot({ path: path.join(work, `print-${width}.png`), fullPage: true });
+    await close(page);
+  }
+});
+
+test("where most sessions lie in little of the time that is what is shown first, and said", async () => {
+  const page = await open(report("first.html", ...evidence));
+  const all = Number((await status(page)).match(/of ([\d,]+) sessions/)[1]);
+  const first = await inView(page);
+  assert.ok(first < all && first >= 0.9 * all, `${first} of ${all}`);
+  assert.match(await status(page), /these are most of them, “All” shows the whole time/);
+  const before = await range(page);
+  await page.click(".lane.machine .fit >> nth=0");
+  await settled(page);
+  assert.ok((await range(page))[1] - (await range(page))[0] < 0.1 * (before[1] - before[0]), "a machine's own time");
+  await page.click("#whole");
+  await settled(page);
+  assert.equal(await inView(page), all);
+  assert.ok(!(await status(page)).includes("most of them"));
+  await close(page);
+  const whole = await open(report("even.html", workday));
+  assert.ok(!(await status(whole)).includes("most of them"));
+  await close(whole);
+});
+
+test("a search that nothing fits says what it is", async () => {
+  const page = await open(report("nothing.html", workday));
+  await page.fill("#search", "bob.kern nobdy");
+  await settled(page);
+  assert.match(await status(page), /^No session fits “nobdy”\. /);
+  await page.fill("#search", "bob.kern");
+  await page.fill("#address", "10.99");
+  await settled(page);
+  assert.match(await status(page), /^No session fits the address “10\.99”\. /);
+  await page.fill("#search", "alice.berg");
+  await page.fill("#address", "192.0.2.44");
+  await settled(page);
+  assert.match(await status(page), /^No session fits “alice\.berg” together with the address “192\.0\.2\.44”\. /);
+  await page.click("#clear");
+  await settled(page);
+  assert.ok(!(await status(page)).includes("No session"));
   await close(page);
 });
 

@@ -3,7 +3,11 @@
 //! Each event is one of the fixtures' with another number, time, Logon ID and account, and perhaps another kind of logon,
 //! desktop, client or machine.
 
+#[path = "../../../src/session/tests/span.rs"]
+mod span;
+
 use super::take::Take;
+use span::span;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -163,22 +167,6 @@ pub fn sessions(bytes: &[u8]) {
         }
     }
     check(session::machines(logs.into()));
-}
-
-fn span(event: &Event) -> Span {
-    Span {
-        log: event.log,
-        channel: event.channel.clone(),
-        computer: event.computer.clone(),
-        first_id: event.record_id(),
-        last_id: event.record_id(),
-        records: 1,
-        first_time: event.time,
-        last_time: event.time,
-        earliest: event.time,
-        latest: event.time,
-        live: true,
-    }
 }
 
 /// An audit record that shows the Logon ID of an event in use.
