@@ -4,7 +4,9 @@
     spark-submit job.py ask OUT [QUESTION.sql...]  answers of questions across machines, as JSON lines
 
 Every node must see evidence and OUT under the same paths; the plan lies in OUT.plan.json. A unit that is tried again, or by two at
-once, gives the same bytes; one that is finished is not done again.
+once, gives the same bytes; one that is finished is not done again. A unit that fails is tried as often as the master says: a
+cluster spark.task.maxFailures times, `local[2,4]` four times, `local[2]` once; the others are done all the same. Times of answers
+are in UTC, to the microsecond. The spark-submit of PyPI needs its Python on PATH, or SPARK_HOME.
 
 Exit status: 0 complete; 3 some evidence is damaged or unreadable, the manifests say which; 2 wrong usage; 4 no event log; 1 failed.
 """
@@ -12,6 +14,7 @@ Exit status: 0 complete; 3 some evidence is damaged or unreadable, the manifests
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +22,7 @@ from pathlib import Path
 
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, timestamp_micros
+from pyspark.sql.functions import expr, struct, timestamp_micros, to_json
 
 WHOLE, FAILED, WRONG_USAGE, PARTIAL, NO_LOG = 0, 1, 2, 3, 4
 QUESTIONS = Path(__file__).resolve().parent / "questions"
@@ -49,6 +52,12 @@ def work(command: list[str], folder: str, tries: int) -> Callable[[Iterator[str]
     return run
 
 
+def tries_of(master: str, failures: str | None) -> int:
+    """How often Spark tries a task in all; in local mode it does not look at the setting."""
+    local = re.fullmatch(r"local(?:\[[^,\]]*(?:,\s*(\d+)\s*)?\])?", master)
+    return int(local[1] or 1) if local else int(failures or 4)
+
+
 def run(spark: SparkSession, arguments: argparse.Namespace) -> int:
     """Does all units; tells of those that failed."""
     how = ["--password-file", os.path.abspath(arguments.password_file)] if arguments.password_file else []
@@ -65,7 +74,7 @@ def run(spark: SparkSession, arguments: argparse.Namespace) -> int:
     conf = spark.sparkContext.getConf()
     command = [arguments.binary, "batch", "run", str(plan), "--planned", "-q", "-o", out, *how]
     command += ["--formats", arguments.formats, "--threads", conf.get("spark.task.cpus") or "1"]
-    tries = int(conf.get("spark.task.maxFailures") or 4)
+    tries = tries_of(spark.sparkContext.master, conf.get("spark.task.maxFailures"))
     partitions = spark.sparkContext.parallelize(units, len(units))
     done = partitions.mapPartitions(work(command, os.getcwd(), tries)).collect()
     failed = [(unit, code, words) for unit, code, words in done if code not in (WHOLE, PARTIAL)]
@@ -80,18 +89,23 @@ def run(spark: SparkSession, arguments: argparse.Namespace) -> int:
 def table(spark: SparkSession, out: str, name: str) -> DataFrame:
     """A table of all units, with times as Spark knows them (microseconds; the files hold more)."""
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    rows = spark.read.parquet(f"{out}/host=*/{name}.parquet")
-    times = {time: timestamp_micros((col(time) / 1000).cast("long")) for time in TIMES[name]}
+    rows = spark.read.parquet(re.sub(r"([\\*?\[\]{}])", r"\\\1", out) + f"/host=*/{name}.parquet")
+    times = {time: timestamp_micros(expr(f"`{time}` div 1000")) for time in TIMES[name]}
     return rows.withColumns(times)
 
 
 def ask(spark: SparkSession, arguments: argparse.Namespace) -> int:
     """Answers questions: for each its name, and a row a line."""
+    if not any(Path(arguments.out).glob("host=*/sessions.parquet")):
+        print(f"{arguments.out} holds no Parquet: `run` makes it, with parquet in --formats", file=sys.stderr)
+        return WRONG_USAGE
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     for name in TIMES:
         table(spark, arguments.out, name).createOrReplaceTempView(name)
+    how = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
     for path in arguments.questions or sorted(QUESTIONS.glob("*.sql")):
-        for row in spark.sql(Path(path).read_text(encoding="utf-8")).toJSON().collect():
+        answer = spark.sql(Path(path).read_text(encoding="utf-8"))
+        for (row,) in answer.select(to_json(struct("*"), how)).collect():
             print(json.dumps({"question": Path(path).stem, **json.loads(row)}))
     return WHOLE
 

@@ -1,6 +1,7 @@
 """Evidence of 24 machines in a domain, with answers that are known: a story for `winsessions synth`.
 
-`hosts.py FOLDER` writes their logs below FOLDER, with those of an attacker's machine and of a damaged one.
+`hosts.py FOLDER [MACHINES]` writes their logs below FOLDER, with those of an attacker's machine and of a damaged one. More
+machines, for figures, have the same days.
 
 - svc-deploy is on all 24 machines over the network, and nobody else on more than three.
 - 203.0.113.9 comes to WS-003 first, with bob's account: at 11:00:00 by Remote Desktop, 1.5 s before that by the network logon of
@@ -46,11 +47,11 @@ sid = "S-1-5-21-{number}-12-13"
 domain = "CORP"
 
 [[machine.step]]
-at = "2024-05-06T07:{number:02}:00Z"
+at = "2024-05-06T07:{minute:02}:00Z"
 do = "boot"
 
 [[machine.step]]
-at = "08:{number:02}:00"
+at = "08:{minute:02}:00"
 do = "logon"
 kind = "network"
 account = "svc-deploy"
@@ -76,7 +77,7 @@ def _rdp(account: str, address: str, begin: str, end: str) -> str:
     return logon + _step(end, "logoff", session="visit")
 
 
-def story() -> str:
+def story(machines: int) -> str:
     """The scenario."""
     days = {
         1: _step("09:00:00", "logon", kind="console", account="alice", name="desk") + _step("17:00:00", "logoff", session="desk"),
@@ -84,20 +85,22 @@ def story() -> str:
         5: _rdp("alice", "192.0.2.77", "10:00:00", "10:30:00"),
         9: _rdp("bob", "203.0.113.9", "12:00:00", "12:20:00"),
     }
-    numbers = range(1, MACHINES + 1)
-    parts = (MACHINE.format(number=number) + days.get(number, "") + _step("18:00:00", "stop") for number in numbers)
+    numbers = range(1, machines + 1)
+    parts = (
+        MACHINE.format(number=number, minute=number % 60) + days.get(number, "") + _step("18:00:00", "stop") for number in numbers
+    )
     return DOMAIN + "".join(parts)
 
 
-def write(folder: Path, winsessions: str) -> None:
+def write(folder: Path, winsessions: str, machines: int = MACHINES) -> None:
     """The logs of all machines below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     scenario = folder.parent / "scenario.toml"
-    scenario.write_text(story(), encoding="utf-8")
+    scenario.write_text(story(machines), encoding="utf-8")
     subprocess.run([winsessions, "synth", scenario, folder], check=True, stdout=subprocess.DEVNULL)
     for fixture in ("hostile/names", "traps/T14-damage"):
         shutil.copytree(ROOT / "fixtures" / fixture / "evidence", folder, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), os.environ["WINSESSIONS_BINARY"])
+    write(Path(sys.argv[1]), os.environ["WINSESSIONS_BINARY"], *map(int, sys.argv[2:]))

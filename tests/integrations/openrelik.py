@@ -1,13 +1,15 @@
 """The OpenRelik worker over a real Redis: two workers, a group of hosts, one worker killed in the middle.
 
-Dispatched as OpenRelik's server does it: the task and its queue are what the workers say of themselves, each host is a
-signature of its own in a group, results come through the backend. What is killed: the process of a task, and a whole worker,
-which is then started again, as a container is.
+Dispatched as OpenRelik's server does it: the task and its queue are what the workers say of themselves; files are given as a task
+that extracts them hands them on, each host in a signature of its own, in a chord whose callback joins; or as the server knows
+files that were uploaded, all hosts in one task. Results come through the backend. What is killed: the process of a task, and a
+whole worker, which is then started again, as a container is. What is stopped as the image says: a worker, whose task another does.
 """
 
 import ast
 import base64
 import contextlib
+import csv
 import json
 import os
 import re
@@ -23,9 +25,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import hosts
-from celery import Celery, group, signature
+from celery import Celery, chord, group, signature
 from celery.canvas import Signature
-from celery.result import GroupResult
 from common import (
     BINARY,
     HERE,
@@ -38,11 +39,14 @@ from common import (
     single_run,
     wait_for,
 )
+from openrelik_worker_common.file_utils import create_output_file
+from openrelik_worker_common.task_utils import create_task_result
 
 PORT = 16399
 VISIBLE_SECONDS = 6
 URL = f"redis://127.0.0.1:{PORT}/0"
 TASKS = "openrelik-worker-winsessions.tasks"
+DOCKERFILE = ROOT / "integrations/openrelik/Dockerfile"
 
 
 class Workers:
@@ -67,10 +71,12 @@ class Workers:
     def kill(self, name: str) -> None:
         """As a machine that loses power: at once, and all there is."""
         worker = self.running.pop(name)
-        family = [worker.pid, *children(worker.pid)]
-        for pid in [*family, *(grandchild for child in family[1:] for grandchild in children(child))]:
-            os.kill(pid, signal.SIGKILL)
+        os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
+
+    def of(self, task: int) -> str:
+        """The worker of which a process does a task."""
+        return next(name for name, worker in self.running.items() if task in children(worker.pid))
 
     def pids(self) -> list[int]:
         mains = [worker.pid for worker in self.running.values()]
@@ -109,8 +115,8 @@ def handed_back(results: list[str], folder: Path) -> list[dict[str, object]]:
     return told
 
 
-def inputs(evidence: Path, store: Path) -> list[list[dict[str, object]]]:
-    """The files of each host as the server knows them: stored under other names, collected under their own."""
+def uploaded(evidence: Path, store: Path) -> list[list[dict[str, object]]]:
+    """The files of each host as the server hands uploaded ones to a task: stored under other names."""
     units = []
     for folder in sorted(evidence.iterdir()):
         files = []
@@ -118,16 +124,32 @@ def inputs(evidence: Path, store: Path) -> list[list[dict[str, object]]]:
             uuid = uuid4().hex
             stored = store / f"{uuid}{path.suffix}"
             shutil.copyfile(path, stored)
-            original = str(path.relative_to(evidence))
-            names = {"id": len(files), "uuid": uuid, "display_name": path.name, "original_path": original}
-            files.append(names | {"path": str(stored), "data_type": "file:generic", "mime_type": "application/octet-stream"})
+            told = {"id": len(files), "uuid": uuid, "display_name": path.name, "extension": path.suffix.lstrip(".")}
+            files.append(told | {"data_type": "file:generic", "mime_type": "application/octet-stream", "path": str(stored)})
         units.append(files)
     return units
 
 
-def run_group(units: list[list[dict[str, object]]], output: Path) -> GroupResult:
+def extracted(evidence: Path, units: list[list[dict[str, object]]]) -> list[str]:
+    """The same as a task that extracts them hands them on: it knows where each lay."""
+    results = []
+    for folder, files in zip(sorted(evidence.iterdir()), units, strict=True):
+        places = sorted(path for path in folder.rglob("*") if path.is_file())
+        handed = [
+            create_output_file(
+                str(Path(str(file["path"])).parent), path.stem, path.suffix, original_path=str(path.relative_to(evidence))
+            ).to_dict()
+            | {"path": file["path"]}
+            for file, path in zip(files, places, strict=True)
+        ]
+        results.append(create_task_result(handed, "1"))
+    return results
+
+
+def group_of(results: list[str], output: Path) -> group:
+    """A task for each of the results before it."""
     output.mkdir()
-    return group(dispatch(f"{TASKS}.sessions", files, output) for files in units).apply_async()
+    return group(dispatch(f"{TASKS}.sessions", [], output, pipe_result=result) for result in results)
 
 
 def test(place: Path, workers: Workers) -> None:
@@ -135,7 +157,8 @@ def test(place: Path, workers: Workers) -> None:
     logs = sorted(str(path.relative_to(place)) for path in (place / "evidence").rglob("*.evtx"))
     expected = digests(single_run(place, "jsonl,csv", *logs))
     (place / "store").mkdir()
-    units = inputs(place / "evidence", place / "store")
+    units = uploaded(place / "evidence", place / "store")
+    before = extracted(place / "evidence", units)
 
     os.environ |= {
         "REDIS_URL": URL,
@@ -154,14 +177,18 @@ def test(place: Path, workers: Workers) -> None:
     tasks = registered(app)
     assert {"display_name", "description", "task_config"} <= tasks[f"{TASKS}.sessions"].keys()
 
+    assert {one["prefetch_count"] for one in app.control.inspect().stats().values()} == {1}, "a worker holds tasks in store"
+
     progress = []
     listener = threading.Thread(target=listen, args=(app, progress), daemon=True)
     listener.start()
     begun = time.monotonic()
-    running = run_group(units, place / "output")
+    (place / "joined").mkdir()
+    join = chord(group_of(before, place / "output"))(dispatch(f"{TASKS}.merge", [], place / "joined"))
+    running = join.parent
     wait_for("the host in the middle of which a worker is killed", (place / "hung/parent").exists)
     caller = int((place / "hung/parent").read_text(encoding="utf-8"))
-    victim = next(name for name, worker in workers.running.items() if caller in children(worker.pid))
+    victim = workers.of(caller)
     done = running.completed_count()
     workers.kill(victim)
     time.sleep(VISIBLE_SECONDS + 1)
@@ -178,12 +205,53 @@ def test(place: Path, workers: Workers) -> None:
     assert any(event["data"]["progress"] for event in progress), "no progress was told"
     assert {one["task_report"]["priority"] for one in told} >= {10, 20}, "a damaged host matters no more than others"
 
-    (place / "joined").mkdir()
-    joined = dispatch(f"{TASKS}.merge", [], place / "joined", pipe_result=results).apply_async().get(timeout=120)
-    handed_back([joined], place / "merged")
+    (one,) = handed_back([join.get(timeout=120)], place / "merged")
+    assert one["task_report"]["priority"] == 40, "what matters in a unit does not matter in all"
     subprocess.run([BINARY, "batch", "merge", "-q", place / "single", "-o", place / "merge"], check=False)
     same("OpenRelik, joined", digests(place / "merged"), digests(place / "merge"))
-    measure(place, workers, units, logs)
+    loose(place, units)
+    stopped(place, workers, units)
+    measure(place, workers, before, logs)
+
+
+def loose(place: Path, units: list[list[dict[str, object]]]) -> None:
+    """All logs of all hosts in one task, with nothing to tell where they lay, give the sessions of each host."""
+    (place / "loose").mkdir()
+    files = [file for unit in units for file in unit]
+    result = dispatch(f"{TASKS}.sessions", files, place / "loose").apply_async().get(timeout=120)
+    handed_back([result], place / "loose-found")
+    # But for the columns that name a file.
+    found, expected = (
+        sorted(
+            [words for column, words in row.items() if not column.endswith("_record")]
+            for path in folder.glob("host=*/sessions.csv")
+            for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines(keepends=True))
+        )
+        for folder in (place / "loose-found", place / "single")
+    )
+    assert found == expected, f"{len(found)} sessions of loose logs, and not the {len(expected)} of the logs in their folders"
+    print(f"OpenRelik: {len(files)} loose logs of {len(units)} hosts in one task give the same {len(found)} sessions")
+
+
+def stopped(place: Path, workers: Workers, units: list[list[dict[str, object]]]) -> None:
+    """A worker that is stopped as its image says gives its task back: another does it, long before it is given up."""
+    workers.stop()
+    (place / "hung/parent").unlink()
+    (place / "hung").rmdir()
+    (place / "stopped").mkdir()
+    os.environ |= {"WINSESSIONS_LONGEST_SECONDS": "3600", "HANG": "batch run"}
+    workers.start("four")
+    running = dispatch(f"{TASKS}.sessions", units[0], place / "stopped").apply_async()
+    wait_for("the task in the middle of which a worker is stopped", (place / "hung/parent").exists)
+    time.sleep(0.5)
+    victim = workers.of(int((place / "hung/parent").read_text(encoding="utf-8")))
+    workers.start("five")
+    wait_for("the other worker", lambda: len(running.app.control.ping(timeout=1)) == 2)
+    (how,) = re.findall(r"^STOPSIGNAL (\w+)$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    os.kill(workers.running[victim].pid, signal.Signals[how])
+    assert running.get(timeout=60)
+    workers.kill(victim)
+    print(f"OpenRelik: a worker was stopped by {how}, and another did its task")
 
 
 def units_of(found: dict[str, str]) -> dict[str, str]:
@@ -197,19 +265,24 @@ def listen(app: Celery, progress: list[dict[str, object]]) -> None:
         receiver.capture(limit=None, timeout=None)
 
 
-def measure(place: Path, workers: Workers, units: list[list[dict[str, object]]], logs: list[str]) -> None:
+def measure(place: Path, workers: Workers, results: list[str], logs: list[str]) -> None:
     """What a host costs beyond the program: processor time of workers and Redis, less that of the program by itself."""
     redis = int(subprocess.check_output(["redis-cli", "-p", str(PORT), "info", "server"]).split(b"process_id:")[1].split()[0])
     before = processor_seconds(redis, *workers.pids())
-    run_group(units, place / "again").get(timeout=240)
+    group_of(results, place / "again").apply_async().get(timeout=240)
     used = processor_seconds(redis, *workers.pids()) - before
-    by_host = [[log for log in logs if log.startswith(f"evidence/{unit[0]['original_path'].split('/')[0]}/")] for unit in units]
+    folders = sorted(path.name for path in (place / "evidence").iterdir())
+    by_host = [[log for log in logs if log.startswith(f"evidence/{folder}/")] for folder in folders]
     alone = seconds_of_binary(place, by_host, "jsonl,csv")
-    each = 1000 / len(units)
+    each = 1000 / len(results)
     print(f"OpenRelik: {used * each:.0f} ms of processor time a host, of which the program takes {alone * each:.0f} ms by itself")
 
 
 def main() -> None:
+    (image,) = re.findall(r"^FROM python:(\d+\.\d+)", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if here != image:
+        print(f"NOT CHECKED: the worker under Python {image}, which its image has; here it is {here}")
     with tempfile.TemporaryDirectory(prefix="winsessions-openrelik-") as folder:
         place = Path(folder)
         redis = ["redis-server", "--port", str(PORT), "--bind", "127.0.0.1", "--save", "", "--dir", folder]

@@ -1,6 +1,7 @@
 """Runs winsessions: where its evidence lies, how far it is, and what its exit status means."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +25,10 @@ PREFIX = ".winsessions-"
 COMPANIONS = re.compile(r"(\.idx|^client_info\.json)$", re.IGNORECASE)
 
 LONGEST_NAME = 200
+LONGEST_ERROR = 2000
+
+# What goes into a pipe that nobody reads yet.
+LONGEST_PASSWORD = 4000
 
 
 class GoneWrongError(RuntimeError):
@@ -47,19 +53,32 @@ def place_of(file: dict[str, object]) -> PurePosixPath:
 def lay_out(files: list[dict[str, object]], work: Path) -> list[str]:
     """Links the files below `evidence` in `work` under their own names, and lists what to read; nothing is copied.
 
-    Results name a log as it was called where it was collected, whatever OpenRelik stores it as.
+    Results name a log as it was called where it was collected, whatever OpenRelik stores it as. Files of one name stay in one
+    folder: there winsessions tells machines apart by the names in their records; apart it would take one's logs for several's.
     """
     named = []
-    for at, file in enumerate(files):
-        place = PurePosixPath("evidence") / place_of(file)
-        if os.path.lexists(work / place):
-            place = PurePosixPath("evidence", f"again-{at}") / place_of(file)
-        link = work / place
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(Path(str(file["path"])).resolve())
-        if not COMPANIONS.search(place.name):
+    taken: Counter[PurePosixPath] = Counter()
+    for file in files:
+        told = place_of(file)
+        stored = Path(str(file["path"])).resolve()
+        try:
+            place = _link(stored, work, "evidence" / told, taken)
+        except OSError:
+            # A name that is another's folder, or one that is too long: from an archive it may be anything.
+            place = _link(stored, work, PurePosixPath("evidence", told.name), taken)
+        if not COMPANIONS.search(told.name):
             named.append(str(place))
     return named
+
+
+def _link(stored: Path, work: Path, told: PurePosixPath, taken: Counter[PurePosixPath]) -> PurePosixPath:
+    place = told
+    while os.path.lexists(work / place):
+        taken[told] += 1
+        place = told.with_name(f"again-{taken[told]} {told.name}")
+    (work / place).parent.mkdir(parents=True, exist_ok=True)
+    (work / place).symlink_to(stored)
+    return place
 
 
 @contextlib.contextmanager
@@ -90,35 +109,60 @@ def _locked(folder: Path) -> Iterator[bool]:
         yield is_ours
 
 
-def run(arguments: list[str], work: Path, log: Path, tell: Callable[[str], None]) -> int:
+def run(arguments: list[str], work: Path, log: Path, tell: Callable[[str], None], password: str = "") -> int:
     """Runs it in `work`, adds its messages (JSON lines) to `log`, tells each; gives 0 or 3.
 
     Raises `GoneWrongError` if there cannot be a result, `WorthRetryError` if another try may have one.
     """
     command = [BINARY, *arguments]
-    last = ""
-    with log.open("a", encoding="utf-8") as messages:
+    last: deque[str] = deque(maxlen=5)
+    with log.open("a", encoding="utf-8") as messages, _given(password) as stdin:
         messages.write(json.dumps({"command": shlex.join(command)}) + "\n")
-        with subprocess.Popen(
-            command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-        ) as child:
-            for line in child.stderr or ():
-                messages.write(line)
-                last = _words(line) or last
-                tell(last)
+        try:
+            child = subprocess.Popen(
+                command, cwd=work, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+            )
+        except OSError as error:
+            if error.errno != errno.E2BIG:
+                raise
+            raise GoneWrongError("too many files for one task: spread them over workflows, or give them as packages") from error
+        with child:
+            try:
+                for line in child.stderr or ():
+                    messages.write(line)
+                    words, is_progress = _words(line)
+                    if words:
+                        tell(words)
+                        if not is_progress:
+                            last.append(words)
+            except BaseException:
+                # A worker that is stopped would wait for it, and not give its task back.
+                child.kill()
+                raise
     status = child.returncode
     if status in (COMPLETE, PARTIAL):
         return status
-    words = f"winsessions ended with {status}: {last}"
+    words = f"winsessions ended with {status}: {'; '.join(last)}"[:LONGEST_ERROR]
     # 1, 130, 143 and kills: the disk, memory, a machine that goes down.
     raise (GoneWrongError if status in (WRONG_USAGE, NO_LOG) else WorthRetryError)(words)
 
 
-def _words(line: str) -> str:
+@contextlib.contextmanager
+def _given(password: str) -> Iterator[int]:
+    """Standard input from which it reads the password: nothing of it is ever on a disk."""
+    ours, its = os.pipe()
+    with open(ours, "rb") as stdin:
+        with open(its, "wb") as told:
+            told.write(password.encode()[:LONGEST_PASSWORD] + b"\n")
+        yield stdin.fileno()
+
+
+def _words(line: str) -> tuple[str, bool]:
+    """What a message says, and whether it says only how far the work is."""
     try:
         message = json.loads(line)
     except ValueError:
-        return line.strip()
+        return line.strip(), False
     if message.get("topic") == "progress":
-        return f"{message.get('bytes_read', 0):,} of {message.get('bytes_total', 0):,} bytes"
-    return str(message.get("message", ""))
+        return f"{message.get('bytes_read', 0):,} of {message.get('bytes_total', 0):,} bytes", True
+    return str(message.get("message", "")), False

@@ -1,10 +1,10 @@
--- One account at two machines at once: both desktops open, for how long at least, and from where. An end that is not known counts as
--- the last sign of life. Who goes on from one machine to the next by Remote Desktop is in here too: look at the addresses.
+-- One account at two machines at once: both desktops or SSH sessions open, for how long at least, and from where. An end that is not
+-- known counts as the last sign of life. Who goes on from one machine to the next by Remote Desktop is in here too: look at the addresses.
 WITH desktops AS (
     SELECT session_id, host, account_sid, concat_ws('\\', account_domain, account_name) AS account, kind,
            source_address, start, coalesce(`end`, end_min) AS until
     FROM sessions
-    WHERE kind IN ('console', 'console-cached', 'rdp', 'rdp-cached') AND account_class IN ('local-user', 'domain-user', 'entra-user')
+    WHERE kind IN ('console', 'console-cached', 'rdp', 'rdp-cached', 'ssh') AND account_class IN ('local-user', 'domain-user', 'entra-user')
       AND start IS NOT NULL
 )
 SELECT a.account, a.host AS host, a.kind AS kind, a.source_address AS source_address,
