@@ -913,6 +913,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_session_through_a_tunnel_may_be_remote_as_the_session_is() {
+        let mut row = event("2020-01-01", Action::Logon, 4624);
+        row.event.source_address = Some("127.0.0.1".into());
+        let remote = filter(|f| f.remote = Some(Remote::default()));
+        let mut ann = session("2020-01-01", "2020-01-02");
+        ann.source_address = row.event.source_address.clone();
+        assert!(!remote.keeps_event(&row, Some(&ann)));
+        ann.flags.push(Flag::Tunnel);
+        assert!(remote.keeps_event(&row, Some(&ann)));
+        assert!(!remote.keeps_event(&row, None));
+    }
+
+    #[test]
     fn the_class_of_an_events_account_is_its_sessions_or_what_the_sid_alone_tells() {
         let ann = session("2020-01-01", "2020-01-02");
         let mut row = event("2020-01-01", Action::Logon, 4624);

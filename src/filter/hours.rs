@@ -324,7 +324,15 @@ mod tests {
         ] {
             assert!(text.parse::<Hours>().is_err(), "{text}");
         }
-        for text in ["", "Berlin", "+25:00", "CEST", "../etc/passwd"] {
+        assert_eq!("Z".parse(), Ok(Zone::UTC));
+        for text in [
+            "Etc/Unknown",
+            "",
+            "Berlin",
+            "+25:00",
+            "CEST",
+            "../etc/passwd",
+        ] {
             assert!(text.parse::<Zone>().is_err(), "{text}");
         }
     }
