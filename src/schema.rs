@@ -287,9 +287,11 @@ fn plan() -> Value {
     let file = object(Value::Object(members(SKIPPED)));
     defs.insert("skipped".to_owned(), file);
     defs.insert("source".to_owned(), source);
+    defs.insert("tool".to_owned(), text_members(&["name", "version"]));
     defs.insert("unit".to_owned(), unit);
     let members = json!({
         "schema": {"const": "winsessions/plan/1"},
+        "tool": {"$ref": "#/$defs/tool"},
         "paths": paths(),
         "units": array_of("unit"),
         "skipped": array_of("skipped"),

@@ -499,7 +499,16 @@ fn what_is_no_plan_is_wrong_usage_and_so_is_a_plan_whose_folder_lies_elsewhere()
     let out = place.path().join("out");
     let moved = listed.replace("host=WS-0000", "host=/../../elsewhere");
     assert_ne!(moved, listed);
-    for wrong in ["", "{}", &listed.replace("plan/1", "plan/0"), &moved] {
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    let other = listed.replace(&version, "\"version\": \"0.0.0\"");
+    assert_ne!(other, listed);
+    for wrong in [
+        "",
+        "{}",
+        &listed.replace("plan/1", "plan/0"),
+        &moved,
+        &other,
+    ] {
         let file = place.path().join("plan.json");
         fs::write(&file, wrong).unwrap();
         let done = batch(&file, &out, &["--planned"]);

@@ -2,6 +2,7 @@
 //!
 //! A path that is no Unicode stands there a second time, exactly, if it is one of a source.
 
+use super::manifest::Tool;
 use super::plan::{Plan, Source, Unit};
 use super::{Failure, name};
 use crate::evidence::{Item, Skipped};
@@ -22,6 +23,7 @@ const SCHEMA: &str = "winsessions/plan/1";
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
     schema: Cow<'a, str>,
+    tool: Tool,
     paths: Vec<Cow<'a, str>>,
     units: Vec<Listed<'a>>,
     skipped: Vec<Left<'a>>,
@@ -63,6 +65,7 @@ impl Plan {
     pub fn write_json(&self, to: &mut impl Write) -> io::Result<()> {
         let document = Document {
             schema: SCHEMA.into(),
+            tool: Tool::this(),
             paths: self.paths.iter().map(|path| path_text(path)).collect(),
             units: self.units.iter().map(Listed::from).collect(),
             skipped: self.skipped.iter().map(Left::from).collect(),
@@ -89,6 +92,10 @@ impl Plan {
         })?;
         if document.schema != SCHEMA {
             return Err(no_plan(format!("not a plan of {SCHEMA}")));
+        }
+        if document.tool != Tool::this() {
+            let reason = "a plan of another version of the program, which may part the evidence in another way";
+            return Err(no_plan(reason.to_owned()));
         }
         let units = document.units.into_iter().map(|unit| {
             let (id, folder) = (unit.id.clone(), unit.folder.clone());
