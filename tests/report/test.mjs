@@ -327,6 +327,16 @@ test("starts and ends are told as they are recorded, also where the clock was se
   await close(page);
 });
 
+test("the logs reach over what their clock showed before it was set back", async () => {
+  const page = await open(report("reach.html", path.join(work, "back")));
+  assert.match(await page.textContent("header.top"), /the logs reach from 2024-05-06 07:00 to 2024-05-06 10:00 UTC/);
+  await page.click("#whole");
+  await settled(page);
+  const [from, to] = await range(page);
+  assert.ok(from <= Date.UTC(2024, 4, 6, 7) && to >= Date.UTC(2024, 4, 6, 10));
+  await close(page);
+});
+
 test("suspicious names are marked in lanes, the summary, the list and the details, and others are not", async () => {
   const names = path.join(fixtures, "hostile/names/evidence"), page = await open(report("suspicious.html", names));
   const lanes = await page.$$eval(".lane:not(.machine)", (all) => all.filter((one) => !one.hidden)
