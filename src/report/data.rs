@@ -197,10 +197,15 @@ pub(super) fn time_of(milliseconds: i64) -> Time {
     Time::from_filetime(since.saturating_mul(10_000))
 }
 
-pub(super) fn write(report: &Report<'_>, told: &[usize], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report<'_>,
+    told: &[usize],
+    reaches: &[(Time, Time)],
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut texts = Texts::default();
     let (accounts, sessions) = columns(report, &mut texts);
-    let machines = machines(report, &mut texts);
+    let machines = machines(report, reaches, &mut texts);
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
         kinds: words(Kind::ALL, Kind::name, Kind::meaning),
@@ -344,7 +349,7 @@ fn logon_id(id: LogonId) -> serde_json::Value {
     }
 }
 
-fn machines(report: &Report<'_>, texts: &mut Texts) -> Vec<Machine> {
+fn machines(report: &Report<'_>, reaches: &[(Time, Time)], texts: &mut Texts) -> Vec<Machine> {
     let mut machines: BTreeMap<usize, Machine> = BTreeMap::new();
     fn known<'m>(
         machines: &'m mut BTreeMap<usize, Machine>,
@@ -383,13 +388,13 @@ fn machines(report: &Report<'_>, texts: &mut Texts) -> Vec<Machine> {
             *clock = c;
         }
     }
-    for c in &report.coverage {
+    for (c, reach) in report.coverage.iter().zip(reaches) {
         let name = (&c.host, &*c.host_aliases);
         let machine = known(&mut machines, texts, report, c.machine, name);
         machine.channels.push(Channel {
             name: texts.place(&c.channel),
-            first: milliseconds(c.first.1.min(c.last.1)),
-            last: milliseconds(c.first.1.max(c.last.1)),
+            first: milliseconds(reach.0),
+            last: milliseconds(reach.1),
         });
         of_channel(c, texts, machine);
         // Security and System tell of the same boots and changes of the clock.

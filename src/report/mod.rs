@@ -12,6 +12,7 @@
 mod data;
 mod markup;
 mod overview;
+mod reach;
 mod stories;
 
 use crate::analysis::TimelineEvent;
@@ -65,7 +66,8 @@ impl Report<'_> {
         }
         writeln!(out, "</head>\n<body>")?;
         let told = stories::chosen(&self.sessions);
-        overview::write(self, told.len(), out)?;
+        let reaches = reach::of(self);
+        overview::write(self, told.len(), &reaches, out)?;
         out.write_all(APPLICATION.as_bytes())?;
         writeln!(
             out,
@@ -75,7 +77,7 @@ impl Report<'_> {
             markup::escaped(UPLOT_LICENCE.trim_end()),
         )?;
         write!(out, "<script type=\"application/json\" id=\"data\">")?;
-        data::write(self, &told, out)?;
+        data::write(self, &told, &reaches, out)?;
         writeln!(out, "</script>")?;
         for script in scripts {
             writeln!(out, "<script>{script}</script>")?;

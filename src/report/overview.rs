@@ -4,7 +4,7 @@
 
 use super::data::{milliseconds, suspicion_of, time_of};
 use super::markup::{breakable, escaped};
-use super::{Report, shown};
+use super::{Report, reach, shown};
 use crate::event::{Account, Text};
 use crate::export::{account, caller, path_text, spoken};
 use crate::session::{
@@ -50,29 +50,34 @@ pub(super) fn title(report: &Report<'_>) -> String {
     }
 }
 
-pub(super) fn write(report: &Report<'_>, told: usize, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report<'_>,
+    told: usize,
+    reaches: &[(Time, Time)],
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut page = String::new();
-    header(report, &mut page);
+    let span = reach::whole(reaches);
+    header(report, span, &mut page);
     page.push_str("<section id=\"summary\" aria-label=\"Summary\">\n");
     uncertain(report, told, &mut page);
-    machines(report, &mut page);
+    machines(report, reaches, &mut page);
     accounts(report, &mut page);
     sources(report, &mut page);
     page.push_str("</section>\n<noscript>\n");
-    picture(report, &mut page);
+    picture(report, span, &mut page);
     list(report, &mut page);
     page.push_str("</noscript>\n");
     out.write_all(page.as_bytes())
 }
 
-fn header(report: &Report<'_>, page: &mut String) {
+fn header(report: &Report<'_>, span: Option<(Time, Time)>, page: &mut String) {
     let all = report.view.analysis().sessions.len();
     let count = report.sessions.len();
     page.push_str("<header class=\"top\"><div><h1>");
     page.push_str(&escaped(&title(report)));
     page.push_str("</h1>\n<p>");
     page.push_str(&many(count, "logon session", "logon sessions"));
-    let span = span(report);
     if let Some((first, last)) = span {
         let told = format!(
             "; the logs reach from {} to {} UTC",
@@ -96,12 +101,6 @@ fn header(report: &Report<'_>, page: &mut String) {
         page.push_str(&told);
     }
     page.push_str("</div><div id=\"tools\" hidden></div></header>\n");
-}
-
-/// From when to when the logs reach, by the first and last records of each channel.
-fn span(report: &Report<'_>) -> Option<(Time, Time)> {
-    let times = report.coverage.iter().flat_map(|c| [c.first.1, c.last.1]);
-    times.clone().min().zip(times.max())
 }
 
 /// A time to the minute, as people read it.
@@ -213,9 +212,9 @@ struct OfMachine<'a> {
     missing: u64,
 }
 
-fn machines(report: &Report<'_>, page: &mut String) {
+fn machines(report: &Report<'_>, reaches: &[(Time, Time)], page: &mut String) {
     let mut machines: BTreeMap<usize, OfMachine<'_>> = BTreeMap::new();
-    for c in &report.coverage {
+    for (c, reach) in report.coverage.iter().zip(reaches) {
         let machine = machines.entry(c.machine).or_default();
         machine.name = shown(&c.host);
         let names = std::iter::once(&c.host).chain(&*c.host_aliases);
@@ -230,9 +229,8 @@ fn machines(report: &Report<'_>, page: &mut String) {
             let told = format!(" (formerly {}{more})", latest.join(", "));
             machine.name.push_str(&told);
         }
-        let (first, last) = machine.span.unwrap_or((c.first.1, c.last.1));
-        let own = (c.first.1.min(c.last.1), c.first.1.max(c.last.1));
-        machine.span = Some((first.min(own.0), last.max(own.1)));
+        let (first, last) = machine.span.unwrap_or(*reach);
+        machine.span = Some((first.min(reach.0), last.max(reach.1)));
         machine.channels.push(&c.channel);
         machine.boots = machine.boots.max(c.recorded_boots());
         machine.clears += c.own_clears();
@@ -698,14 +696,14 @@ fn shade(kind: Kind) -> &'static str {
     }
 }
 
-fn picture(report: &Report<'_>, page: &mut String) {
+fn picture(report: &Report<'_>, span: Option<(Time, Time)>, page: &mut String) {
     page.push_str(
         "<p class=\"warn\">Scripts are off: this is a still picture. With scripts it can be zoomed, searched and asked.</p>\n",
     );
-    let Some((first, last)) = span(report) else {
+    let Some(span) = span else {
         return;
     };
-    let (first, last) = (milliseconds(first), milliseconds(last));
+    let (first, last) = (milliseconds(span.0), milliseconds(span.1));
     let length = last.saturating_sub(first).max(1);
     let column = |time: Time| {
         let since = i128::from(milliseconds(time)) - i128::from(first);
@@ -799,8 +797,8 @@ fn picture(report: &Report<'_>, page: &mut String) {
          xmlns=\"http://www.w3.org/2000/svg\">\n{axis}{body}</svg>\n<figcaption>{} to {} UTC. No bar is narrower than {} of the \
          time, however short its session was; ends that are not known are drawn at the last sign of life. Blue: console, orange: Remote Desktop, green: network \
          and SSH, violet: other credentials, grey: services and the system, pale: unknown.{}</figcaption></figure>\n",
-        span(report).map(|span| minute(span.0)).unwrap_or_default(),
-        span(report).map(|span| minute(span.1)).unwrap_or_default(),
+        minute(span.0),
+        minute(span.1),
         spoken(Ticks::from(length / COLUMNS).saturating_mul(10_000).max(10_000_000)),
         match left_out {
             0 => String::new(),

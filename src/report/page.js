@@ -25,7 +25,9 @@ const reasonNames = names(data.reasons), stateNames = names(data.states), whoNam
 
 const machineOf = new Int32Array(count);
 const begins = new Float64Array(count);   // when it is first known to be there
-const ends = new Float64Array(count);     // the earliest end; the beginning if that is not known
+const leasts = new Float64Array(count);   // the earliest end by its clock, which lies before the beginning where that was set back
+const mosts = new Float64Array(count);    // the latest end by its clock
+const ends = new Float64Array(count);     // how far it is drawn for sure: never less far than its beginning
 const lasts = new Float64Array(count);    // the latest moment that is drawn of it
 {
   let at = 0;
@@ -34,9 +36,10 @@ const lasts = new Float64Array(count);    // the latest moment that is drawn of 
     for (let left = machine.sessions; left > 0; left--, at++) {
       machineOf[at] = number;
       before = begins[at] = before + columns.begin[at];
-      const end = columns.end[at], latest = columns.latest[at];
-      ends[at] = begins[at] + Math.max(0, end ?? 0);
-      lasts[at] = Math.max(ends[at], begins[at] + (latest ?? 0));
+      leasts[at] = before + (columns.end[at] ?? 0);
+      mosts[at] = columns.latest[at] === undefined ? leasts[at] : before + columns.latest[at];
+      ends[at] = Math.max(before, leasts[at]);
+      lasts[at] = Math.max(ends[at], mosts[at]);
     }
   });
 }
@@ -220,16 +223,16 @@ function startText(i, digits) {
 }
 const START_WORDS = ["recorded", "inferred, not recorded", "began before that, nobody knows when", "not known; drawn at the first that is known of it"];
 function endText(i, digits) {
-  const least = shown(ends[i], machineOf[i], digits), most = shown(lasts[i], machineOf[i], digits);
+  const least = shown(leasts[i], machineOf[i], digits), most = shown(mosts[i], machineOf[i], digits);
   return [least, "~" + least, `${least} to ${most}`, ">" + least, "<" + most, "not known"][columns.ending[i]];
 }
 const END_WORDS = ["recorded", "inferred, not recorded", "at some time in that range", "not before that; nothing tells that it ended",
   "by then; nothing bounds it from below", "nothing tells"];
 function lastedText(i) {
   const exact = columns.ending[i] < 2, known = columns.duration[i];
-  if (exact && known !== null) return spoken(known ?? ends[i] - begins[i]);
+  if (exact && known !== null) return spoken(known ?? leasts[i] - begins[i]);
   if (exact || columns.ending[i] > 3 || flagsOf(i).includes("clock-changed")) return "not known";
-  const least = ends[i] - begins[i];
+  const least = leasts[i] - begins[i];
   return least < 1000 ? "not known" : ">" + spoken(least);
 }
 

@@ -224,3 +224,67 @@ fn every_kind_has_a_colour() {
         assert!(SCRIPT.contains(&format!("\"{class}\"")), "{class}");
     }
 }
+
+#[test]
+fn logs_reach_over_all_times_that_their_clock_showed() {
+    let mut analysis = analysis();
+    analysis.coverage.truncate(1);
+    let reached = |analysis: &Analysis| {
+        let page = page(analysis, |_| true, &[]);
+        let (span, _) = between(&page, "; the logs reach from ", " UTC").unwrap();
+        let (data, _) = between(&page, "id=\"data\">", "</script>").unwrap();
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        let channel = &data["machines"][0]["channels"][0];
+        let drawn = ["first", "last"].map(|name| {
+            let at = data::time_of(channel[name].as_i64().unwrap()).to_string();
+            at[..16].replace('T', " ")
+        });
+        assert_eq!(span, drawn.join(" to "));
+        let (machines, _) = between(&page, "<h2>Machines", "</table>").unwrap();
+        assert!(machines.contains(&drawn.join("\n")), "{machines}");
+        drawn.join(" to ")
+    };
+    let time = |text: &str| text.parse::<crate::time::Time>().unwrap();
+    let channel = &mut analysis.coverage[0];
+    let (machine, name) = (channel.machine, channel.channel.clone());
+    (channel.first.1, channel.last.1) = (time("2020-09-19T09:00"), time("2020-09-19T08:30"));
+    channel.clock_changes.clear();
+    analysis.events.clear();
+    assert_eq!(
+        reached(&analysis),
+        "2020-09-19 08:30 to 2020-09-19 09:00",
+        "by its records alone"
+    );
+    let mut row = event("2020-09-19T11:00", Action::LogonFailed, 4625);
+    (row.machine, row.event.channel) = (machine, name);
+    analysis.events.push(row);
+    assert_eq!(reached(&analysis), "2020-09-19 08:30 to 2020-09-19 11:00");
+    let log = analysis.events[0].event.log.0 as usize;
+    analysis.logs[log].recovered = true;
+    assert_eq!(
+        reached(&analysis),
+        "2020-09-19 08:30 to 2020-09-19 09:00",
+        "recovered records"
+    );
+    let mut change = crate::session::ClockChange {
+        record: crate::session::Mark {
+            record_id: analysis.coverage[0].first.0 + 1,
+            event_id: 4616,
+            time: time("2020-09-19T08:00"),
+        },
+        previous: Some(time("2020-09-19T10:00")),
+        new: Some(time("2020-09-19T08:00")),
+        by: Default::default(),
+        process: None,
+        reason: None,
+    };
+    analysis.coverage[0].clock_changes.push(change.clone());
+    assert_eq!(reached(&analysis), "2020-09-19 08:00 to 2020-09-19 10:00");
+    change.record.record_id -= 1;
+    analysis.coverage[0].clock_changes[0] = change;
+    assert_eq!(
+        reached(&analysis),
+        "2020-09-19 08:00 to 2020-09-19 09:00",
+        "of the clock before the first record the log knows nothing"
+    );
+}

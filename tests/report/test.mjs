@@ -299,6 +299,44 @@ test("a state since nobody knows when is drawn as nothing else is, and the legen
   await close(without);
 });
 
+test("starts and ends are told as they are recorded, also where the clock was set back", async () => {
+  const folder = path.join(work, "back");
+  rmSync(folder, { recursive: true, force: true });
+  run("synth", path.join(here, "back.toml"), folder);
+  const rows = run("sessions", "--quiet", "--format", "jsonl", folder, ...evidence).trim().split("\n").map((row) => JSON.parse(row));
+  const time = (text) => text.slice(0, 19).replace("T", " ");
+  const end = ({ end: at, end_min: least, end_max: most, end_source: source }) => at ? (source === "recorded" ? "" : "~") + time(at)
+    : least && most ? `${time(least)} to ${time(most)}` : least ? ">" + time(least) : most ? "<" + time(most) : "not known";
+  const start = ({ start: at, start_source: source, start_max: most }) => at ? (source === "recorded" ? "" : "~") + time(at) : "<" + time(most);
+  const setBack = rows.filter((row) => row.end_min && row.start && row.end_min < row.start);
+  assert.ok(setBack.some((row) => row.end && row.account_name === "alice") && setBack.some((row) => !row.end_max), "ends and bounds before the start");
+  const page = await open(report("back.html", folder, ...evidence));
+  await page.click("#whole");
+  await settled(page);
+  while (await page.isVisible("#more")) await page.click("#more");
+  const told = await page.$$eval("#list tbody tr", (all) => all.map((one) => [one.cells[0].textContent, one.cells[1].textContent].join(" | ")));
+  assert.deepEqual(told.sort(), rows.map((row) => [start(row), end(row)].join(" | ")).sort());
+  for (const row of setBack) {
+    await page.fill("#search", row.session_id);
+    await settled(page);
+    await page.click("#list tbody button");
+    await page.waitForSelector("#story h3");
+    const story = await page.textContent("#story");
+    assert.ok(story.includes(`Session ${row.session_id}`) && story.includes(`End: ${end(row)} (`), `${row.session_id}: ${end(row)}`);
+  }
+  await close(page);
+});
+
+test("the logs reach over what their clock showed before it was set back", async () => {
+  const page = await open(report("reach.html", path.join(work, "back")));
+  assert.match(await page.textContent("header.top"), /the logs reach from 2024-05-06 07:00 to 2024-05-06 10:00 UTC/);
+  await page.click("#whole");
+  await settled(page);
+  const [from, to] = await range(page);
+  assert.ok(from <= Date.UTC(2024, 4, 6, 7) && to >= Date.UTC(2024, 4, 6, 10));
+  await close(page);
+});
+
 test("suspicious names are marked in lanes, the summary, the list and the details, and others are not", async () => {
   const names = path.join(fixtures, "hostile/names/evidence"), page = await open(report("suspicious.html", names));
   const lanes = await page.$$eval(".lane:not(.machine)", (all) => all.filter((one) => !one.hidden)
