@@ -120,20 +120,18 @@ pub fn overlap(
 
 /// The logon timeline.
 pub fn events(run: &Run, rows: &Rows) -> Result<Completeness, Failure> {
-    let mut filter = rows.filter(None).map_err(usage)?;
-    check_zone(&filter)?;
-    check_columns::<TimelineEvent>(run, &View::new(&Analysis::default(), None))?;
-    export_all::<TimelineEvent>(run, |analysis, to| {
-        analysis.sessions.iter().for_each(|s| filter.learn(s));
-        let view = View::new(analysis, None).choosing(run.columns.as_deref());
+    answer::<TimelineEvent>(run, rows, None, |filter, view, to| {
         let any = Cell::new(false);
-        let events = analysis.events.iter();
-        let kept = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
-        to.write_all(&view, kept.inspect(|_| any.set(true)))?;
+        let events = view.analysis().events.iter();
+        let events = events.map(|e| (e, view.session_of(e)));
+        let kept = events
+            .clone()
+            .filter(|(event, session)| filter.keeps_event(event, *session));
+        let kept = kept.inspect(|_| any.set(true)).map(|(event, _)| event);
+        to.write_all(view, kept)?;
         let none: [&Session; 0] = [];
-        let events = analysis.events.iter().map(|e| (e, view.session_of(e)));
         Ok(Vec::from_iter(unmatched(
-            (&filter, &[]),
+            (filter, &[]),
             any.get(),
             none,
             events,
@@ -143,22 +141,14 @@ pub fn events(run: &Run, rows: &Rows) -> Result<Completeness, Failure> {
 
 /// Accounts by machine and kind.
 pub fn summary(run: &Run, rows: &Rows) -> Result<Completeness, Failure> {
-    let mut filter = rows.filter(None).map_err(usage)?;
-    check_zone(&filter)?;
-    check_columns::<Summary>(run, &View::new(&Analysis::default(), None))?;
-    export_all::<Summary>(run, |analysis, to| {
-        analysis.sessions.iter().for_each(|s| filter.learn(s));
-        let view = View::new(analysis, None).choosing(run.columns.as_deref());
+    answer::<Summary>(run, rows, None, |filter, view, to| {
+        let analysis = view.analysis();
         let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
         let events = analysis.events.iter();
         let failures = events.filter(|e| filter.keeps_event(e, view.session_of(e)));
         let rows = summarize(sessions, failures);
-        to.write_all(&view, &rows)?;
-        let refused = analysis.events.iter().filter(|e| is_refused(e));
-        let refused = refused.map(|e| (e, view.session_of(e)));
-        let any = !rows.is_empty();
-        let unmatched = unmatched((&filter, &[]), any, &analysis.sessions, refused);
-        Ok(Vec::from_iter(unmatched))
+        to.write_all(view, &rows)?;
+        Ok(unmatched_of_all(filter, view, !rows.is_empty()))
     })
 }
 
@@ -185,8 +175,6 @@ pub fn explain(id: &str, run: &Run) -> Result<Completeness, Failure> {
 
 /// The page of sessions.
 pub fn report(run: &Run, rows: &Rows, at: Option<Time>) -> Result<Completeness, Failure> {
-    let mut filter = rows.filter(at).map_err(usage)?;
-    check_zone(&filter)?;
     if run.columns.is_some() {
         return Err(usage("--columns is about rows, and a report is a page"));
     }
@@ -198,15 +186,14 @@ pub fn report(run: &Run, rows: &Rows, at: Option<Time>) -> Result<Completeness, 
             "a report is a page for a browser: name a file with -o page.html",
         ));
     }
-    export_all::<Session>(run, |analysis, to| {
-        analysis.sessions.iter().for_each(|s| filter.learn(s));
-        let view = View::new(analysis, at);
+    answer::<Session>(run, rows, at, |filter, view, to| {
+        let analysis = view.analysis();
         let sessions = analysis.sessions.iter().filter(|s| filter.keeps_session(s));
         let failures = analysis.events.iter().filter(|e| is_refused(e));
         let failures = failures.filter(|e| filter.keeps_event(e, view.session_of(e)));
         let coverage = analysis.coverage.iter().filter(|c| filter.keeps_machine(c));
         let report = Report {
-            view: &view,
+            view,
             sessions: sessions.collect(),
             failures: failures.collect(),
             coverage: coverage.collect(),
@@ -215,10 +202,7 @@ pub fn report(run: &Run, rows: &Rows, at: Option<Time>) -> Result<Completeness, 
         };
         to.page(&report)?;
         let any = !(report.sessions.is_empty() && report.failures.is_empty());
-        let refused = analysis.events.iter().filter(|e| is_refused(e));
-        let refused = refused.map(|e| (e, view.session_of(e)));
-        let unmatched = unmatched((&filter, &[]), any, &analysis.sessions, refused);
-        Ok(Vec::from_iter(unmatched))
+        Ok(unmatched_of_all(filter, view, any))
     })
 }
 
@@ -322,6 +306,14 @@ fn unmatched<'e>(
     unmatched.message(any)
 }
 
+/// The same of all sessions and refused logons.
+fn unmatched_of_all(filter: &Filter, view: &View<'_>, any: bool) -> Remarks {
+    let analysis = view.analysis();
+    let refused = analysis.events.iter().filter(|e| is_refused(e));
+    let refused = refused.map(|e| (e, view.session_of(e)));
+    Vec::from_iter(unmatched((filter, &[]), any, &analysis.sessions, refused))
+}
+
 /// Whether hours are by a clock that is known of every row: a machine's own is known of sessions alone.
 fn check_zone(filter: &Filter) -> Result<(), Failure> {
     match &filter.outside {
@@ -359,6 +351,23 @@ fn check_columns<R: Row>(run: &Run, view: &View<'_>) -> Result<(), Failure> {
 
 /// What is to be said of an answer.
 type Remarks = Vec<Message>;
+
+/// Lets `write` answer what is asked of all sessions and events.
+fn answer<R: Row>(
+    run: &Run,
+    rows: &Rows,
+    at: Option<Time>,
+    write: impl FnOnce(&Filter, &View<'_>, &mut Destination) -> Result<Remarks, Failure>,
+) -> Result<Completeness, Failure> {
+    let mut filter = rows.filter(at).map_err(usage)?;
+    check_zone(&filter)?;
+    check_columns::<R>(run, &View::new(&Analysis::default(), at))?;
+    export_all::<R>(run, |analysis, to| {
+        analysis.sessions.iter().for_each(|s| filter.learn(s));
+        let view = View::new(analysis, at).choosing(run.columns.as_deref());
+        write(&filter, &view, to)
+    })
+}
 
 /// The same as [`export`], of all sessions and events.
 fn export_all<R: Row>(

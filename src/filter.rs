@@ -438,7 +438,7 @@ named! {
         ScreenSaver = "screen-saver",
         /// It was on, and has no desktop, or what its desktop was doing is not known.
         On = "on",
-        /// It may have been on: the moment lies where its start or end is uncertain.
+        /// It may have been on: the moment lies where its start or end is uncertain, or the clock was set meanwhile.
         Maybe = "maybe",
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Fit;
 use crate::event::Text;
-use crate::session::{Flag, Interval, Kind, Session, State, network_address};
+use crate::session::{Flag, Interval, Kind, Session, State, is_loopback, network_address};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -38,18 +38,16 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits
-            .filter(|bits| *bits > most)
-            .is_none()
-            .then_some(bits.unwrap_or(most))?;
+        let bits = bits.unwrap_or(most);
         // Addresses are compared by their value: those of IPv4 in IPv6 are those of IPv4.
-        Some(match address.to_canonical() {
-            IpAddr::V4(own) if address.is_ipv6() && bits >= 96 => Network {
-                address: own.into(),
+        let network = match (address, address.to_canonical()) {
+            (IpAddr::V6(_), address @ IpAddr::V4(_)) if bits >= 96 => Network {
+                address,
                 bits: bits - 96,
             },
             _ => Network { address, bits },
-        })
+        };
+        (bits <= most).then_some(network)
     }
 
     fn holds(self, address: IpAddr) -> bool {
@@ -152,8 +150,8 @@ impl Remote {
 
     /// Whether an address is the end of a tunnel that a session may have come through from outside.
     pub fn is_through_tunnel(&self, session: &Session, place: &Text) -> bool {
-        let is_loopback = network_address(place).is_some_and(|address| address.is_loopback());
-        is_loopback && self.fit(session).is_some()
+        let is_tunnel = session.flags.contains(&Flag::Tunnel) && is_loopback(place);
+        is_tunnel && self.fit(session).is_some()
     }
 
     /// Whether an address is outside.

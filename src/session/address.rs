@@ -18,7 +18,7 @@ pub(crate) fn is_link_local(ip: &IpAddr) -> bool {
 }
 
 /// Whether an address is the machine's own loopback.
-pub(super) fn is_loopback(address: &str) -> bool {
+pub(crate) fn is_loopback(address: &str) -> bool {
     network_address(address).is_some_and(|address| address.is_loopback())
 }
 

@@ -53,7 +53,7 @@ mod timeline;
 mod touches;
 mod winlogon;
 
-pub(crate) use address::{is_link_local, network_address};
+pub(crate) use address::{is_link_local, is_loopback, network_address};
 pub use coverage::{
     AuditLoss, CLOCK_STEP, Clear, ClockChange, Coverage, CoveredBoot, Gap, GapCause, Holding, Mark,
     Origin,
